@@ -1,0 +1,173 @@
+/**
+ * Every error that Mayfail reports to its user, in one sorted table: what is wrong in one sentence, what to do in another.
+ *
+ *   MF01xx command line and files      MF02xx machine: set-up and misuse     MF03xx compiler
+ *   MF04xx search and schedules        MF05xx memory management
+ *
+ * To add one: append a row with the next free number of its range, `{name}` for what the message must fill in, and run
+ * `npm run docs`. A number once released is never given another meaning.
+ */
+interface ErrorRow {
+  /** One sentence: what is wrong. `{name}` is replaced by the parameter of that name. */
+  readonly says: string;
+  /** One sentence: what to do about it. */
+  readonly remedy: string;
+}
+
+export const errorTable = {
+  MF0101: { says: 'There is no command "{command}".', remedy: "Run `mayfail --help` for the list of commands." },
+  MF0102: { says: "{problem}.", remedy: "Run `mayfail {command} --help` for the usage of this command." },
+  MF0103: { says: 'The option {option} wants {wanted}, not "{value}".', remedy: "Give it {wanted}." },
+  MF0104: { says: "The file {file} cannot be read ({reason}).", remedy: "Check the path and the permissions." },
+  MF0105: {
+    says: 'There is no case "{name}".',
+    remedy: "Run `mayfail atlas --list` for the cases, or give the path of a .ts file.",
+  },
+  MF0106: { says: 'The case {name} has no variant "{variant}".', remedy: "Choose one of: {variants}." },
+  MF0107: { says: "The file {file} does not export a case.", remedy: "Add `export default defineCase({ … })` to it." },
+  MF0108: {
+    says: "The file {file} could not be loaded: {reason}.",
+    remedy: "Mend what the message says and run the command again.",
+  },
+  MF0109: {
+    says: "Mayfail itself failed: {reason}.",
+    remedy: "Run the command again with --debug and report what it prints.",
+  },
+
+  MF0201: {
+    says: "The variable {variable} of {task} holds {value}, which cannot live in the array across a suspension.",
+    remedy:
+      "Keep an integer, a boolean, undefined, null or a handle of a declared object there, or let the variable end before the yield*.",
+  },
+  MF0202: {
+    says: "The variable {variable} of {task} holds {value}, outside the range of integers from -2^30 to 2^30 - 1.",
+    remedy: "Keep a smaller number, such as an index or a page number, in a variable that lives across a yield*.",
+  },
+  MF0203: {
+    says: "The stack of the task {task} overflowed: {needed} words are needed and {size} are there.",
+    remedy: "Give the task a larger stack when it is spawned, or look for a recursion without end.",
+  },
+  MF0204: {
+    says: "The task function {task} was called outside of a running task.",
+    remedy: "Call it with yield* from task code, or start it with spawn().",
+  },
+  MF0205: {
+    says: "The task {task} suspended without anything to wait for.",
+    remedy: "Use yield* only on task functions and on the operations of the machine.",
+  },
+  MF0206: {
+    says: "{what} was declared after the machine was sealed.",
+    remedy: "Declare all structs, columns, locks and tasks in the set-up of the case.",
+  },
+  MF0207: {
+    says: 'The field {field} names the guard "{guard}", which does not exist.',
+    remedy: "Name a lock field of the same struct or a declared lock: {guards}.",
+  },
+  MF0208: {
+    says: "The task {task} ran {steps} local steps without reaching a scheduling point.",
+    remedy: "Wait with until() instead of polling, or declare the field that the loop reads as racy.",
+  },
+
+  MF0301: { says: "The file cannot be parsed: {reason}.", remedy: "Mend the syntax." },
+  MF0302: {
+    says: "A plain `yield` stands in the task function {task}.",
+    remedy: "Use `yield*` with a task function or an operation such as lock(), until() or choose().",
+  },
+  MF0303: {
+    says: "The task function {task} assigns to {variable}, which belongs to an outer scope and would be hidden state.",
+    remedy: "Put it into a field of a struct, or make it a local variable of the task.",
+  },
+  MF0304: {
+    says: "The task function {task} reads {variable}, which is assigned again after its declaration and would be hidden state.",
+    remedy: "Declare it with const, or put it into a field of a struct.",
+  },
+  MF0305: {
+    says: "An async function stands in a file of task code.",
+    remedy: "Task code waits with yield*; move asynchronous code to another file.",
+  },
+  MF0306: { says: "The task function {task} uses `arguments`.", remedy: "Name its parameters." },
+  MF0307: { says: "The task function {task} uses `this`.", remedy: "Pass the object as a parameter." },
+  MF0308: {
+    says: "The task function {inner} is declared inside the task function {task}.",
+    remedy: "Move it out, and pass what it needs as parameters.",
+  },
+  MF0309: {
+    says: "The first argument of until() in {task} is not an arrow function with an expression body.",
+    remedy: "Write `yield* until(() => condition)`.",
+  },
+  MF0310: {
+    says: "The task function {task} is too large: it has {count} {what} and {limit} are possible.",
+    remedy: "Split it into several task functions.",
+  },
+
+  MF0401: {
+    says: 'The schedule "{schedule}" is malformed: {reason}.',
+    remedy: "Copy it again, in full, from the report.",
+  },
+  MF0402: {
+    says: "The schedule does not fit the program: at step {step}, {reason}.",
+    remedy: "Replay it with the case, the variant and the version that it was made with.",
+  },
+  MF0403: {
+    says: "The bound {bound} is {value}, which is not possible.",
+    remedy: "Give a whole number of at least {least}.",
+  },
+
+  MF0501: { says: 'There is no preset of rules "{preset}".', remedy: "Choose one of: {presets}." },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+/** A place in a source file; line and column count from 1. */
+export interface SourcePlace {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+type NamesIn<Text extends string> = Text extends `${string}{${infer Name}}${infer Rest}` ? Name | NamesIn<Rest> : never;
+/** What the two sentences of a row must be given. */
+export type ErrorParams<Code extends ErrorCode> = {
+  readonly [Name in NamesIn<(typeof errorTable)[Code]["says"] | (typeof errorTable)[Code]["remedy"]>]: string | number;
+};
+
+/** An error that the user can do something about. Its message is `MF0123: file:line:column: sentence. Remedy.` */
+export class MayfailError extends Error {
+  readonly code: ErrorCode;
+  /** What is wrong, in one sentence, without code and place. */
+  readonly sentence: string;
+  readonly remedy: string;
+  readonly where: SourcePlace | undefined;
+
+  constructor(code: ErrorCode, sentence: string, remedy: string, where?: SourcePlace) {
+    super(`${code}: ${where === undefined ? "" : `${formatPlace(where)}: `}${sentence} ${remedy}`);
+    this.name = "MayfailError";
+    this.code = code;
+    this.sentence = sentence;
+    this.remedy = remedy;
+    this.where = where;
+  }
+}
+
+/**
+ * The error `code` with its sentences filled in. The types demand exactly the parameters that the row names.
+ * The caller throws it: `throw mayfailError("MF0306", { task: "getPages" }, place)`.
+ */
+export function mayfailError<Code extends ErrorCode>(
+  code: Code,
+  params: ErrorParams<Code>,
+  where?: SourcePlace,
+): MayfailError {
+  const row: ErrorRow = errorTable[code];
+  return new MayfailError(code, fill(row.says, params), fill(row.remedy, params), where);
+}
+
+export function formatPlace(place: SourcePlace): string {
+  return `${place.file}:${place.line}:${place.column}`;
+}
+
+function fill(template: string, params: Readonly<Record<string, string | number>>): string {
+  return template.replace(/\{(\w+)\}/g, (hole, name: string) =>
+    Object.hasOwn(params, name) ? String(params[name]) : hole,
+  );
+}
