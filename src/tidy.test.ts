@@ -171,3 +171,25 @@ test("files speak of Mayfail only, and name no path of a particular machine", ()
   );
   expect(wrong).toEqual([]);
 });
+
+test("the lockfile names no registry, and is complete for every platform", () => {
+  const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
+    packages: Record<string, LockedPackage>;
+  };
+  const wrong = Object.entries(lock.packages).flatMap(([path, { resolved, optionalDependencies }]) => [
+    ...(resolved === undefined ? [] : [`${path}: resolved`]),
+    ...Object.keys(optionalDependencies ?? {})
+      .filter(
+        (name) =>
+          lock.packages[`node_modules/${name}`] === undefined &&
+          lock.packages[`${path}/node_modules/${name}`] === undefined,
+      )
+      .map((name) => `${path}: ${name} is missing, so npm ci would refuse`),
+  ]);
+  expect(wrong).toEqual([]);
+});
+
+interface LockedPackage {
+  readonly resolved?: string;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
