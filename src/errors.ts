@@ -67,6 +67,14 @@ export const errorTable = {
     says: "The task {task} ran {steps} local steps without reaching a scheduling point.",
     remedy: "Wait with until() instead of polling, or declare the field that the loop reads as racy.",
   },
+  MF0209: {
+    says: "{what} was asked for while no machine is being set up.",
+    remedy: "Create objects and tasks inside the set-up function of the case.",
+  },
+  MF0210: {
+    says: "The machine has more than {limit} task slots.",
+    remedy: "Use fewer tasks, or fewer reserved children.",
+  },
 
   MF0301: { says: "The file cannot be parsed: {reason}.", remedy: "Mend the syntax." },
   MF0302: {

@@ -1,0 +1,2 @@
+/** What authors of cases and drivers import from "mayfail". */
+export * from "./machine/api.ts";

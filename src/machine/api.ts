@@ -1,0 +1,31 @@
+/** The machine as authors of task code see it. */
+export {
+  type Cell,
+  cell,
+  cmpxchg,
+  exchange,
+  fetchAdd,
+  point,
+  readOnce,
+  touch,
+  writeOnce,
+} from "./cell.ts";
+export * from "./context.ts";
+export type { Handle, Task } from "./core.ts";
+export { assert, Finding, must, type Verdict } from "./finding.ts";
+export { Machine, type SpawnOptions, type TaskInfo } from "./machine.ts";
+export { lock, type Mutex, mutex, spinlock, trylock, unlock } from "./mutex.ts";
+export { type Case, defineCase, type Source, type Variant } from "./scenario.ts";
+export {
+  bool,
+  cellField,
+  type FieldSpec,
+  type GuardOptions,
+  int,
+  mutexField,
+  ref,
+  spinlockField,
+  type StructOf,
+  struct,
+} from "./struct.ts";
+export { choose, join, never, spawn, until } from "./wait.ts";

@@ -1,0 +1,167 @@
+/**
+ * Cells: words that several tasks touch without a common lock (READ_ONCE, atomic_t, cmpxchg). Each access is a
+ * scheduling point of its own, so every interleaving of accesses is explored.
+ */
+import {
+  checking,
+  defineOp,
+  type Handle,
+  isProbingNow,
+  isTouched,
+  noteProbeRead,
+  pend,
+  setTouched,
+  type Task,
+  W,
+} from "./core.ts";
+import { Finding } from "./finding.ts";
+import { nameOfWord as nameAt, settingUpMachine } from "./machine.ts";
+
+const REMEDY = "use readOnce, writeOnce, or touch";
+
+export class Cell implements Handle {
+  readonly id: number;
+  readonly at: number;
+  readonly name: string;
+
+  constructor(at: number, name: string) {
+    this.at = at;
+    this.name = name;
+    this.id = settingUpMachine("a cell").register(this, at);
+  }
+
+  /** Set-up, invariants, conditions of `until`, and steps that begin with `touch(cell)`. Else a `data-race` finding. */
+  get value(): number {
+    if (checking && !isTouched(this.at)) {
+      if (!isProbingNow()) throw new Finding("data-race", `${this.name} is read without a scheduling point: ${REMEDY}`);
+      noteProbeRead(this.at);
+    }
+    return W[this.at];
+  }
+
+  set value(v: number) {
+    if (checking && !isTouched(this.at)) {
+      throw new Finding("data-race", `${this.name} is written without a scheduling point: ${REMEDY}`);
+    }
+    W[this.at] = v;
+  }
+}
+
+/** A cell that stands alone. */
+export function cell(name: string, initial = 0): Cell {
+  const m = settingUpMachine("a cell");
+  const at = m.layout.take(1, name, "int");
+  W[at] = initial;
+  return new Cell(at, name);
+}
+
+const readOp = defineOp({
+  name: "read",
+  enabled: () => true,
+  apply: (at) => W[at],
+  access: (at, _a, _b, _t, out) => out.read(at),
+  describe: (at) => `read ${nameAt(at)}`,
+});
+
+const writeOp = defineOp({
+  name: "write",
+  enabled: () => true,
+  apply: (at, arg) => {
+    W[at] = arg;
+  },
+  access: (at, _a, _b, _t, out) => out.write(at),
+  describe: (at, arg) => `write ${nameAt(at)} = ${arg}`,
+});
+
+const addOp = defineOp({
+  name: "add",
+  enabled: () => true,
+  apply: (at, arg) => {
+    const old = W[at];
+    W[at] = old + arg;
+    return old;
+  },
+  access: (at, _a, _b, _t, out) => out.write(at),
+  describe: (at, arg) => `${nameAt(at)} ${arg < 0 ? `-= ${-arg}` : `+= ${arg}`}`,
+});
+
+const exchangeOp = defineOp({
+  name: "exchange",
+  enabled: () => true,
+  apply: (at, arg) => {
+    const old = W[at];
+    W[at] = arg;
+    return old;
+  },
+  access: (at, _a, _b, _t, out) => out.write(at),
+  describe: (at, arg) => `exchange ${nameAt(at)}, ${arg}`,
+});
+
+/** A failed compare-and-exchange only reads. */
+const cmpxchgOp = defineOp({
+  name: "cmpxchg",
+  enabled: () => true,
+  apply: (at, expected, desired) => {
+    const old = W[at];
+    if (old === expected) W[at] = desired;
+    return old;
+  },
+  access: (at, expected, _d, _t, out) => (W[at] === expected ? out.write(at) : out.read(at)),
+  describe: (at, expected, desired) => `cmpxchg ${nameAt(at)}, ${expected} -> ${desired}`,
+});
+
+const touchOp = defineOp({
+  name: "touch",
+  enabled: () => true,
+  apply: (at, arg) => {
+    setTouched(at, arg);
+  },
+  access: (at, arg, _b, _t, out) => {
+    out.write(at);
+    if (arg !== 0) out.write(arg);
+  },
+  describe: (at, arg) => `update ${nameAt(at)}${arg === 0 ? "" : ` and ${nameAt(arg)}`}`,
+});
+
+const pointOp = defineOp({
+  name: "point",
+  enabled: () => true,
+  apply: () => undefined,
+  access: (_at, _a, _b, _t, out) => out.top(),
+  describe: () => "go on",
+});
+
+/** READ_ONCE. */
+export function readOnce(c: Cell): Task<number> {
+  return pend(readOp.id, c.at) as never;
+}
+
+/** WRITE_ONCE. */
+export function writeOnce(c: Cell, value: number): Task {
+  return pend(writeOp.id, c.at, value) as never;
+}
+
+/** atomic_fetch_add: the old value. */
+export function fetchAdd(c: Cell, n: number): Task<number> {
+  return pend(addOp.id, c.at, n) as never;
+}
+
+/** xchg: the old value. */
+export function exchange(c: Cell, value: number): Task<number> {
+  return pend(exchangeOp.id, c.at, value) as never;
+}
+
+/** cmpxchg: the old value; the exchange took place iff it equals `expected`. */
+export function cmpxchg(c: Cell, expected: number, desired: number): Task<number> {
+  return pend(cmpxchgOp.id, c.at, expected, desired) as never;
+}
+
+/** A scheduling point after which this step may read and write the `value` of one or two cells as one atomic action. */
+export function touch(c: Cell, c2?: Cell): Task {
+  return pend(touchOp.id, c.at, c2 ? c2.at : 0) as never;
+}
+
+/** A bare scheduling point: anything may happen here. Conflicts with everything, so prefer the others. */
+export function point(): Task {
+  return pend(pointOp.id, 0) as never;
+}

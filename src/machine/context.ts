@@ -1,0 +1,59 @@
+/** In which context a task runs: atomic, non-blockable, and the PF_MEMALLOC* scopes. One word of its header. */
+import { current, currentBase, T_CONTEXT, W } from "./core.ts";
+import { Finding } from "./finding.ts";
+import { activeMachine } from "./machine.ts";
+
+/** Added for each spinlock held (bits 0-7) and each non-blockable section open (bits 8-11). */
+export const SPIN_DEPTH = 1;
+export const NON_BLOCK_DEPTH = 1 << 8;
+const SPIN_MASK = 0xff;
+const NON_BLOCK_MASK = 0xf00;
+
+/** Task flags, as in include/linux/sched.h (own bit positions). */
+export const PF_MEMALLOC = 1 << 12;
+export const PF_MEMALLOC_NOFS = 1 << 13;
+export const PF_MEMALLOC_NOIO = 1 << 14;
+export const PF_MEMALLOC_PIN = 1 << 15;
+export const PF_KSWAPD = 1 << 16;
+export const PF_EXITING = 1 << 17;
+
+/** The context word of the running task. */
+export function contextWord(): number {
+  return W[currentBase() + T_CONTEXT];
+}
+
+/** Sets flag bits of the running task and returns those that were set before, for `memallocRestore`. */
+export function memallocSave(flags: number): number {
+  const at = currentBase() + T_CONTEXT;
+  const before = W[at] & flags;
+  W[at] |= flags;
+  return before;
+}
+
+/** Ends a scope opened by `memallocSave(flags)`. */
+export function memallocRestore(flags: number, before: number): void {
+  const at = currentBase() + T_CONTEXT;
+  W[at] = (W[at] & ~flags) | before;
+}
+
+/** non_block_start / non_block_end: sleeping in between is an `atomic-sleep` finding. */
+export function nonBlockStart(): void {
+  W[currentBase() + T_CONTEXT] += NON_BLOCK_DEPTH;
+}
+
+export function nonBlockEnd(): void {
+  W[currentBase() + T_CONTEXT] -= NON_BLOCK_DEPTH;
+}
+
+export function inAtomic(): boolean {
+  return (contextWord() & SPIN_MASK) !== 0;
+}
+
+/** might_sleep: raises `atomic-sleep` when the running task holds a spinlock or is in a non-blockable section. */
+export function mightSleep(what: string): void {
+  const c = contextWord();
+  if ((c & (SPIN_MASK | NON_BLOCK_MASK)) === 0) return;
+  const name = activeMachine().tasks[current]?.name ?? "a task";
+  const where = (c & SPIN_MASK) !== 0 ? "while it holds a spinlock" : "in a non-blockable section";
+  throw new Finding("atomic-sleep", `${name} may sleep (${what}) ${where}`);
+}

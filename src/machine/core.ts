@@ -1,0 +1,425 @@
+/**
+ * The heart of the machine: one `Int32Array`, the task that runs, and the trampoline that runs it.
+ *
+ * Everything that a run can change lives in `W`. The few module variables below are either constant while a machine is
+ * active (`W` itself, the tables) or meaningful only inside one step (`current`, `result`, `probeResult`): nothing of
+ * them survives from one step to the next, which is why a copy of `W` is a complete snapshot.
+ *
+ *      pend()                 step() chosen by a searcher          $leave() of the last frame
+ *   ──────────▶  WAITING ───────────────────────────────▶ RUNNING ───────────────────────────▶ DONE
+ *                   ▲        (only when enabled)             │
+ *                   └────────────── pend() ◀─────────────────┘
+ */
+import { mayfailError } from "../errors.ts";
+
+/** Words of a task's header, relative to its base. The stack begins at `HEADER + heldWords`. */
+export const T_STATE = 0; // 0 slot never used, 1 live, 2 done, 3 stopped by its own failed assertion
+export const T_OP = 1; // kind of the pending operation, 0 = running or none
+export const T_OBJ = 2; // word index of the object that the operation is about
+export const T_ARG = 3; // raw 32-bit arguments of the operation
+export const T_ARG2 = 4;
+export const T_FP = 5; // word index of the top frame, 0 = none
+export const T_SP = 6; // first free word of the stack
+export const T_CONTEXT = 7; // PF_* flags and nesting depths, see context.ts
+export const T_CHILDREN = 8; // how many children this task has spawned
+export const HEADER = 9;
+
+/** Words of a frame before its slots. */
+export const F_CODE = 0;
+export const F_CALLER = 1;
+export const F_SLOTS = 2;
+
+/** Position of a suspension in the author's source. Lines from 1, columns from 0. */
+export interface SourcePoint {
+  readonly line: number;
+  readonly column: number;
+  readonly text: string;
+}
+
+/** What the compiler knows about a task function. */
+export interface CodeMeta {
+  readonly name: string;
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly params: readonly string[];
+  readonly slots: readonly string[];
+  readonly points: readonly SourcePoint[];
+  readonly hasLoop: boolean;
+}
+
+export type StepFunction = (W: Int32Array, f: number, label: number, v: unknown) => void;
+
+/** A compiled task function; `id` is its number in frames. */
+export interface Code {
+  readonly id: number;
+  readonly meta: CodeMeta;
+  readonly step: StepFunction;
+  readonly size: number;
+}
+
+/** What `yield*` delegates to in task code: compiled away, so no such generator object exists at run time. */
+export type Task<T = void> = Generator<unknown, T, unknown>;
+
+/** Anything that has words and a name. `at` is a word index, `id` the number by which slots and fields refer to it. */
+export interface Handle {
+  readonly id: number;
+  readonly at: number;
+  readonly name: string;
+}
+
+/** An operation that a task can be about to do: the only things that searchers schedule. */
+export interface OpKind {
+  readonly id: number;
+  readonly name: string;
+  /** May it be done now? No side effect. `at`, `arg`, `arg2` are what `pend` was given. */
+  enabled(at: number, arg: number, arg2: number, task: number): boolean;
+  /** Does it; the value goes to the task. Called only when enabled. */
+  apply(at: number, arg: number, arg2: number, task: number): unknown;
+  /** Slots of the tasks that would have to act before it gets enabled; empty = nobody in particular. */
+  owners?(at: number, arg: number, task: number): number[];
+  /**
+   * "any": one of the owners suffices and others may help (a condition); "all": every owner must act (a lock). Only
+   * "all" waits close a cycle by themselves; "any" waits count when nothing else can run (a knot).
+   */
+  readonly waits?: "all" | "any";
+  /** In words, for reports: "lock object.mutex". */
+  describe(at: number, arg: number, arg2: number): string;
+  /** What it touches, for partial-order reduction: see `Access`. Missing = conflicts with everything. */
+  access?(at: number, arg: number, arg2: number, task: number, out: AccessSink): void;
+  /** Number of outcomes that the environment may choose from; missing = 1. */
+  choices?(at: number, arg: number): number;
+  /** Ends a critical section or the like: can never be waiting and never races with an earlier operation. */
+  readonly releases?: boolean;
+  /** Invisible to the schedule: done at once whenever enabled (join). */
+  readonly eager?: boolean;
+  /** Sleeping: forbidden in atomic and non-blockable contexts. */
+  readonly sleeps?: boolean;
+}
+
+/** Receives the objects that an operation reads or writes: word indices. `top()` = conflicts with everything. */
+export interface AccessSink {
+  read(at: number): void;
+  write(at: number): void;
+  top(): void;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Module state. `W` and the tables belong to the active machine; see machine.ts `activate`.
+
+export let W: Int32Array = new Int32Array(0);
+export let current = -1;
+let base = 0;
+let result: unknown;
+let isProbing = false;
+let probeResult = false;
+export let fine = false;
+/** True while task code or an operation runs; set-up code and invariants run with false and are not checked. */
+export let checking = false;
+
+/** Task functions of modules: defined when the module is loaded, known to every machine built afterwards. */
+export const moduleCodes: Code[] = [];
+export let codes: Code[] = moduleCodes;
+/** Set while a machine is being set up: nested task functions defined then belong to that machine alone. */
+let settingUp = false;
+export const ops: OpKind[] = [];
+let handles: object[] = [];
+let interned = new Map<object, number>();
+let taskBases: Int32Array = new Int32Array(0);
+let stackEnds: Int32Array = new Int32Array(0);
+
+/** The parts of a machine that the hot path needs. */
+export interface CoreTables {
+  words: Int32Array;
+  codes: Code[];
+  settingUp: boolean;
+  handles: object[];
+  interned: Map<object, number>;
+  taskBases: Int32Array;
+  stackEnds: Int32Array;
+  fine: boolean;
+}
+
+export function useTables(tables: CoreTables): void {
+  W = tables.words;
+  codes = tables.codes;
+  settingUp = tables.settingUp;
+  handles = tables.handles;
+  interned = tables.interned;
+  taskBases = tables.taskBases;
+  stackEnds = tables.stackEnds;
+  fine = tables.fine;
+  current = -1;
+  checking = false;
+}
+
+/** Word index of the header of the running task. */
+export function currentBase(): number {
+  return base;
+}
+
+export function setChecking(on: boolean): void {
+  checking = on;
+}
+
+/** Runs `f` as set-up or observation: no task is current, guards are not checked. */
+export function unchecked<T>(f: () => T): T {
+  const before = checking;
+  checking = false;
+  try {
+    return f();
+  } finally {
+    checking = before;
+  }
+}
+
+/** For the set-up of a task: primitives and `enter` act on task slot `t` until the next `runAs`. */
+export function runAs(t: number): void {
+  current = t;
+  base = t < 0 ? 0 : taskBases[t];
+}
+
+// Set by `spawn` and by the end of a task that somebody may be joining; cleared by the machine's settling round.
+let unsettled = false;
+
+export function requestSettling(): void {
+  unsettled = true;
+}
+
+/** True once for every batch of requests. */
+export function takeSettling(): boolean {
+  const was = unsettled;
+  unsettled = false;
+  return was;
+}
+
+// Cells that the running step has announced by `touch`; it may use their value until its next scheduling point.
+let touched = 0;
+let touched2 = 0;
+
+export function setTouched(at: number, at2: number): void {
+  touched = at;
+  touched2 = at2;
+}
+
+export function isTouched(at: number): boolean {
+  return touched === at || touched2 === at;
+}
+
+/** Receives what a condition reads while it is probed; null = nobody wants to know. */
+let probeSink: AccessSink | null = null;
+
+export function isProbingNow(): boolean {
+  return isProbing;
+}
+
+export function noteProbeRead(at: number): void {
+  if (probeSink !== null) probeSink.read(at);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Values in words
+
+/** Thrown when a stack is too small; the machine's owner builds it again with larger stacks and starts afresh. */
+export class NeedsRebuild extends Error {
+  readonly need: "stack" | "held" | "children";
+  readonly task: number;
+  constructor(need: "stack" | "held" | "children", task: number) {
+    super(`more ${need} needed`);
+    this.need = need;
+    this.task = task;
+  }
+}
+
+/**
+ * The word for a value that is no 31-bit integer. Raises MF0201 for what cannot live in the array.
+ * Tags: integer n as n<<1; undefined 1, null 3, false 5, true 7; handle or interned object h as (h+1)<<3 | 1.
+ */
+export function encodeSlow(value: unknown, code?: Code, slot?: number): number {
+  switch (typeof value) {
+    case "undefined":
+      return 1;
+    case "boolean":
+      return value ? 7 : 5;
+    case "number":
+      if ((value << 1) >> 1 === value) return value << 1;
+      break;
+    case "object": {
+      if (value === null) return 3;
+      const id = interned.get(value);
+      if (id !== undefined) return ((id + 1) << 3) | 1;
+      break;
+    }
+    case "function": {
+      const id = interned.get(value);
+      if (id !== undefined) return ((id + 1) << 3) | 1;
+      break;
+    }
+    default:
+      break;
+  }
+  const name = code && slot !== undefined ? (code.meta.slots[slot] ?? "?") : "?";
+  const variable = { variable: name, task: code?.meta.name ?? "task code", value: describeValue(value) };
+  const code2 = typeof value === "number" && Number.isInteger(value) ? "MF0202" : "MF0201";
+  throw mayfailError(code2, variable, code ? placeOf(code) : undefined);
+}
+
+/** Where the task that runs `code` resumed last: the nearest source position that is known while a step runs. */
+function placeOf(code: Code): { file: string; line: number; column: number } {
+  const { meta } = code;
+  const f = base === 0 ? 0 : W[base + T_FP];
+  const point = f !== 0 && W[f] >>> 12 === code.id ? meta.points[W[f] & 4095] : undefined;
+  return { file: meta.file, line: point?.line ?? meta.line, column: point?.column ?? meta.column };
+}
+
+function describeValue(value: unknown): string {
+  if (typeof value === "object" && value !== null) return `an object (${value.constructor?.name ?? "plain"})`;
+  if (typeof value === "string") return "a string";
+  if (typeof value === "function") return "a function";
+  return String(value);
+}
+
+/** The value of a word that is not an integer (odd). */
+export function decodeSlow(word: number): unknown {
+  switch (word) {
+    case 1:
+      return undefined;
+    case 3:
+      return null;
+    case 5:
+      return false;
+    case 7:
+      return true;
+    default:
+      return (word & 1) === 0 ? word >> 1 : handles[(word >> 3) - 1];
+  }
+}
+
+/** Number under which `value` is known to the active machine, -1 if unknown. */
+export function handleId(value: object): number {
+  return interned.get(value) ?? -1;
+}
+
+export function handleOf(id: number): object {
+  return handles[id];
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// What compiled code calls
+
+/**
+ * Registers a step function. Those of modules are numbered once; a nested one is evaluated anew by each set-up and gets
+ * a number in that machine only, so building the same case twice gives the same words.
+ */
+export function define(meta: CodeMeta, step: StepFunction): Code {
+  const list = settingUp ? codes : moduleCodes;
+  const code = { id: list.length, meta, step, size: F_SLOTS + meta.slots.length };
+  list.push(code);
+  return code;
+}
+
+/** Pushes a frame of `code` on the current task's stack. Parameters that have no slot are dead and are dropped. */
+export function enter(code: Code, ...args: unknown[]): undefined {
+  const f = W[base + T_SP];
+  const end = f + code.size;
+  if (end > stackEnds[current]) throw new NeedsRebuild("stack", current);
+  W[f] = code.id << 12;
+  W[f + F_CALLER] = W[base + T_FP];
+  const n = args.length;
+  for (let i = 0; i < n; i++) {
+    const a = args[i] as number;
+    W[f + F_SLOTS + i] = (a << 1) >> 1 === a ? a << 1 : encodeSlow(a, code, i);
+  }
+  for (let i = f + F_SLOTS + n; i < end; i++) W[i] = 0;
+  W[base + T_FP] = f;
+  W[base + T_SP] = end;
+  return undefined;
+}
+
+/** Pops frame `f` and hands `value` to the caller's frame. */
+export function leave(f: number, value: unknown): void {
+  const end = W[base + T_SP];
+  W[base + T_FP] = W[f + F_CALLER];
+  W[base + T_SP] = f;
+  for (let i = f; i < end; i++) W[i] = 0;
+  result = value;
+}
+
+export function probing(): boolean {
+  return isProbing;
+}
+
+export function probe(value: boolean): void {
+  probeResult = value;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// What primitives call
+
+/** The running task is about to do operation `op`: its step ends here. */
+export function pend(op: number, at: number, arg = 0, arg2 = 0): undefined {
+  W[base + T_OP] = op;
+  W[base + T_OBJ] = at;
+  W[base + T_ARG] = arg;
+  W[base + T_ARG2] = arg2;
+  return undefined;
+}
+
+/** A primitive that did its work at once hands its value to the caller. */
+export function immediately(value: unknown): undefined {
+  result = value;
+  return undefined;
+}
+
+/** Registers an operation kind; `id` is its number in `T_OP`. */
+export function defineOp(kind: Omit<OpKind, "id">): OpKind {
+  const op = { ...kind, id: ops.length } as OpKind;
+  ops.push(op);
+  return op;
+}
+
+// Operation 0 means "none".
+defineOp({ name: "none", enabled: () => false, apply: () => undefined, describe: () => "nothing" });
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Running
+
+/** Runs the current task from its top frame with `v` until it pends again or ends. */
+export function run(v: unknown): void {
+  const b = base;
+  const w = W;
+  for (;;) {
+    const f = w[b + T_FP];
+    if (f === 0) {
+      w[b + T_STATE] = 2;
+      unsettled = true;
+      return;
+    }
+    const code = w[f];
+    result = undefined;
+    codes[code >>> 12].step(w, f, code & 4095, v);
+    if (w[b + T_OP] !== 0) return;
+    v = result;
+  }
+}
+
+/** Tests the condition of an `until` of task `t` without changing anything; `sink` is told what it read. */
+export function probeTask(t: number, sink: AccessSink | null = null): boolean {
+  const beforeCurrent = current;
+  const beforeBase = base;
+  runAs(t);
+  isProbing = true;
+  probeResult = false;
+  probeSink = sink;
+  try {
+    const f = W[base + T_FP];
+    const code = W[f];
+    codes[code >>> 12].step(W, f, code & 4095, undefined);
+  } finally {
+    isProbing = false;
+    probeSink = null;
+    current = beforeCurrent;
+    base = beforeBase;
+  }
+  return probeResult;
+}

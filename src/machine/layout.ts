@@ -1,0 +1,42 @@
+/** Which word means what: names for diffs and reports, handed out while a machine is set up. */
+
+/** A named run of words. `kind` says how a word reads: a raw integer, a handle number + 1, or a tagged slot. */
+export interface LayoutEntry {
+  readonly at: number;
+  readonly size: number;
+  readonly name: string;
+  readonly kind: "int" | "bool" | "ref" | "task" | "stack";
+}
+
+export class Layout {
+  readonly entries: LayoutEntry[] = [];
+  size = 1; // word 0 stays 0: "no object"
+
+  /** Reserves `size` words and returns the index of the first. */
+  take(size: number, name: string, kind: LayoutEntry["kind"]): number {
+    const at = this.size;
+    this.entries.push({ at, size, name, kind });
+    this.size += size;
+    return at;
+  }
+
+  /** Adds a name for words that are part of an earlier `take`; the innermost name wins. */
+  label(at: number, size: number, name: string, kind: LayoutEntry["kind"]): void {
+    this.entries.push({ at, size, name, kind });
+  }
+
+  /** The entry that names word `at`; undefined for word 0. */
+  find(at: number): LayoutEntry | undefined {
+    let best: LayoutEntry | undefined;
+    for (const e of this.entries) {
+      if (at >= e.at && at < e.at + e.size && (!best || e.size <= best.size)) best = e;
+    }
+    return best;
+  }
+
+  nameOf(at: number): string {
+    const e = this.find(at);
+    if (!e) return `word ${at}`;
+    return e.size === 1 ? e.name : `${e.name}[${at - e.at}]`;
+  }
+}

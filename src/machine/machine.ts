@@ -1,0 +1,442 @@
+/**
+ * A machine: the modelled computer that a set-up function has built, ready to be stepped, copied and compared.
+ *
+ * Searchers use `enabled`, `choices`, `step`, `save`, `restore` and nothing else; authors of cases use what is called
+ * during set-up: `spawn`, `keep`, `invariant`, `atEnd`.
+ */
+import { MayfailError, mayfailError } from "../errors.ts";
+import {
+  type AccessSink,
+  type Code,
+  type CoreTables,
+  type Handle,
+  HEADER,
+  moduleCodes,
+  NeedsRebuild,
+  type OpKind,
+  ops,
+  requestSettling,
+  run,
+  runAs,
+  setChecking,
+  setTouched,
+  T_ARG,
+  T_ARG2,
+  T_CHILDREN,
+  T_OBJ,
+  T_OP,
+  T_SP,
+  T_STATE,
+  type Task,
+  takeSettling,
+  useTables,
+  W,
+} from "./core.ts";
+import { Finding } from "./finding.ts";
+import { Layout } from "./layout.ts";
+import { NeedsRefinement } from "./refinement.ts";
+import { deadlockFinding } from "./waitFor.ts";
+
+export type TaskFunction<A extends unknown[]> = (...args: A) => Task<unknown>;
+
+export interface SpawnOptions {
+  /** Never ends by itself (kswapd, a device): waiting for ever is no deadlock of its own. */
+  readonly daemon?: boolean;
+  /** How many tasks it may spawn; the machine is built again with more when that is not enough. */
+  readonly children?: number;
+}
+
+export interface TaskInfo {
+  readonly slot: number;
+  readonly base: number;
+  name: string;
+  daemon: boolean;
+  /** Slots reserved for its children, in order of spawning. */
+  readonly children: number[];
+  readonly parent: number;
+}
+
+/** Sizes that a search may have to enlarge; see `NeedsRebuild`. */
+export interface MachineOptions {
+  readonly stackWords: number;
+  readonly heldWords: number;
+  readonly extraChildren: number;
+  /** Every operation is a step of its own, releases included: what partial-order reduction counts. */
+  readonly fine: boolean;
+  /** Names of locks whose releases are steps of their own in coarse runs too, because somebody uses trylock. */
+  readonly visibleReleases: readonly string[];
+}
+
+export const DEFAULT_OPTIONS: MachineOptions = {
+  stackWords: 24,
+  heldWords: 4,
+  extraChildren: 0,
+  fine: false,
+  visibleReleases: [],
+};
+
+export interface Check {
+  readonly name: string;
+  readonly test: () => boolean | string | undefined;
+  readonly verdict: Finding["verdict"];
+}
+
+const MAX_TASKS = 64;
+const SETUP_WORDS = 1 << 16;
+/** Stands for "several tasks read it" in `privateUsers`. */
+const SHARED_READERS = 1 << 20;
+
+/** State of a task as reports show it. */
+export const LIVE = 1;
+export const DONE = 2;
+export const FAILED = 3;
+
+let underConstruction: Machine | null = null;
+let active: Machine | null = null;
+
+/** The machine that `W` belongs to. Raises MF0209 when there is none. */
+export function activeMachine(): Machine {
+  if (!active) throw mayfailError("MF0209", { what: "the machine" });
+  return active;
+}
+
+/** Name of a word or of the object that begins there. */
+export function nameOfWord(at: number): string {
+  const handle = active?.handleAt.get(at) as Handle | undefined;
+  return handle?.name ?? active?.layout.nameOf(at) ?? `word ${at}`;
+}
+
+/** The machine that is being set up; raises MF0209 outside of a set-up. */
+export function settingUpMachine(what: string): Machine {
+  if (!underConstruction) throw mayfailError("MF0209", { what });
+  return underConstruction;
+}
+
+export class Machine {
+  readonly options: MachineOptions;
+  readonly layout = new Layout();
+  readonly tasks: TaskInfo[] = [];
+  readonly invariants: Check[] = [];
+  readonly finals: Check[] = [];
+  readonly handles: object[] = [];
+  readonly interned = new Map<object, number>();
+  readonly handleAt = new Map<number, object>();
+  /** Locks on which somebody uses trylock: their release is a scheduling point, since being held can be observed. */
+  tried: Uint8Array = new Uint8Array(0);
+  words: Int32Array = new Int32Array(SETUP_WORDS);
+  size = 0;
+  private privateUsers = new Int32Array(SETUP_WORDS);
+  private readonly codes: Code[] = moduleCodes.slice();
+  private taskBases = new Int32Array(MAX_TASKS);
+  private stackEnds = new Int32Array(MAX_TASKS);
+  private sealed = false;
+  /** A rule broken by a task before its first scheduling point: every run shows it. */
+  initialFinding: Finding | null = null;
+
+  constructor(options: Partial<MachineOptions> = {}) {
+    this.options = { ...DEFAULT_OPTIONS, ...options };
+  }
+
+  /** Makes this the machine that `W`, handles and task code refer to. Cheap; call before using a machine. */
+  activate(): void {
+    useTables(this.tables());
+    active = this;
+  }
+
+  private tables(): CoreTables {
+    return {
+      words: this.words,
+      codes: this.codes,
+      settingUp: !this.sealed,
+      handles: this.handles,
+      interned: this.interned,
+      taskBases: this.taskBases,
+      stackEnds: this.stackEnds,
+      fine: this.options.fine,
+    };
+  }
+
+  // -- set-up ---------------------------------------------------------------------------------------------------------
+
+  /** Gives `object` a number, so that fields and slots can refer to it; and words, if it has any. */
+  register(object: object, at = 0): number {
+    const id = this.handles.length;
+    this.handles.push(object);
+    this.interned.set(object, id);
+    if (at > 0) this.handleAt.set(at, object);
+    return id;
+  }
+
+  /** Makes constant objects (arrays, plain objects, everything reachable from them) usable as values of task code. */
+  keep<T>(value: T): T {
+    if ((typeof value !== "object" && typeof value !== "function") || value === null) return value;
+    if (this.interned.has(value)) return value;
+    this.register(value);
+    if (typeof value === "object") for (const part of Object.values(value)) this.keep(part);
+    return value;
+  }
+
+  /** Adds a task that starts at once. `args` and what they reach become usable as values of task code. */
+  spawn<A extends unknown[]>(name: string, f: TaskFunction<A>, args: A, options: SpawnOptions = {}): TaskInfo {
+    const task = this.addSlot(name, -1, options.daemon ?? false);
+    const children = (options.children ?? 0) + this.options.extraChildren;
+    for (let i = 0; i < children; i++) task.children.push(this.addSlot(`${name}/${i}`, task.slot, false).slot);
+    for (const a of args) this.keep(a);
+    this.start(task, f, args);
+    return task;
+  }
+
+  private addSlot(name: string, parent: number, daemon: boolean): TaskInfo {
+    if (this.tasks.length === this.taskBases.length) throw mayfailError("MF0210", { limit: MAX_TASKS });
+    const { heldWords, stackWords } = this.options;
+    const base = this.layout.take(HEADER + heldWords + stackWords, name, "task");
+    const slot = this.tasks.length;
+    const task: TaskInfo = { slot, base, name, daemon, children: [], parent };
+    this.tasks.push(task);
+    this.taskBases[slot] = base;
+    this.stackEnds[slot] = base + HEADER + heldWords + stackWords;
+    this.register(task, base);
+    return task;
+  }
+
+  private start<A extends unknown[]>(task: TaskInfo, f: TaskFunction<A>, args: A): void {
+    const { base, slot } = task;
+    W[base + T_STATE] = LIVE;
+    W[base + T_SP] = base + HEADER + this.options.heldWords;
+    runAs(slot);
+    f(...args);
+    runAs(-1);
+  }
+
+  /** Must hold after every step. `test` returns true, or a sentence (or false) when it does not. */
+  invariant(name: string, test: Check["test"], verdict: Finding["verdict"] = "assertion"): void {
+    this.invariants.push({ name, test, verdict });
+  }
+
+  /** Must hold when every task has ended. */
+  atEnd(name: string, test: Check["test"], verdict: Finding["verdict"] = "leak"): void {
+    this.finals.push({ name, test, verdict });
+  }
+
+  /** Ends the set-up: the array gets its final size and every task runs to its first scheduling point. */
+  private seal(): void {
+    this.size = this.layout.size;
+    this.words = this.words.slice(0, this.size);
+    this.tried = new Uint8Array(this.size);
+    for (const [at, object] of this.handleAt) {
+      if (this.options.visibleReleases.includes((object as Handle).name)) this.tried[at] = 1;
+    }
+    this.sealed = true;
+    this.activate();
+    setChecking(true);
+    try {
+      requestSettling();
+      this.settle();
+    } catch (e) {
+      if (!(e instanceof Finding)) throw e;
+      this.initialFinding = e;
+    } finally {
+      setChecking(false);
+    }
+  }
+
+  /**
+   * Builds a machine. `setup` creates objects and tasks; it must do the same every time it is called.
+   * Raises what `setup` raises; a finding of the very first, unscheduled steps is kept in `initialFinding`.
+   */
+  static build(setup: (m: Machine) => void, options: Partial<MachineOptions> = {}): Machine {
+    const m = new Machine(options);
+    m.activate();
+    underConstruction = m;
+    try {
+      setup(m);
+    } finally {
+      underConstruction = null;
+    }
+    m.seal();
+    return m;
+  }
+
+  // -- running --------------------------------------------------------------------------------------------------------
+
+  /** Is task slot `t` waiting for an operation that may be done now? */
+  enabled(t: number): boolean {
+    const b = this.taskBases[t];
+    const op = W[b + T_OP];
+    return op !== 0 && ops[op].enabled(W[b + T_OBJ], W[b + T_ARG], W[b + T_ARG2], t);
+  }
+
+  /** Number of outcomes of the pending operation of `t` (1 unless it is a choice of the environment). */
+  choices(t: number): number {
+    const b = this.taskBases[t];
+    const kind = ops[W[b + T_OP]];
+    return kind.choices ? kind.choices(W[b + T_OBJ], W[b + T_ARG]) : 1;
+  }
+
+  /** Tells `sink` which words the pending operation of `t` would read and write if it were done now. */
+  access(t: number, sink: AccessSink): void {
+    const b = this.taskBases[t];
+    const kind = ops[W[b + T_OP]];
+    if (kind.access) kind.access(W[b + T_OBJ], W[b + T_ARG], W[b + T_ARG2], t, sink);
+    else sink.top();
+  }
+
+  /** Kind of the pending operation of `t`; kind 0 when it has none. */
+  pendingOp(t: number): OpKind {
+    return ops[W[this.taskBases[t] + T_OP]];
+  }
+
+  /**
+   * Lets `t`, which must be enabled, do its pending operation and run to its next scheduling point.
+   * Raises `Finding` when a rule is broken; the words are then those of the moment of the finding.
+   */
+  step(t: number, choice = 0): void {
+    setChecking(true);
+    const b = this.taskBases[t];
+    const op = W[b + T_OP];
+    runAs(t);
+    setTouched(0, 0);
+    try {
+      const kind = ops[op];
+      const at = W[b + T_OBJ];
+      const arg = W[b + T_ARG];
+      const arg2 = W[b + T_ARG2];
+      W[b + T_OP] = 0;
+      W[b + T_OBJ] = 0;
+      W[b + T_ARG] = 0;
+      W[b + T_ARG2] = 0;
+      const v = kind.choices ? choice : kind.apply(at, arg, arg2, t);
+      run(v);
+      this.settle();
+      for (const c of this.invariants) this.test(c);
+    } catch (e) {
+      throw this.finding(e, t);
+    } finally {
+      setChecking(false);
+    }
+  }
+
+  private resume(t: number, v: unknown): void {
+    runAs(t);
+    try {
+      run(v);
+    } catch (e) {
+      throw this.finding(e, t);
+    }
+  }
+
+  /** Runs tasks that were spawned, and tasks whose join is over, up to their next scheduling point: invisible steps. */
+  private settle(): void {
+    while (takeSettling()) {
+      for (let t = 0; t < this.tasks.length; t++) {
+        const b = this.taskBases[t];
+        if (W[b + T_STATE] !== LIVE) continue;
+        const op = W[b + T_OP];
+        if (op === 0) {
+          this.resume(t, undefined);
+        } else if (ops[op].eager && this.enabled(t)) {
+          W[b + T_OP] = 0;
+          W[b + T_OBJ] = 0;
+          requestSettling();
+          this.resume(t, undefined);
+        }
+      }
+    }
+  }
+
+  /** Called by `spawn` in task code: starts the next child of the running task. */
+  startChild<A extends unknown[]>(parent: number, f: TaskFunction<A>, args: A): TaskInfo {
+    const b = this.taskBases[parent];
+    const n = W[b + T_CHILDREN]++;
+    const slot = this.tasks[parent].children[n];
+    if (slot === undefined) throw new NeedsRebuild("children", parent);
+    const task = this.tasks[slot];
+    this.start(task, f, args);
+    runAs(parent);
+    requestSettling();
+    return task;
+  }
+
+  private finding(e: unknown, t: number): unknown {
+    if (e instanceof Finding) {
+      if (e.task < 0) e.task = t;
+      return e;
+    }
+    if (e instanceof NeedsRebuild || e instanceof NeedsRefinement || e instanceof MayfailError) return e;
+    const f = new Finding("assertion", `uncaught ${String(e)}`);
+    f.task = t;
+    return f;
+  }
+
+  private test(c: Check): void {
+    setChecking(false);
+    const r = c.test();
+    if (r === true || r === undefined) return;
+    throw new Finding(c.verdict, typeof r === "string" ? r : `"${c.name}" does not hold`);
+  }
+
+  /**
+   * A field without a guard is used by task `t`. False when that breaks the rule for such fields: over all explored
+   * runs, either nobody writes it after set-up or only one task uses it. Lives outside of the words.
+   */
+  notePrivate(at: number, t: number, write: boolean): boolean {
+    const users = this.privateUsers;
+    const seen = users[at];
+    const mine = t + 1;
+    if (seen >> 1 === mine) {
+      if (write) users[at] = (mine << 1) | 1;
+      return true;
+    }
+    if (seen === 0) {
+      users[at] = (mine << 1) | (write ? 1 : 0);
+      return true;
+    }
+    if (write || (seen & 1) === 1) return false;
+    users[at] = SHARED_READERS << 1;
+    return true;
+  }
+
+  stateOf(t: number): number {
+    return W[this.taskBases[t] + T_STATE];
+  }
+
+  /** Takes a task out of the run where it stands: what a failed assertion does to its task when a search goes on. */
+  fail(t: number): void {
+    const b = this.taskBases[t];
+    W[b + T_STATE] = FAILED;
+    W[b + T_OP] = 0;
+  }
+
+  /**
+   * Judges a state in which no task is enabled: a deadlock if some task still waits that is not a daemon, else the
+   * final checks. Returns null when all is well.
+   */
+  judgeEnd(): Finding | null {
+    const waiting = this.tasks.filter((t) => this.stateOf(t.slot) === LIVE && !t.daemon).map((t) => t.slot);
+    if (waiting.length > 0) return deadlockFinding(this, waiting);
+    try {
+      for (const c of this.finals) this.test(c);
+    } catch (e) {
+      return e as Finding;
+    }
+    return null;
+  }
+
+  // -- snapshots ------------------------------------------------------------------------------------------------------
+
+  save(target: Int32Array, offset: number): void {
+    const n = this.size;
+    const w = this.words;
+    for (let i = 0; i < n; i++) target[offset + i] = w[i];
+  }
+
+  restore(source: Int32Array, offset: number): void {
+    const n = this.size;
+    const w = this.words;
+    for (let i = 0; i < n; i++) w[i] = source[offset + i];
+  }
+
+  snapshot(): Int32Array {
+    return this.words.slice();
+  }
+}

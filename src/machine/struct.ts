@@ -1,0 +1,209 @@
+/**
+ * Structs: few objects, object-like access, pointers to each other. A field declares its guard, and every access by
+ * task code is checked against it; that is what makes coarse steps sound.
+ *
+ *   const Page = struct("page", { lock: mutexField(), refs: cellField(1), dirty: bool({ guardedBy: "lock" }) });
+ *   const p = Page.create("p0");         // set-up only
+ *   p.dirty = true;                      // data-race finding unless the running task holds p.lock
+ */
+import { checking, current, type Handle, handleOf, isProbingNow, noteProbeRead, W } from "./core.ts";
+import { Cell } from "./cell.ts";
+import { Finding } from "./finding.ts";
+import type { Layout } from "./layout.ts";
+import type { Lock } from "./lock.ts";
+import { activeMachine, settingUpMachine } from "./machine.ts";
+import { Mutex } from "./mutex.ts";
+import { mayfailError } from "../errors.ts";
+
+/**
+ * Why a plain field needs no scheduling point of its own:
+ *  - `guardedBy`: name of a lock field of the same object, or a function from the object to a lock; checked.
+ *  - `ordered`: a sentence that says which protocol orders the accesses; believed.
+ *  - neither: only one task touches it after set-up; checked.
+ */
+export interface GuardOptions {
+  readonly guardedBy?: string | ((self: never) => Lock);
+  readonly ordered?: string;
+}
+
+export interface FieldSpec<T> {
+  readonly words: number;
+  readonly kind: "int" | "bool" | "ref" | "object";
+  readonly guard: GuardOptions;
+  readonly initial: number;
+  /** Embedded objects (locks, cells) make their handle when the struct object is created. */
+  readonly embed?: (at: number, name: string, className: string) => object;
+  readonly mutable: boolean;
+  /** Only for the type checker. */
+  readonly type?: T;
+}
+
+export type Fields = Readonly<Record<string, FieldSpec<unknown>>>;
+type MutableKeys<F extends Fields> = { [K in keyof F]: F[K] extends FieldSpec<infer _T> & { mutable: true } ? K : never }[keyof F];
+type ValueOf<S> = S extends FieldSpec<infer T> ? T : never;
+
+/** An object of a struct with fields `F`. */
+export type StructOf<F extends Fields> = Handle & { [K in MutableKeys<F>]: ValueOf<F[K]> } & {
+  readonly [K in Exclude<keyof F, MutableKeys<F>>]: ValueOf<F[K]>;
+};
+
+export type Plain<T> = FieldSpec<T> & { readonly mutable: true };
+export type Embedded<T> = FieldSpec<T> & { readonly mutable: false };
+
+/** A 32-bit integer. */
+export function int(options: GuardOptions & { initial?: number } = {}): Plain<number> {
+  return { words: 1, kind: "int", guard: options, initial: options.initial ?? 0, mutable: true };
+}
+
+export function bool(options: GuardOptions & { initial?: boolean } = {}): Plain<boolean> {
+  return { words: 1, kind: "bool", guard: options, initial: options.initial ? 1 : 0, mutable: true };
+}
+
+/** A pointer to a struct object, or null. */
+export function ref<T extends Handle>(options: GuardOptions = {}): Plain<T | null> {
+  return { words: 1, kind: "ref", guard: options, initial: 0, mutable: true };
+}
+
+/** An embedded object of `words` words whose handle `make` creates. */
+export function embedded<T extends object>(
+  words: number,
+  make: (at: number, name: string, className: string) => T,
+): Embedded<T> {
+  return { words, kind: "object", guard: {}, initial: 0, embed: make, mutable: false };
+}
+
+export function mutexField(): Embedded<Mutex> {
+  return embedded(1, (at, name, className) => new Mutex(at, name, className, "mutex"));
+}
+
+export function spinlockField(): Embedded<Mutex> {
+  return embedded(1, (at, name, className) => new Mutex(at, name, className, "spinlock"));
+}
+
+/** A word that several tasks access without a lock; see cell.ts. */
+export function cellField(initial = 0): Embedded<Cell> {
+  return embedded(1, (at, name) => {
+    W[at] = initial;
+    return new Cell(at, name);
+  });
+}
+
+export interface StructType<F extends Fields> {
+  readonly name: string;
+  /** Set-up only: a new object with its initial values. */
+  create(name: string, initial?: Partial<{ [K in MutableKeys<F>]: ValueOf<F[K]> }>): StructOf<F>;
+}
+
+/** Declares a struct. Raises MF0207 when `guardedBy` names no lock field of it. */
+export function struct<F extends Fields>(name: string, fields: F): StructType<F> {
+  const offsets = new Map<string, number>();
+  let size = 0;
+  for (const [key, spec] of Object.entries(fields)) {
+    offsets.set(key, size);
+    size += spec.words;
+  }
+  class Instance implements Handle {
+    readonly at: number;
+    readonly name: string;
+    readonly id: number;
+    readonly parts: Record<string, object> = {};
+    constructor(at: number, objectName: string, layout: Layout) {
+      this.at = at;
+      this.name = objectName;
+      this.id = settingUpMachine(`a ${name}`).register(this, at);
+      for (const [key, spec] of Object.entries(fields)) {
+        const fieldAt = at + (offsets.get(key) ?? 0);
+        const kind = spec.kind === "object" ? "int" : spec.kind;
+        layout.label(fieldAt, spec.words, `${objectName}.${key}`, kind);
+        W[fieldAt] = spec.initial;
+        if (spec.embed) this.parts[key] = spec.embed(fieldAt, `${objectName}.${key}`, `${name}.${key}`);
+      }
+    }
+  }
+  const locks = Object.keys(fields).filter((key) => fields[key].embed).join(", ");
+  for (const [key, spec] of Object.entries(fields)) {
+    const guard = spec.guard.guardedBy;
+    if (typeof guard === "string" && !fields[guard]?.embed) throw mayfailError("MF0207", { field: `${name}.${key}`, guard, guards: locks });
+    defineField(Instance.prototype, name, key, spec, offsets.get(key) ?? 0);
+  }
+  return {
+    name,
+    create(objectName, initial = {}) {
+      const layout = settingUpMachine(`a ${name}`).layout;
+      const at = layout.take(size, objectName, "int");
+      const object = new Instance(at, objectName, layout);
+      return Object.assign(object, initial) as unknown as StructOf<F>;
+    },
+  };
+}
+
+interface InstanceLike extends Handle {
+  readonly parts: Record<string, object>;
+}
+
+function defineField(proto: object, structName: string, key: string, spec: FieldSpec<unknown>, offset: number): void {
+  if (spec.embed) {
+    Object.defineProperty(proto, key, {
+      get(this: InstanceLike) {
+        return this.parts[key];
+      },
+    });
+    return;
+  }
+  const check = accessCheck(structName, key, spec.guard, offset);
+  const decode = DECODE[spec.kind as keyof typeof DECODE];
+  const encode = ENCODE[spec.kind as keyof typeof ENCODE];
+  Object.defineProperty(proto, key, {
+    get(this: InstanceLike) {
+      if (checking) check(this, false);
+      return decode(W[this.at + offset]);
+    },
+    set(this: InstanceLike, value: never) {
+      if (checking) check(this, true);
+      W[this.at + offset] = encode(value);
+    },
+  });
+}
+
+const DECODE = {
+  int: (w: number): unknown => w,
+  bool: (w: number): unknown => w !== 0,
+  ref: (w: number): unknown => (w === 0 ? null : handleOf(w - 1)),
+};
+
+const ENCODE = {
+  int: (v: number): number => v,
+  bool: (v: boolean): number => (v ? 1 : 0),
+  ref: (v: Handle | null): number => (v === null ? 0 : v.id + 1),
+};
+
+function accessCheck(structName: string, key: string, guard: GuardOptions, offset: number) {
+  const { guardedBy } = guard;
+  if (guardedBy !== undefined) {
+    const lockOf = (typeof guardedBy === "string" ? (o: InstanceLike) => o.parts[guardedBy] : guardedBy) as (
+      o: InstanceLike,
+    ) => Lock;
+    return (o: InstanceLike, write: boolean): void => {
+      const l = lockOf(o);
+      if (l.heldBy(current, write)) return;
+      const verb = write ? "writes" : "reads";
+      throw new Finding("data-race", `${taskName()} ${verb} ${o.name}.${key} without holding ${l.name}`);
+    };
+  }
+  if (guard.ordered !== undefined) {
+    return (o: InstanceLike): void => {
+      if (isProbingNow()) noteProbeRead(o.at + offset);
+    };
+  }
+  return (o: InstanceLike, write: boolean): void => {
+    if (activeMachine().notePrivate(o.at + offset, current, write)) return;
+    throw new Finding(
+      "data-race",
+      `${o.name}.${key} is used by ${taskName()} and by another task, and ${structName}.${key} declares no guard`,
+    );
+  };
+}
+
+function taskName(): string {
+  return activeMachine().tasks[current]?.name ?? "a task";
+}
