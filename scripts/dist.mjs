@@ -33,6 +33,7 @@ export async function build() {
   await mkdir(out, { recursive: true });
   try {
     emit(out);
+    await renameImportsOfTypes(out);
     await compileTasks(out);
     await bundlePackages(out);
     await writeFile(join(out, stampName), hash);
@@ -49,6 +50,14 @@ function emit(out) {
     encoding: "utf8",
   });
   if (result.status !== 0) throw new Error(`The sources do not compile:\n${result.stdout}${result.stderr}`);
+}
+
+/** tsc rewrites the specifiers of .js files only. */
+async function renameImportsOfTypes(out) {
+  for (const path of filesBelow(relative(root, out), (name) => name.endsWith(".d.ts"))) {
+    const file = join(root, path);
+    await writeFile(file, importsOfJs(await readFile(file, "utf8")));
+  }
 }
 
 async function compileTasks(out) {
@@ -77,50 +86,87 @@ function importsOfJs(code) {
 
 /**
  * The published package has no dependencies: a file that imports a package is replaced by a bundle of itself and that package.
- * Its relative imports stay imports, so no module of ours exists twice.
+ * Its relative imports stay imports, so no module of ours exists twice. Only src/cli/ is bound to Node; a bundle of any other
+ * folder must run in a browser's worker too.
  */
 async function bundlePackages(out) {
   const esbuild = await import("esbuild");
-  const licenses = new Map();
+  const folders = new Set();
   for (const path of filesBelow(relative(root, out), (name) => name.endsWith(".js"))) {
     const file = join(root, path);
-    const text = await readFile(file, "utf8");
-    if (!/^(?:import|export)\b[^;]*?\bfrom\s*["'](?!\.|node:)/m.test(text)) continue;
+    if (!/^(?:import|export)\b[^;]*?\bfrom\s*["'](?!\.|node:)/m.test(await readFile(file, "utf8"))) continue;
     const result = await esbuild.build({
+      ...(path.includes("/cli/") ? bundleForNode : bundleForAll),
       absWorkingDir: root,
       entryPoints: [file],
       outfile: file,
       allowOverwrite: true,
       bundle: true,
       minify: true,
-      keepNames: true,
-      platform: "browser",
-      mainFields: ["browser", "module", "main"],
       format: "esm",
       target: "es2022",
-      define: { "process.env.NODE_ENV": '"production"', "process.env.BABEL_TYPES_8_BREAKING": "undefined" },
       legalComments: "none",
       logLevel: "error",
       metafile: true,
-      plugins: [
-        { name: "own-modules-stay", setup: (setup) => setup.onResolve({ filter: /^\.|^node:/ }, staysOutside(file)) },
-      ],
+      plugins: [ownModulesStay(file), nodeModulesForBrowsers],
     });
     for (const input of Object.keys(result.metafile.inputs)) {
       const folder = input.match(/^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0];
-      if (folder !== undefined) licenses.set(folder, null);
+      if (folder !== undefined) folders.add(folder);
     }
     await rm(`${file}.map`, { force: true });
   }
-  if (licenses.size > 0) await writeFile(join(out, "THIRD-PARTY.txt"), await licenseTexts([...licenses.keys()].sort()));
+  if (folders.size > 0) await writeFile(join(out, "THIRD-PARTY.txt"), await licenseTexts([...folders].sort()));
 }
 
-function staysOutside(entry) {
-  return (args) => {
-    if (args.path.startsWith("node:")) return { path: args.path, external: true };
-    return args.importer === entry ? { path: args.path, external: true } : null;
-  };
-}
+const bundleForNode = {
+  platform: "node",
+  banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+};
+const bundleForAll = {
+  platform: "browser",
+  define: { "process.env.NODE_ENV": '"production"', "process.env.BABEL_TYPES_8_BREAKING": "undefined" },
+};
+
+const ownModulesStay = (entry) => ({
+  name: "own-modules-stay",
+  setup(build) {
+    build.onResolve({ filter: /^\./ }, (args) =>
+      args.importer === entry ? { path: args.path, external: true } : null,
+    );
+  },
+});
+
+/** The little that Babel wants of Node's modules while it transforms a text that it is given. */
+const nodeModulesForBrowsers = {
+  name: "node-modules-for-browsers",
+  setup(build) {
+    if (build.initialOptions.platform !== "browser") return;
+    build.onResolve({ filter: /^(assert|path)$/ }, (args) => ({ path: args.path, namespace: "for-browsers" }));
+    build.onLoad({ filter: /.*/, namespace: "for-browsers" }, (args) => ({
+      contents: forBrowsers[args.path],
+      loader: "js",
+    }));
+  },
+};
+
+const forBrowsers = {
+  assert: `
+    function assert(value, message) { if (!value) throw new Error(String(message ?? "assertion failed")); }
+    assert.ok = assert;
+    assert.equal = assert.strictEqual = (a, b, message) => assert(a === b, message);
+    assert.notEqual = assert.notStrictEqual = (a, b, message) => assert(a !== b, message);
+    module.exports = assert;`,
+  path: `
+    const parts = (path) => path.split("/").filter((part) => part !== "" && part !== ".");
+    exports.sep = "/";
+    exports.join = exports.resolve = (...paths) => "/" + paths.flatMap(parts).join("/");
+    exports.dirname = (path) => "/" + parts(path).slice(0, -1).join("/");
+    exports.basename = (path, end = "") => { const name = parts(path).at(-1) ?? ""; return name.endsWith(end) ? name.slice(0, name.length - end.length) : name; };
+    exports.extname = (path) => /[^/](\\.[^./]*)$/.exec(path)?.[1] ?? "";
+    exports.isAbsolute = (path) => path.startsWith("/");
+    exports.relative = (from, to) => to;`,
+};
 
 async function licenseTexts(folders) {
   const texts = [];

@@ -23,7 +23,12 @@ function check(title, file, ...args) {
   else failed++;
 }
 
-ensurePackages();
+try {
+  ensurePackages();
+} catch (error) {
+  process.stdout.write(`${error.message}\n\n0 passed, 1 failed\n`);
+  process.exit(1);
+}
 check("types", "node_modules/typescript/bin/tsc", "--noEmit");
 check("lint", "node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings", ".");
 try {
