@@ -125,7 +125,8 @@ const bundleForNode = {
 };
 const bundleForAll = {
   platform: "browser",
-  define: { "process.env.NODE_ENV": '"production"', "process.env.BABEL_TYPES_8_BREAKING": "undefined" },
+  define: { "process.env.NODE_ENV": '"production"' },
+  banner: { js: 'const process = globalThis.process ?? { env: {}, argv: [], platform: "browser", cwd: () => "/" };' },
 };
 
 const ownModulesStay = (entry) => ({

@@ -21,8 +21,11 @@ export function filesBelow(folder, keep = () => true) {
   return paths.filter(keep).sort();
 }
 
+/** Tests, and what only tests use: neither is shipped. */
+export const isForTests = (path) => /\.(test|testkit)\.ts$/.test(path);
+
 /** Sources that are shipped: everything in src/ except the tests. */
-export const shippedSources = () => filesBelow("src", (path) => path.endsWith(".ts") && !path.endsWith(".test.ts"));
+export const shippedSources = () => filesBelow("src", (path) => path.endsWith(".ts") && !isForTests(path));
 
 /** A hash that changes when what dist/ is made of changes. */
 export function sourceHash() {
