@@ -108,7 +108,7 @@ async function bundlePackages(out) {
       legalComments: "none",
       logLevel: "error",
       metafile: true,
-      plugins: [ownModulesStay(file), nodeModulesForBrowsers],
+      plugins: [ownModulesStay(file)],
     });
     for (const input of Object.keys(result.metafile.inputs)) {
       const folder = input.match(/^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0];
@@ -137,37 +137,6 @@ const ownModulesStay = (entry) => ({
     );
   },
 });
-
-/** The little that Babel wants of Node's modules while it transforms a text that it is given. */
-const nodeModulesForBrowsers = {
-  name: "node-modules-for-browsers",
-  setup(build) {
-    if (build.initialOptions.platform !== "browser") return;
-    build.onResolve({ filter: /^(assert|path)$/ }, (args) => ({ path: args.path, namespace: "for-browsers" }));
-    build.onLoad({ filter: /.*/, namespace: "for-browsers" }, (args) => ({
-      contents: forBrowsers[args.path],
-      loader: "js",
-    }));
-  },
-};
-
-const forBrowsers = {
-  assert: `
-    function assert(value, message) { if (!value) throw new Error(String(message ?? "assertion failed")); }
-    assert.ok = assert;
-    assert.equal = assert.strictEqual = (a, b, message) => assert(a === b, message);
-    assert.notEqual = assert.notStrictEqual = (a, b, message) => assert(a !== b, message);
-    module.exports = assert;`,
-  path: `
-    const parts = (path) => path.split("/").filter((part) => part !== "" && part !== ".");
-    exports.sep = "/";
-    exports.join = exports.resolve = (...paths) => "/" + paths.flatMap(parts).join("/");
-    exports.dirname = (path) => "/" + parts(path).slice(0, -1).join("/");
-    exports.basename = (path, end = "") => { const name = parts(path).at(-1) ?? ""; return name.endsWith(end) ? name.slice(0, name.length - end.length) : name; };
-    exports.extname = (path) => /[^/](\\.[^./]*)$/.exec(path)?.[1] ?? "";
-    exports.isAbsolute = (path) => path.startsWith("/");
-    exports.relative = (from, to) => to;`,
-};
 
 async function licenseTexts(folders) {
   const texts = [];
