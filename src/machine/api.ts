@@ -24,8 +24,8 @@ export {
   int,
   mutexField,
   ref,
-  spinlockField,
   type StructOf,
+  spinlockField,
   struct,
 } from "./struct.ts";
-export { choose, join, never, spawn, until } from "./wait.ts";
+export { choose, join, never, progress, spawn, until } from "./wait.ts";

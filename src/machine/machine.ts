@@ -130,6 +130,10 @@ export class Machine {
   private taskBases = new Int32Array(MAX_TASKS);
   private stackEnds = new Int32Array(MAX_TASKS);
   private sealed = false;
+  /** The last step was marked by `progress()`: cycles through it are no livelock. */
+  madeProgress = false;
+  /** How often a task went on without being scheduled (start, end of a join): searchers compare it around a step. */
+  resumed = 0;
   /** A rule broken by a task before its first scheduling point: every run shows it. */
   initialFinding: Finding | null = null;
 
@@ -296,6 +300,7 @@ export class Machine {
     const op = W[b + T_OP];
     runAs(t);
     setTouched(0, 0);
+    this.madeProgress = false;
     try {
       const kind = ops[op];
       const at = W[b + T_OBJ];
@@ -317,6 +322,7 @@ export class Machine {
   }
 
   private resume(t: number, v: unknown): void {
+    this.resumed++;
     runAs(t);
     try {
       run(v);
@@ -420,6 +426,11 @@ export class Machine {
       return e as Finding;
     }
     return null;
+  }
+
+  /** The finding for a cycle of waits that has closed while other tasks may still run. */
+  deadlock(cycle: readonly number[]): Finding {
+    return deadlockFinding(this, cycle);
   }
 
   // -- snapshots ------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 /** Mutexes and spinlocks: one word, the holder's task slot + 1, 0 when free. */
-import { current, currentBase, defineOp, immediately, pend, T_CONTEXT, type Task, W } from "./core.ts";
+
 import { mightSleep, SPIN_DEPTH } from "./context.ts";
+import { current, currentBase, defineOp, immediately, pend, T_CONTEXT, type Task, W } from "./core.ts";
 import { Finding } from "./finding.ts";
 import { Lock, noteAcquired, noteReleased, noteTried, releaseIsVisible } from "./lock.ts";
 import { activeMachine, settingUpMachine } from "./machine.ts";

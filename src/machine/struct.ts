@@ -6,14 +6,15 @@
  *   const p = Page.create("p0");         // set-up only
  *   p.dirty = true;                      // data-race finding unless the running task holds p.lock
  */
-import { checking, current, type Handle, handleOf, isProbingNow, noteProbeRead, W } from "./core.ts";
+
+import { mayfailError } from "../errors.ts";
 import { Cell } from "./cell.ts";
+import { checking, current, type Handle, handleOf, isProbingNow, noteProbeRead, W } from "./core.ts";
 import { Finding } from "./finding.ts";
 import type { Layout } from "./layout.ts";
 import type { Lock } from "./lock.ts";
 import { activeMachine, settingUpMachine } from "./machine.ts";
 import { Mutex } from "./mutex.ts";
-import { mayfailError } from "../errors.ts";
 
 /**
  * Why a plain field needs no scheduling point of its own:
@@ -39,7 +40,9 @@ export interface FieldSpec<T> {
 }
 
 export type Fields = Readonly<Record<string, FieldSpec<unknown>>>;
-type MutableKeys<F extends Fields> = { [K in keyof F]: F[K] extends FieldSpec<infer _T> & { mutable: true } ? K : never }[keyof F];
+type MutableKeys<F extends Fields> = {
+  [K in keyof F]: F[K] extends FieldSpec<infer _T> & { mutable: true } ? K : never;
+}[keyof F];
 type ValueOf<S> = S extends FieldSpec<infer T> ? T : never;
 
 /** An object of a struct with fields `F`. */
@@ -120,10 +123,13 @@ export function struct<F extends Fields>(name: string, fields: F): StructType<F>
       }
     }
   }
-  const locks = Object.keys(fields).filter((key) => fields[key].embed).join(", ");
+  const locks = Object.keys(fields)
+    .filter((key) => fields[key].embed)
+    .join(", ");
   for (const [key, spec] of Object.entries(fields)) {
     const guard = spec.guard.guardedBy;
-    if (typeof guard === "string" && !fields[guard]?.embed) throw mayfailError("MF0207", { field: `${name}.${key}`, guard, guards: locks });
+    if (typeof guard === "string" && !fields[guard]?.embed)
+      throw mayfailError("MF0207", { field: `${name}.${key}`, guard, guards: locks });
     defineField(Instance.prototype, name, key, spec, offsets.get(key) ?? 0);
   }
   return {

@@ -1,14 +1,5 @@
 /** Waiting for conditions, for other tasks, and for what the environment decides. */
-import {
-  current,
-  defineOp,
-  pend,
-  probeTask,
-  requestSettling,
-  T_STATE,
-  type Task,
-  W,
-} from "./core.ts";
+import { current, defineOp, pend, probeTask, requestSettling, T_STATE, type Task, W } from "./core.ts";
 import { activeMachine, DONE, FAILED, nameOfWord, type TaskFunction, type TaskInfo } from "./machine.ts";
 
 /** `until(condition)`: enabled when probing the frame says so. ARG = word of the object that somebody must act on. */
@@ -85,4 +76,9 @@ const neverOp = defineOp({
 /** Blocks for ever. */
 export function never(): Task<never> {
   return pend(neverOp.id, 0) as never;
+}
+
+/** Marks the running step as progress: a run that comes by here again and again is no livelock. */
+export function progress(): void {
+  activeMachine().madeProgress = true;
 }

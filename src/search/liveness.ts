@@ -1,0 +1,242 @@
+/**
+ * Livelock under weak fairness: an infinite run in which every task that could always go on does go on now and then,
+ * and yet some task that ought to end never does.
+ *
+ * The graph of all states is built once more, this time with its edges. A strongly connected component is a livelock
+ * when (a) each task takes a step inside it or is disabled in one of its states (weak fairness), (b) each choice of the
+ * environment that is made inside it has all its outcomes inside it (an environment that could help and never does is
+ * no bug of the protocol), (c) no edge of it is marked as progress, (d) a task that is no daemon has not ended.
+ * Reported as a lasso: the shortest way in, and a cycle that visits a witness for every task.
+ */
+import { fingerprint, hashHigh, hashLow } from "../machine/hash.ts";
+import { LIVE, type Machine } from "../machine/machine.ts";
+import { components } from "./components.ts";
+import type { Decision } from "./program.ts";
+
+export interface Lasso {
+  readonly stem: readonly Decision[];
+  readonly cycle: readonly Decision[];
+  /** Slots of the tasks that never end on it. */
+  readonly starving: readonly number[];
+}
+
+/** States and edges; edge lists of state i are `first[i] … first[i+1]`. */
+interface Graph {
+  readonly states: number;
+  readonly first: number[];
+  readonly target: number[];
+  /** task << 8 | choice, or `REMOVED`. */
+  readonly label: number[];
+  /** Per state: bit t set = task t is enabled. */
+  readonly enabled: number[];
+  /** Per state: bit t set = task t is a non-daemon that has not ended. */
+  readonly unfinished: number[];
+  /** Per state: the edge by which it was first reached, and from where (breadth first, so stems are shortest). */
+  readonly parent: number[];
+  readonly parentLabel: number[];
+}
+
+const CHOICE_BITS = 8;
+const MAX_TASKS = 31;
+
+/**
+ * Looks for a livelock of `m`, which must be active and in its initial state. Null = there is none;
+ * "unknown" = more than `maxStates` states or more than 31 tasks, or `shouldStop` said so.
+ */
+export function findLivelock(m: Machine, maxStates: number, shouldStop: () => boolean): Lasso | null | "unknown" {
+  if (m.tasks.length > MAX_TASKS) return "unknown";
+  const graph = buildGraph(m, maxStates, shouldStop);
+  if (!graph) return "unknown";
+  let component = components(graph.states, graph.first, graph.target);
+  while (removeHopefulChoices(graph, component)) component = components(graph.states, graph.first, graph.target);
+  const members = new Map<number, number[]>();
+  for (let s = 0; s < graph.states; s++) {
+    const list = members.get(component[s]);
+    if (list) list.push(s);
+    else members.set(component[s], [s]);
+  }
+  for (const [c, states] of members) {
+    const lasso = fairCycle(m, graph, component, c, states);
+    if (lasso) return lasso;
+  }
+  return null;
+}
+
+/**
+ * A choice of the environment with an outcome that leads out of its component cannot be made there for ever: its edges
+ * are taken out of the graph (they become loops that lead nowhere). True when there was one, so that the components
+ * must be computed again.
+ */
+function removeHopefulChoices(g: Graph, component: Int32Array): boolean {
+  let removed = false;
+  for (let s = 0; s < g.states; s++) {
+    for (let e = g.first[s]; e < g.first[s + 1]; e++) {
+      if (g.label[e] < 0 || component[g.target[e]] === component[s]) continue;
+      const task = g.label[e] >> CHOICE_BITS;
+      for (let x = g.first[s]; x < g.first[s + 1]; x++) {
+        if (x === e || g.label[x] < 0 || g.label[x] >> CHOICE_BITS !== task) continue;
+        if (component[g.target[x]] !== component[s]) continue;
+        g.label[x] = REMOVED;
+        g.target[x] = s;
+        removed = true;
+      }
+    }
+  }
+  return removed;
+}
+
+/** Label of an edge that no longer counts; it leads from its state to itself. */
+const REMOVED = -1;
+
+function buildGraph(m: Machine, maxStates: number, shouldStop: () => boolean): Graph | null {
+  const ids = new Map<bigint, number>();
+  const g = { first: [] as number[], target: [] as number[], label: [] as number[] };
+  const enabled: number[] = [];
+  const unfinished: number[] = [];
+  const parent: number[] = [-1];
+  const parentLabel: number[] = [-1];
+  const pending: Int32Array[] = [m.snapshot()];
+  ids.set(key(m), 0);
+  for (let s = 0; s < pending.length; s++) {
+    if (pending.length > maxStates || ((s & 1023) === 0 && shouldStop())) return null;
+    const words = pending[s];
+    // The words of a state are needed only until it is expanded.
+    pending[s] = NOTHING;
+    g.first.push(g.target.length);
+    m.restore(words, 0);
+    let enabledMask = 0;
+    let unfinishedMask = 0;
+    for (const task of m.tasks) {
+      if (m.enabled(task.slot)) enabledMask |= 1 << task.slot;
+      if (m.stateOf(task.slot) === LIVE && !task.daemon) unfinishedMask |= 1 << task.slot;
+    }
+    enabled.push(enabledMask);
+    unfinished.push(unfinishedMask);
+    for (let t = 0; t < m.tasks.length; t++) {
+      if ((enabledMask & (1 << t)) === 0) continue;
+      m.restore(words, 0);
+      const choices = m.choices(t);
+      for (let choice = 0; choice < choices; choice++) {
+        m.restore(words, 0);
+        m.step(t, choice);
+        const k = key(m);
+        let id = ids.get(k);
+        if (id === undefined) {
+          id = pending.length;
+          ids.set(k, id);
+          pending.push(m.snapshot());
+          parent.push(s);
+          parentLabel.push((t << CHOICE_BITS) | choice);
+        }
+        // A run that makes progress again and again is no livelock, so such edges are no part of a cycle.
+        if (m.madeProgress) continue;
+        g.target.push(id);
+        g.label.push((t << CHOICE_BITS) | choice);
+      }
+    }
+  }
+  g.first.push(g.target.length);
+  return { states: pending.length, ...g, enabled, unfinished, parent, parentLabel };
+}
+
+const NOTHING = new Int32Array(0);
+
+function key(m: Machine): bigint {
+  fingerprint(m.words, m.size);
+  return (BigInt(hashHigh >>> 0) << 32n) | BigInt(hashLow >>> 0);
+}
+
+/** A lasso through component `c` if it is a livelock. */
+function fairCycle(m: Machine, g: Graph, component: Int32Array, c: number, states: readonly number[]): Lasso | null {
+  const inside = (s: number): boolean => component[s] === c;
+  let stepping = 0; // tasks that take a step inside
+  let alwaysEnabled = -1; // tasks that are enabled in every state
+  let starving = -1;
+  for (const s of states) {
+    alwaysEnabled &= g.enabled[s];
+    starving &= g.unfinished[s];
+    for (let e = g.first[s]; e < g.first[s + 1]; e++) {
+      if (g.label[e] !== REMOVED && inside(g.target[e])) stepping |= 1 << (g.label[e] >> CHOICE_BITS);
+    }
+  }
+  if (stepping === 0 || starving === 0) return null;
+  if ((alwaysEnabled & ~stepping) !== 0) return null;
+  const entry = states.reduce((a, b) => (b < a ? b : a));
+  const cycle = tour(g, inside, states, entry, stepping);
+  return { stem: stemTo(g, entry), cycle, starving: m.tasks.map((t) => t.slot).filter((t) => (starving >> t) & 1) };
+}
+
+function stemTo(g: Graph, s: number): Decision[] {
+  const stem: Decision[] = [];
+  for (let x = s; g.parent[x] >= 0; x = g.parent[x]) stem.push(decision(g.parentLabel[x]));
+  return stem.reverse();
+}
+
+function decision(label: number): Decision {
+  return { task: label >> CHOICE_BITS, choice: label & ((1 << CHOICE_BITS) - 1) };
+}
+
+/**
+ * A cycle from `entry` that lets each task of `stepping` take a step and visits, for each other task, a state in which
+ * it is disabled. Shortest ways between the witnesses, so it is short but not the shortest possible.
+ */
+function tour(
+  g: Graph,
+  inside: (s: number) => boolean,
+  states: readonly number[],
+  entry: number,
+  stepping: number,
+): Decision[] {
+  const cycle: Decision[] = [];
+  let here = entry;
+  let steppedTasks = 0;
+  let restedTasks = ~g.enabled[entry];
+  const everyone = states.reduce((mask, s) => mask | g.enabled[s], 0);
+  const go = (wanted: (label: number, target: number) => boolean): void => {
+    for (const e of shortestWay(g, inside, here, wanted)) {
+      cycle.push(decision(g.label[e]));
+      steppedTasks |= 1 << (g.label[e] >> CHOICE_BITS);
+      here = g.target[e];
+      restedTasks |= ~g.enabled[here];
+    }
+  };
+  for (let t = 0; t < MAX_TASKS; t++) {
+    if (((everyone >> t) & 1) === 0) continue;
+    if (((steppedTasks | restedTasks) >> t) & 1) continue;
+    if ((stepping >> t) & 1) go((label) => label >> CHOICE_BITS === t);
+    else go((_label, target) => ((g.enabled[target] >> t) & 1) === 0);
+  }
+  if (here !== entry || cycle.length === 0) go((_label, target) => target === entry);
+  return cycle;
+}
+
+/** Edges of a shortest path inside the component whose last edge is `wanted`. There is always one. */
+function shortestWay(
+  g: Graph,
+  inside: (s: number) => boolean,
+  from: number,
+  wanted: (label: number, target: number) => boolean,
+): number[] {
+  const via = new Map<number, { edge: number; from: number }>();
+  const queue = [from];
+  for (const s of queue) {
+    for (let e = g.first[s]; e < g.first[s + 1]; e++) {
+      const target = g.target[e];
+      if (g.label[e] === REMOVED || !inside(target)) continue;
+      if (wanted(g.label[e], target)) {
+        const way = [e];
+        for (let x = s; x !== from; ) {
+          const step = via.get(x);
+          if (!step) break;
+          way.push(step.edge);
+          x = step.from;
+        }
+        return way.reverse();
+      }
+      if (target === from || via.has(target)) continue;
+      via.set(target, { edge: e, from: s });
+      queue.push(target);
+    }
+  }
+  return [];
+}
