@@ -1,0 +1,164 @@
+/** What scripts may rely on: the documents `mayfail/check/1` and `mayfail/atlas/1`. Fields may be added, never changed. */
+import type { Verdict } from "../machine/finding.ts";
+import { cycleEdges } from "./cycle.ts";
+import type { Outcome, Place } from "./story.ts";
+
+export interface CheckJson {
+  readonly schema: "mayfail/check/1";
+  readonly case: string;
+  readonly variant: string;
+  readonly rules: string;
+  readonly verdict: Verdict;
+  readonly complete: boolean;
+  readonly states: number;
+  readonly transitions: number;
+  readonly maxDepth: number;
+  readonly seconds: number;
+  readonly workers: number;
+  readonly reduction: string;
+  readonly engine: string;
+  readonly expected: Verdict | null;
+  readonly estimate: { readonly states: number; readonly traces: number } | null;
+  readonly covered: string;
+  readonly lockdep: readonly string[];
+  readonly counterexample: CounterexampleJson | null;
+}
+
+export interface CounterexampleJson {
+  readonly steps: number;
+  readonly contextSwitches: number;
+  readonly preemptions: number;
+  /** No other schedule needs fewer preemptions, then switches, then steps. */
+  readonly minimal: boolean;
+  /** What `mayfail replay` takes. */
+  readonly schedule: string | null;
+  readonly message: string;
+  readonly trace: readonly TraceJson[];
+  readonly cycle: readonly CycleJson[];
+}
+
+export interface TraceJson {
+  readonly step: number;
+  readonly task: string;
+  readonly file: string | null;
+  readonly line: number | null;
+  readonly text: string;
+}
+
+export interface CycleJson {
+  readonly task: string;
+  readonly waitsFor: string;
+  readonly file: string | null;
+  readonly line: number | null;
+  readonly heldBy: string | null;
+  readonly since: { readonly step: number | null; readonly file: string | null; readonly line: number | null } | null;
+}
+
+export function checkJson(o: Outcome): CheckJson {
+  return {
+    schema: "mayfail/check/1",
+    case: o.name,
+    variant: o.variant,
+    rules: o.rules,
+    verdict: o.verdict,
+    complete: o.complete,
+    states: o.states,
+    transitions: o.transitions,
+    maxDepth: o.maxDepth,
+    seconds: rounded(o.seconds),
+    workers: o.workers,
+    reduction: o.reduction,
+    engine: o.engine,
+    expected: o.expected,
+    estimate: o.estimate,
+    covered: o.covered,
+    lockdep: o.lockdep,
+    counterexample: counterexample(o),
+  };
+}
+
+function counterexample(o: Outcome): CounterexampleJson | null {
+  const { story } = o;
+  if (story === null || o.verdict === "ok") return null;
+  return {
+    steps: story.steps.length,
+    contextSwitches: story.contextSwitches,
+    preemptions: story.preemptions,
+    minimal: o.minimal,
+    schedule: o.schedule,
+    message: story.finding?.message ?? "",
+    trace: story.steps.map((s) => ({
+      step: s.step,
+      task: story.tasks[s.task] ?? "",
+      ...fileAndLine(s.stack[0]?.place ?? null),
+      text: s.text,
+    })),
+    cycle:
+      o.verdict !== "deadlock"
+        ? []
+        : cycleEdges(story).map((e) => ({
+            task: e.task,
+            waitsFor: e.object ?? e.wants,
+            ...fileAndLine(e.stack[0]?.place ?? null),
+            heldBy: e.owner,
+            since: e.since === null ? null : { step: e.since.step, ...fileAndLine(e.since.place) },
+          })),
+  };
+}
+
+function fileAndLine(place: Place | null): { file: string | null; line: number | null } {
+  return { file: place?.file ?? null, line: place?.line ?? null };
+}
+
+function rounded(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000;
+}
+
+/** One case of the atlas with what each variant came to. */
+export interface AtlasRow {
+  readonly id: string;
+  readonly class: string;
+  readonly variants: readonly AtlasCell[];
+}
+
+export interface AtlasCell {
+  readonly name: string;
+  readonly expected: Verdict | null;
+  readonly verdict: Verdict;
+  readonly complete: boolean;
+  readonly states: number;
+  readonly seconds: number;
+}
+
+/** Is the verdict the one that the case's author stands for? "ok" counts only when everything was explored. */
+export function asExpected(c: Pick<AtlasCell, "expected" | "verdict" | "complete">): boolean {
+  return c.verdict === c.expected && (c.complete || c.verdict !== "ok");
+}
+
+export interface AtlasJson {
+  readonly schema: "mayfail/atlas/1";
+  readonly cases: readonly AtlasRow[];
+  readonly asExpected: number;
+  readonly total: number;
+}
+
+export function atlasJson(rows: readonly AtlasRow[]): AtlasJson {
+  const cells = rows.flatMap((r) => r.variants);
+  return {
+    schema: "mayfail/atlas/1",
+    cases: rows.map((r) => ({
+      id: r.id,
+      class: r.class,
+      variants: r.variants.map(({ name, expected, verdict, complete, states, seconds }) => ({
+        name,
+        expected,
+        verdict,
+        complete,
+        states,
+        seconds: rounded(seconds),
+      })),
+    })),
+    asExpected: cells.filter(asExpected).length,
+    total: cells.length,
+  };
+}

@@ -1,0 +1,43 @@
+/** The report for a mailing list: the same content as the terminal's, in 72 plain ASCII columns, with a subject. */
+import { lanes } from "./lanes.ts";
+import {
+  cycleSection,
+  lockdepSection,
+  placeSection,
+  replayCommand,
+  searchSection,
+  sizeOfSchedule,
+} from "./sections.ts";
+import { verdictSentence } from "./sentence.ts";
+import type { Outcome } from "./story.ts";
+import { MAIL } from "./style.ts";
+import { clean, wrap } from "./width.ts";
+
+/** `version` is named in the mail, since a schedule belongs to the version that made it. */
+export function mailReport(o: Outcome, version: string): string {
+  const { story } = o;
+  const paragraphs: string[][] = [
+    [`Subject: ${clean(subject(o), MAIL)}`],
+    wrap(clean(verdictSentence(o), MAIL), MAIL.width),
+    wrap(clean([o.title, o.about].filter((s) => s !== "").join("; "), MAIL), MAIL.width),
+  ];
+  if (story !== null && o.verdict !== "ok") {
+    if (o.verdict === "deadlock") paragraphs.push(["Who waits for whom:"], cycleSection(story, MAIL));
+    else if (placeSection(story, MAIL).length > 0) paragraphs.push(["Where:"], placeSection(story, MAIL));
+    paragraphs.push(wrap(`The schedule: ${sizeOfSchedule(o, story)}`, MAIL.width), lanes(story, MAIL));
+  }
+  paragraphs.push(lockdepSection(o, MAIL));
+  const replay = replayCommand(o, MAIL);
+  if (replay.length > 0) paragraphs.push([`To see this run again (mayfail ${version}):`], replay);
+  paragraphs.push(searchSection(o, MAIL));
+  return `${paragraphs
+    .filter((p) => p.length > 0)
+    .map((p) => p.map((line) => line.trimEnd()).join("\n"))
+    .join("\n\n")}\n`;
+}
+
+function subject(o: Outcome): string {
+  const name = o.variant === "" ? o.name : `${o.name}:${o.variant}`;
+  const verdict = o.verdict === "ok" && !o.complete ? "not decided" : o.verdict;
+  return `[mayfail] ${verdict}: ${name}`;
+}

@@ -1,0 +1,92 @@
+/** The reports as a reader sees them: snapshots, and what must hold for every one of them. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { checkJson } from "./json.ts";
+import { mailReport } from "./mail.ts";
+import { AB_BA, ALL, MANY_TASKS, NO_STORY, OUTCOME, SELF_DEADLOCK, step } from "./story.testkit.ts";
+import { PLAIN } from "./style.ts";
+import { textReport } from "./text.ts";
+import { widthOf } from "./width.ts";
+
+describe.each(Object.entries(ALL))("%s", (name, outcome) => {
+  test("as text", async () => {
+    await expect(textReport(outcome, PLAIN)).toMatchFileSnapshot(`snapshots/${name}.txt`);
+  });
+
+  test("as mail: 72 columns of ASCII", async () => {
+    const mail = mailReport(outcome, "0.1.0");
+    await expect(mail).toMatchFileSnapshot(`snapshots/${name}.mail`);
+    expect(mail).toMatch(/^[\n\u0020-\u007e]*$/);
+    expect(Math.max(...mail.split("\n").map((line) => line.length))).toBeLessThanOrEqual(72);
+  });
+
+  test("as JSON", async () => {
+    const json = checkJson(outcome);
+    await expect(`${JSON.stringify(json, null, 2)}\n`).toMatchFileSnapshot(`snapshots/${name}.json.txt`);
+    expect(json.counterexample === null).toBe(outcome.verdict === "ok");
+  });
+});
+
+test("text fits its width, and no line ends in blanks", () => {
+  for (const outcome of Object.values(ALL)) {
+    for (const width of [60, 80, 132, 200]) {
+      for (const line of textReport(outcome, { ...PLAIN, width }).split("\n")) {
+        expect(widthOf(line), line).toBeLessThanOrEqual(width);
+        expect(line).toBe(line.trimEnd());
+      }
+    }
+  }
+});
+
+test("colour adds escape sequences and nothing else", () => {
+  for (const outcome of Object.values(ALL)) {
+    const painted = textReport(outcome, { ...PLAIN, color: true });
+    expect(painted).toContain("\u001b[");
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the sequences that paint() writes
+    expect(painted.replace(/\u001b\[[\d;]*m/g, "")).toBe(textReport(outcome, PLAIN));
+  }
+});
+
+test("names from a user's file reach neither the terminal nor the mail as escape sequences", () => {
+  const report = textReport(MANY_TASKS, PLAIN);
+  expect(report).not.toContain("\u001b");
+  expect(report).toContain("日本");
+  expect(mailReport(MANY_TASKS, "0.1.0")).toContain("tache ?[31m??");
+});
+
+test("any names in any width: every step is shown, and no line is too long", () => {
+  const text = fc.string({ minLength: 1, maxLength: 30, unit: "grapheme" });
+  fc.assert(
+    fc.property(
+      fc.array(text, { minLength: 1, maxLength: 6 }),
+      fc.array(fc.tuple(fc.nat(5), text), { minLength: 1, maxLength: 12 }),
+      fc.integer({ min: 60, max: 200 }),
+      (tasks, picks, width) => {
+        const steps = picks.map(([t, words], i) => step(i + 1, t % tasks.length, words, []));
+        const story = { ...NO_STORY, tasks, steps, finding: { verdict: "assertion", message: "m", task: 0 } as const };
+        const report = textReport({ ...OUTCOME, verdict: "assertion", story }, { ...PLAIN, width });
+        const lines = report.split("\n");
+        for (const s of steps) expect(lines.some((line) => line.trimStart().startsWith(`${s.step} `))).toBe(true);
+        expect(Math.max(...lines.map(widthOf))).toBeLessThanOrEqual(width);
+      },
+    ),
+    { seed: 1, numRuns: 300 },
+  );
+});
+
+test("a long run is shown with its middle left out, and says so; all of it on demand", () => {
+  const frames = AB_BA.story?.steps[0]?.stack ?? [];
+  const steps = Array.from({ length: 1000 }, (_, i) => step(i + 1, i % 2, `lock l${i}`, frames));
+  const outcome = { ...AB_BA, story: { ...NO_STORY, ...AB_BA.story, steps } };
+  const folded = textReport(outcome, PLAIN);
+  expect(folded).toContain("(800 steps left out");
+  expect(folded).toMatch(/^ +60 .*\n.*left out.*\n +861 /m);
+  expect(folded).toContain("lock l999");
+  expect(textReport(outcome, PLAIN, { all: true }).match(/lock l\d+/g)).toHaveLength(1000);
+});
+
+test("the sentence names who holds what since which line", () => {
+  expect(textReport(SELF_DEADLOCK, { ...PLAIN, width: 400 })).toContain(
+    "deadlock: worker waits for obj0.mm.lock, which worker itself holds since src/drivers/i915Userptr.ts:123.",
+  );
+});

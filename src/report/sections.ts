@@ -1,0 +1,82 @@
+/** The parts of a report that the terminal and the mail share: each a list of lines in the given style. */
+import { cycleEdges, edgeInWords, placeInWords, stackInWords } from "./cycle.ts";
+import type { Outcome, Story } from "./story.ts";
+import type { Style } from "./style.ts";
+import { clean, count, grouped, wrap } from "./width.ts";
+
+/** Who waits for whom, and through which calls each of them came there. */
+export function cycleSection(story: Story, style: Style): string[] {
+  const arrow = style.unicode ? " ← " : " <- ";
+  return cycleEdges(story).flatMap((e) => {
+    const frame = e.stack[0];
+    const at = frame?.place ? [`at ${placeInWords(frame.place)}: ${frame.place.text}`] : [];
+    const calls = e.stack.length > 0 ? [`in ${stackInWords(e.stack, arrow)}`] : [];
+    return [
+      ...wrap(clean(edgeInWords(e), style), style.width - 2, "  ").map((l) => `  ${l}`),
+      ...[...at, ...calls].flatMap((text) => wrap(clean(text, style), style.width - 6, "   ").map((l) => `      ${l}`)),
+    ];
+  });
+}
+
+/** Where the rule was broken: for findings that are not about waiting. */
+export function placeSection(story: Story, style: Style): string[] {
+  const frame = story.at[0];
+  if (!frame) return [];
+  const arrow = style.unicode ? " ← " : " <- ";
+  const source = frame.place ? [`${placeInWords(frame.place)}: ${frame.place.text}`] : [];
+  return [...source, `in ${stackInWords(story.at, arrow)}`].flatMap((text) =>
+    wrap(clean(text, style), style.width - 4, "   ").map((l) => `  ${l}`),
+  );
+}
+
+/** "6 steps, 1 context switch, 0 preemptions: no other is smaller". */
+export function sizeOfSchedule(o: Outcome, story: Story): string {
+  const size = [
+    count(story.steps.length, "step"),
+    count(story.contextSwitches, "context switch", "context switches"),
+    count(story.preemptions, "preemption"),
+  ].join(", ");
+  return o.minimal ? `${size}; no other is smaller` : size;
+}
+
+/** What was searched, in one sentence. */
+export function searchSection(o: Outcome, style: Style): string[] {
+  const unit = o.engine === "dpor" ? "execution" : "state";
+  const parts = [`${count(o.states, unit)}, ${count(o.transitions, "transition")}, depth ${grouped(o.maxDepth)}`];
+  parts.push(`${secondsInWords(o.seconds)} with ${count(o.workers, "worker")}`);
+  const how = [o.engine, o.reduction].filter((s) => s !== "").join(", ");
+  if (how !== "") parts.push(how);
+  if (o.estimate !== null) {
+    parts.push(`estimated before: ${count(o.estimate.states, "state")}, ${count(o.estimate.traces, "trace")}`);
+  }
+  if (o.seed !== null) parts.push(`seed ${o.seed}`);
+  const text = `Searched: ${parts.join("; ")}.`;
+  const covered = o.complete || o.covered === "" ? [] : wrap(clean(`Covered: ${o.covered}`, style), style.width, "  ");
+  return [...wrap(clean(text, style), style.width, "  "), ...covered];
+}
+
+function secondsInWords(seconds: number): string {
+  return seconds < 10 ? `${seconds.toFixed(2)} s` : `${grouped(seconds)} s`;
+}
+
+/** Lock orders that could close a cycle in runs that were not seen. */
+export function lockdepSection(o: Outcome, style: Style): string[] {
+  return o.lockdep.flatMap((sentence) => wrap(clean(`lockdep: ${sentence}`, style), style.width, "  "));
+}
+
+/** The command that shows this run again, broken so that it can be pasted into a shell. */
+export function replayCommand(o: Outcome, style: Style): string[] {
+  if (o.schedule === null) return [];
+  const target = o.variant === "" ? o.name : `${o.name}:${o.variant}`;
+  const command = `mayfail replay ${shellWord(target)} `;
+  const schedule = shellWord(o.schedule);
+  const room = style.width - 4;
+  if (command.length + schedule.length <= room) return [`  ${command}${schedule}`];
+  const parts = o.schedule.match(new RegExp(`.{1,${room - 2}}`, "gs")) ?? [];
+  return [`  ${command}\\`, ...parts.map((p, i) => `    ${shellWord(p)}${i + 1 < parts.length ? " \\" : ""}`)];
+}
+
+/** Quoted where a shell would not take the word as it is. */
+export function shellWord(word: string): string {
+  return /^[\w@%+=:,./~-]+$/.test(word) && !word.startsWith("~") ? word : `'${word.replace(/'/g, "'\\''")}'`;
+}

@@ -1,0 +1,36 @@
+/** The verdict in one sentence. It stands alone: a reader who reads nothing else knows what is wrong, and where. */
+import { cycleEdges, edgeInWords, placeInWords } from "./cycle.ts";
+import type { Outcome, Story } from "./story.ts";
+import { count } from "./width.ts";
+
+export function verdictSentence(o: Outcome): string {
+  if (o.verdict === "ok") return o.complete ? allExplored(o) : notDecided(o);
+  return `${o.verdict}: ${brokenRule(o.story) ?? "a rule is broken"}.`;
+}
+
+function allExplored(o: Outcome): string {
+  return `ok: no rule is broken in any interleaving (${explored(o)}).`;
+}
+
+function notDecided(o: Outcome): string {
+  return `not decided: no rule is broken as far as the search went (${explored(o)}).`;
+}
+
+function explored(o: Outcome): string {
+  return o.engine === "dpor" ? count(o.states, "execution") : count(o.states, "state");
+}
+
+/** What is broken, without the verdict's name; null when there is no story to tell it from. */
+export function brokenRule(story: Story | null): string | null {
+  if (story === null || story.finding === null) return null;
+  const { verdict, message, task } = story.finding;
+  if (verdict === "deadlock" && story.waiters.length > 0) {
+    return cycleEdges(story).map(edgeInWords).join("; ");
+  }
+  const where = story.at[0]?.place;
+  const who = task === null ? undefined : story.tasks[task];
+  const said = message.replace(/[.\s]+$/, "");
+  if (!where) return who === undefined || said.includes(who) ? said : `${said} (${who})`;
+  const at = `at ${placeInWords(where)}`;
+  return who === undefined || said.includes(who) ? `${said}, ${at}` : `${said}, in ${who} ${at}`;
+}

@@ -1,0 +1,61 @@
+/** The report for a terminal: verdict, cycle, swim lanes, how to see it again, what was searched. */
+import { type LaneOptions, lanes } from "./lanes.ts";
+import {
+  cycleSection,
+  lockdepSection,
+  placeSection,
+  replayCommand,
+  searchSection,
+  sizeOfSchedule,
+} from "./sections.ts";
+import { verdictSentence } from "./sentence.ts";
+import type { Outcome } from "./story.ts";
+import { type Paint, paint, type Style } from "./style.ts";
+import { clean, wrap } from "./width.ts";
+
+export function textReport(o: Outcome, style: Style, options: LaneOptions = {}): string {
+  const { story } = o;
+  const sections: string[][] = [heading(o, style), sentence(o, style)];
+  if (story !== null && o.verdict !== "ok") {
+    if (o.verdict === "deadlock") sections.push(["Who waits for whom:", ...cycleSection(story, style)]);
+    else sections.push(titled("Where:", placeSection(story, style)));
+    const size = wrap(`The schedule: ${sizeOfSchedule(o, story)}`, style.width, "  ");
+    sections.push([...size, "", ...lanes(story, style, options)]);
+  }
+  sections.push(lockdepSection(o, style));
+  sections.push(titled("To see this run again, step by step:", replayCommand(o, style)));
+  sections.push(searchSection(o, style).map((line) => paint(style, "dim", line)));
+  return `${sections
+    .filter((s) => s.length > 0)
+    .map((s) => s.join("\n"))
+    .join("\n\n")}\n`;
+}
+
+function titled(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : [title, ...lines];
+}
+
+/** "case:variant", and below it what that is. */
+function heading(o: Outcome, style: Style): string[] {
+  const about = [o.title, o.about].filter((s) => s !== "").join("; ");
+  return [
+    paint(style, "bold", clean(o.variant === "" ? o.name : `${o.name}:${o.variant}`, style)),
+    ...wrap(clean(about, style), style.width),
+  ];
+}
+
+function sentence(o: Outcome, style: Style): string[] {
+  const lines = wrap(clean(verdictSentence(o), style), style.width, "  ");
+  return lines.map((line, i) => (i === 0 ? colorHead(line, style, paintOf(o)) : line));
+}
+
+/** Only the verdict itself is in colour. */
+function colorHead(line: string, style: Style, as: Paint): string {
+  const colon = line.indexOf(":");
+  return colon < 0 ? line : paint(style, as, line.slice(0, colon)) + line.slice(colon);
+}
+
+export function paintOf(o: Pick<Outcome, "verdict" | "complete">): Paint {
+  if (o.verdict !== "ok") return "bad";
+  return o.complete ? "good" : "unsure";
+}
