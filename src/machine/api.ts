@@ -2,6 +2,7 @@
 export {
   type Cell,
   cell,
+  cellField,
   cmpxchg,
   exchange,
   fetchAdd,
@@ -14,18 +15,15 @@ export * from "./context.ts";
 export type { Handle, Task } from "./core.ts";
 export { assert, Finding, must, type Verdict } from "./finding.ts";
 export { Machine, type SpawnOptions, type TaskInfo } from "./machine.ts";
-export { lock, type Mutex, mutex, spinlock, trylock, unlock } from "./mutex.ts";
+export { lock, type Mutex, mutex, mutexField, spinlock, spinlockField, trylock, unlock } from "./mutex.ts";
 export { type Case, defineCase, type Source, type Variant } from "./scenario.ts";
 export {
   bool,
-  cellField,
   type FieldSpec,
   type GuardOptions,
   int,
-  mutexField,
   ref,
   type StructOf,
-  spinlockField,
   struct,
 } from "./struct.ts";
 export { choose, join, never, progress, spawn, until } from "./wait.ts";

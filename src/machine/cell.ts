@@ -15,7 +15,8 @@ import {
   W,
 } from "./core.ts";
 import { Finding } from "./finding.ts";
-import { nameOfWord as nameAt, settingUpMachine } from "./machine.ts";
+import { nameOfWord as nameAt, settingUpMachine, takeWords } from "./machine.ts";
+import { type Embedded, embedded } from "./struct.ts";
 
 const REMEDY = "use readOnce, writeOnce, or touch";
 
@@ -49,10 +50,17 @@ export class Cell implements Handle {
 
 /** A cell that stands alone. */
 export function cell(name: string, initial = 0): Cell {
-  const m = settingUpMachine("a cell");
-  const at = m.layout.take(1, name, "int");
+  const at = takeWords(1, name);
   W[at] = initial;
   return new Cell(at, name);
+}
+
+/** A word of a struct that several tasks access without a lock. */
+export function cellField(initial = 0): Embedded<Cell> {
+  return embedded(1, (at, name) => {
+    W[at] = initial;
+    return new Cell(at, name);
+  });
 }
 
 const readOp = defineOp({

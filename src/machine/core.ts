@@ -11,6 +11,9 @@
  *                   └────────────── pend() ◀─────────────────┘
  */
 import { mayfailError } from "../errors.ts";
+import { type AccessSink, defineOp, type OpKind, ops } from "./op.ts";
+
+export { type AccessSink, defineOp, type OpKind, ops };
 
 /** Words of a task's header, relative to its base. The stack begins at `HEADER + heldWords`. */
 export const T_STATE = 0; // 0 slot never used, 1 live, 2 done, 3 stopped by its own failed assertion
@@ -68,42 +71,6 @@ export interface Handle {
   readonly name: string;
 }
 
-/** An operation that a task can be about to do: the only things that searchers schedule. */
-export interface OpKind {
-  readonly id: number;
-  readonly name: string;
-  /** May it be done now? No side effect. `at`, `arg`, `arg2` are what `pend` was given. */
-  enabled(at: number, arg: number, arg2: number, task: number): boolean;
-  /** Does it; the value goes to the task. Called only when enabled. */
-  apply(at: number, arg: number, arg2: number, task: number): unknown;
-  /** Slots of the tasks that would have to act before it gets enabled; empty = nobody in particular. */
-  owners?(at: number, arg: number, task: number): number[];
-  /**
-   * "any": one of the owners suffices and others may help (a condition); "all": every owner must act (a lock). Only
-   * "all" waits close a cycle by themselves; "any" waits count when nothing else can run (a knot).
-   */
-  readonly waits?: "all" | "any";
-  /** In words, for reports: "lock object.mutex". */
-  describe(at: number, arg: number, arg2: number): string;
-  /** What it touches, for partial-order reduction: see `Access`. Missing = conflicts with everything. */
-  access?(at: number, arg: number, arg2: number, task: number, out: AccessSink): void;
-  /** Number of outcomes that the environment may choose from; missing = 1. */
-  choices?(at: number, arg: number): number;
-  /** Ends a critical section or the like: can never be waiting and never races with an earlier operation. */
-  readonly releases?: boolean;
-  /** Invisible to the schedule: done at once whenever enabled (join). */
-  readonly eager?: boolean;
-  /** Sleeping: forbidden in atomic and non-blockable contexts. */
-  readonly sleeps?: boolean;
-}
-
-/** Receives the objects that an operation reads or writes: word indices. `top()` = conflicts with everything. */
-export interface AccessSink {
-  read(at: number): void;
-  write(at: number): void;
-  top(): void;
-}
-
 // ---------------------------------------------------------------------------------------------------------------------
 // Module state. `W` and the tables belong to the active machine; see machine.ts `activate`.
 
@@ -122,8 +89,11 @@ export const moduleCodes: Code[] = [];
 export let codes: Code[] = moduleCodes;
 /** Set while a machine is being set up: nested task functions defined then belong to that machine alone. */
 let settingUp = false;
-export const ops: OpKind[] = [];
 let handles: object[] = [];
+/** The object whose words begin at an index, the innermost one; undefined in between. */
+export let objectAt: object[] = [];
+/** Words for held locks in each task's header. */
+export let heldWords = 0;
 let interned = new Map<object, number>();
 let taskBases: Int32Array = new Int32Array(0);
 let stackEnds: Int32Array = new Int32Array(0);
@@ -134,6 +104,8 @@ export interface CoreTables {
   codes: Code[];
   settingUp: boolean;
   handles: object[];
+  objectAt: object[];
+  heldWords: number;
   interned: Map<object, number>;
   taskBases: Int32Array;
   stackEnds: Int32Array;
@@ -145,6 +117,8 @@ export function useTables(tables: CoreTables): void {
   codes = tables.codes;
   settingUp = tables.settingUp;
   handles = tables.handles;
+  objectAt = tables.objectAt;
+  heldWords = tables.heldWords;
   interned = tables.interned;
   taskBases = tables.taskBases;
   stackEnds = tables.stackEnds;
@@ -156,6 +130,11 @@ export function useTables(tables: CoreTables): void {
 /** Word index of the header of the running task. */
 export function currentBase(): number {
   return base;
+}
+
+/** Word index of the header of task slot `t`. */
+export function baseOf(t: number): number {
+  return taskBases[t];
 }
 
 export function setChecking(on: boolean): void {
@@ -371,24 +350,24 @@ export function immediately(value: unknown): undefined {
   return undefined;
 }
 
-/** Registers an operation kind; `id` is its number in `T_OP`. */
-export function defineOp(kind: Omit<OpKind, "id">): OpKind {
-  const op = { ...kind, id: ops.length } as OpKind;
-  ops.push(op);
-  return op;
-}
-
-// Operation 0 means "none".
-defineOp({ name: "none", enabled: () => false, apply: () => undefined, describe: () => "nothing" });
-
 // ---------------------------------------------------------------------------------------------------------------------
 // Running
 
-/** Runs the current task from its top frame with `v` until it pends again or ends. */
+/** Told which task has come to a scheduling point; null = nobody wants to know. See lockdep.ts. */
+let onPend: ((t: number) => void) | null = null;
+
+export function observePending(observer: ((t: number) => void) | null): void {
+  onPend = observer;
+}
+
+/** Frames entered, left or resumed within one step before it counts as endless. */
+const MAX_LOCAL_STEPS = 1_000_000;
+
+/** Runs the current task from its top frame with `v` until it pends again or ends. Raises MF0208 for an endless step. */
 export function run(v: unknown): void {
   const b = base;
   const w = W;
-  for (;;) {
+  for (let left = MAX_LOCAL_STEPS; ; left--) {
     const f = w[b + T_FP];
     if (f === 0) {
       w[b + T_STATE] = 2;
@@ -398,9 +377,17 @@ export function run(v: unknown): void {
     const code = w[f];
     result = undefined;
     codes[code >>> 12].step(w, f, code & 4095, v);
-    if (w[b + T_OP] !== 0) return;
+    if (w[b + T_OP] !== 0) {
+      if (onPend !== null) onPend(current);
+      return;
+    }
+    if (left === 0) throw endless(codes[code >>> 12]);
     v = result;
   }
+}
+
+function endless(code: Code): Error {
+  return mayfailError("MF0208", { task: code.meta.name, steps: MAX_LOCAL_STEPS }, placeOf(code));
 }
 
 /** Tests the condition of an `until` of task `t` without changing anything; `sink` is told what it read. */

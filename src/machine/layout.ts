@@ -1,20 +1,33 @@
 /** Which word means what: names for diffs and reports, handed out while a machine is set up. */
 
-/** A named run of words. `kind` says how a word reads: a raw integer, a handle number + 1, or a tagged slot. */
+/**
+ * How a word reads: a raw integer, 0 or 1, a handle number + 1, a task slot + 1 (0 = nobody), a bit for each task slot,
+ * or part of a task's header and stack.
+ */
+export type WordKind = "int" | "bool" | "ref" | "owner" | "tasks" | "task";
+
+/** A named run of words. */
 export interface LayoutEntry {
   readonly at: number;
   readonly size: number;
   readonly name: string;
-  readonly kind: "int" | "bool" | "ref" | "task" | "stack";
+  readonly kind: WordKind;
 }
 
 export class Layout {
   readonly entries: LayoutEntry[] = [];
   size = 1; // word 0 stays 0: "no object"
+  /** Called before words are handed out that end at the given index. */
+  private readonly reserve: (end: number) => void;
+
+  constructor(reserve: (end: number) => void = () => undefined) {
+    this.reserve = reserve;
+  }
 
   /** Reserves `size` words and returns the index of the first. */
   take(size: number, name: string, kind: LayoutEntry["kind"]): number {
     const at = this.size;
+    this.reserve(at + size);
     this.entries.push({ at, size, name, kind });
     this.size += size;
     return at;

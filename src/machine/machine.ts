@@ -33,7 +33,7 @@ import {
   W,
 } from "./core.ts";
 import { Finding } from "./finding.ts";
-import { Layout } from "./layout.ts";
+import { Layout, type WordKind } from "./layout.ts";
 import { NeedsRefinement } from "./refinement.ts";
 import { deadlockFinding } from "./waitFor.ts";
 
@@ -82,7 +82,10 @@ export interface Check {
 }
 
 const MAX_TASKS = 64;
-const SETUP_WORDS = 1 << 16;
+/** Words at the start of a set-up; more are made when they are needed. */
+const SETUP_WORDS = 1 << 12;
+/** Machines up to this size get an array without holes for `objectAt`, which is faster to look up. */
+const DENSE_WORDS = 1 << 20;
 /** Stands for "several tasks read it" in `privateUsers`. */
 const SHARED_READERS = 1 << 20;
 
@@ -102,7 +105,7 @@ export function activeMachine(): Machine {
 
 /** Name of a word or of the object that begins there. */
 export function nameOfWord(at: number): string {
-  const handle = active?.handleAt.get(at) as Handle | undefined;
+  const handle = active?.objectAt[at] as Handle | undefined;
   return handle?.name ?? active?.layout.nameOf(at) ?? `word ${at}`;
 }
 
@@ -112,20 +115,34 @@ export function settingUpMachine(what: string): Machine {
   return underConstruction;
 }
 
+/** Set-up: reserves words for the object `name`. */
+export function takeWords(n: number, name: string): number {
+  return settingUpMachine(name).layout.take(n, name, "int");
+}
+
+/** Set-up: names the words of an object that begins at `at`, in order; the key "" stands for the object itself. */
+export function nameWords(at: number, name: string, words: Readonly<Record<string, WordKind>>): void {
+  const { layout } = settingUpMachine(name);
+  Object.entries(words).forEach(([part, kind], i) => {
+    layout.label(at + i, 1, part === "" ? name : `${name}.${part}`, kind);
+  });
+}
+
 export class Machine {
   readonly options: MachineOptions;
-  readonly layout = new Layout();
+  readonly layout = new Layout((end) => this.grow(end));
   readonly tasks: TaskInfo[] = [];
   readonly invariants: Check[] = [];
   readonly finals: Check[] = [];
   readonly handles: object[] = [];
   readonly interned = new Map<object, number>();
-  readonly handleAt = new Map<number, object>();
+  /** See core.ts; made dense when the machine is sealed. */
+  objectAt: object[] = [];
   /** Locks on which somebody uses trylock: their release is a scheduling point, since being held can be observed. */
   tried: Uint8Array = new Uint8Array(0);
   words: Int32Array = new Int32Array(SETUP_WORDS);
   size = 0;
-  private privateUsers = new Int32Array(SETUP_WORDS);
+  private privateUsers = new Int32Array(0);
   private readonly codes: Code[] = moduleCodes.slice();
   private taskBases = new Int32Array(MAX_TASKS);
   private stackEnds = new Int32Array(MAX_TASKS);
@@ -153,11 +170,22 @@ export class Machine {
       codes: this.codes,
       settingUp: !this.sealed,
       handles: this.handles,
+      objectAt: this.objectAt,
+      heldWords: this.options.heldWords,
       interned: this.interned,
       taskBases: this.taskBases,
       stackEnds: this.stackEnds,
       fine: this.options.fine,
     };
+  }
+
+  private grow(end: number): void {
+    if (this.sealed) throw mayfailError("MF0206", { what: "An object" });
+    if (end <= this.words.length) return;
+    const before = this.words;
+    this.words = new Int32Array(Math.max(end, 2 * before.length));
+    this.words.set(before);
+    if (active === this) this.activate();
   }
 
   // -- set-up ---------------------------------------------------------------------------------------------------------
@@ -167,7 +195,7 @@ export class Machine {
     const id = this.handles.length;
     this.handles.push(object);
     this.interned.set(object, id);
-    if (at > 0) this.handleAt.set(at, object);
+    if (at > 0) this.objectAt[at] = object;
     return id;
   }
 
@@ -227,9 +255,11 @@ export class Machine {
     this.size = this.layout.size;
     this.words = this.words.slice(0, this.size);
     this.tried = new Uint8Array(this.size);
-    for (const [at, object] of this.handleAt) {
+    this.privateUsers = new Int32Array(this.size);
+    this.objectAt.forEach((object, at) => {
       if (this.options.visibleReleases.includes((object as Handle).name)) this.tried[at] = 1;
-    }
+    });
+    if (this.size <= DENSE_WORDS) this.objectAt = Array.from({ length: this.size }, (_, at) => this.objectAt[at]);
     this.sealed = true;
     this.activate();
     setChecking(true);
@@ -311,7 +341,7 @@ export class Machine {
       W[b + T_ARG] = 0;
       W[b + T_ARG2] = 0;
       const v = kind.choices ? choice : kind.apply(at, arg, arg2, t);
-      run(v);
+      if (W[b + T_OP] === 0) run(v);
       this.settle();
       for (const c of this.invariants) this.test(c);
     } catch (e) {

@@ -1,43 +1,49 @@
 /** Mutexes and spinlocks: one word, the holder's task slot + 1, 0 when free. */
-
 import { mightSleep, SPIN_DEPTH } from "./context.ts";
-import { current, currentBase, defineOp, immediately, pend, T_CONTEXT, type Task, W } from "./core.ts";
-import { Finding } from "./finding.ts";
-import { Lock, noteAcquired, noteReleased, noteTried, releaseIsVisible } from "./lock.ts";
-import { activeMachine, settingUpMachine } from "./machine.ts";
+import { current, currentBase, defineOp, immediately, objectAt, pend, T_CONTEXT, type Task, W } from "./core.ts";
+import { Lock, noteAcquired, noteReleased, noteTried, notHeld, releaseIsVisible } from "./lock.ts";
+import { nameWords, takeWords } from "./machine.ts";
+import { type Embedded, embedded } from "./struct.ts";
 
 export class Mutex extends Lock {
   readonly kind: "mutex" | "spinlock";
   constructor(at: number, name: string, lockClass: string, kind: "mutex" | "spinlock") {
     super(at, name, lockClass);
     this.kind = kind;
+    nameWords(at, name, { "": "owner" });
   }
 
   heldBy(t: number): boolean {
     return W[this.at] === t + 1;
   }
 
-  holders(): number[] {
+  override holders(): number[] {
     return W[this.at] === 0 ? [] : [W[this.at] - 1];
   }
 }
 
 /** A mutex that stands alone; as a field of a struct use `mutexField()`. */
 export function mutex(name: string, lockClass = name): Mutex {
-  return new Mutex(settingUpMachine("a mutex").layout.take(1, name, "ref"), name, lockClass, "mutex");
+  return new Mutex(takeWords(1, name), name, lockClass, "mutex");
 }
 
 /** A spinlock that stands alone. Its holder is in atomic context and must not sleep. */
 export function spinlock(name: string, lockClass = name): Mutex {
-  return new Mutex(settingUpMachine("a spinlock").layout.take(1, name, "ref"), name, lockClass, "spinlock");
+  return new Mutex(takeWords(1, name), name, lockClass, "spinlock");
 }
 
-function at2lock(at: number): Mutex {
-  return activeMachine().handleAt.get(at) as Mutex;
+export function mutexField(): Embedded<Mutex> {
+  return embedded(1, (at, name, className) => new Mutex(at, name, className, "mutex"));
 }
 
-function take(l: Mutex, task: number, trylock: boolean): void {
-  noteAcquired(l, "exclusive", trylock);
+export function spinlockField(): Embedded<Mutex> {
+  return embedded(1, (at, name, className) => new Mutex(at, name, className, "spinlock"));
+}
+
+const mutexAt = (at: number): Mutex => objectAt[at] as Mutex;
+
+function take(l: Mutex, task: number, subclass: number): void {
+  noteAcquired(l, "exclusive", subclass);
   W[l.at] = task + 1;
   if (l.kind === "spinlock") W[currentBase() + T_CONTEXT] += SPIN_DEPTH;
 }
@@ -48,23 +54,26 @@ function release(l: Mutex): void {
   if (l.kind === "spinlock") W[currentBase() + T_CONTEXT] -= SPIN_DEPTH;
 }
 
-const lockOp = defineOp({
-  name: "lock",
+const lockKind = {
   waits: "all",
-  enabled: (at) => W[at] === 0,
-  apply: (at, _arg, _arg2, task) => take(at2lock(at), task, false),
-  owners: (at) => (W[at] === 0 ? [] : [W[at] - 1]),
+  acquires: "exclusive",
+  enabled: (at: number) => W[at] === 0,
+  apply: (at: number, subclass: number, _arg2: number, task: number) => take(mutexAt(at), task, subclass),
+  owners: (at: number) => (W[at] === 0 ? [] : [W[at] - 1]),
   access: (at, _a, _b, _t, out) => out.write(at),
-  describe: (at) => `lock ${at2lock(at).name}`,
-});
+  describe: (at: number) => `lock ${mutexAt(at).name}`,
+} as const satisfies Partial<Parameters<typeof defineOp>[0]>;
+
+const lockOp = defineOp({ name: "lock", sleeps: true, ...lockKind });
+const spinLockOp = defineOp({ name: "spinLock", ...lockKind });
 
 const unlockOp = defineOp({
   name: "unlock",
   releases: true,
   enabled: () => true,
-  apply: (at) => release(at2lock(at)),
+  apply: (at) => release(mutexAt(at)),
   access: (at, _a, _b, _t, out) => out.write(at),
-  describe: (at) => `unlock ${at2lock(at).name}`,
+  describe: (at) => `unlock ${mutexAt(at).name}`,
 });
 
 /** A failed trylock only reads. */
@@ -72,27 +81,29 @@ const trylockOp = defineOp({
   name: "trylock",
   enabled: () => true,
   apply: (at, _arg, _arg2, task) => {
-    const l = at2lock(at);
+    const l = mutexAt(at);
     noteTried(l);
     if (W[at] !== 0) return false;
-    take(l, task, true);
+    take(l, task, 0);
     return true;
   },
   access: (at, _a, _b, _t, out) => (W[at] === 0 ? out.write(at) : out.read(at)),
-  describe: (at) => `trylock ${at2lock(at).name}`,
+  describe: (at) => `trylock ${mutexAt(at).name}`,
 });
 
-/** mutex_lock, spin_lock: waits until the lock is free. A mutex raises `atomic-sleep` in atomic context. */
-export function lock(l: Mutex): Task {
-  if (l.kind === "mutex") mightSleep(`lock ${l.name}`);
-  return pend(lockOp.id, l.at) as never;
+/**
+ * mutex_lock, spin_lock: waits until the lock is free. A mutex raises `atomic-sleep` in atomic context.
+ * `subclass` 1 … 7 tells lockdep that this level of nesting within the class is meant (mutex_lock_nested).
+ */
+export function lock(l: Mutex, subclass = 0): Task {
+  if (l.kind === "spinlock") return pend(spinLockOp.id, l.at, subclass) as never;
+  mightSleep(`lock ${l.name}`);
+  return pend(lockOp.id, l.at, subclass) as never;
 }
 
 /** mutex_unlock, spin_unlock. Raises an `assertion` finding when the caller does not hold it. */
 export function unlock(l: Mutex): Task {
-  if (W[l.at] !== current + 1) {
-    throw new Finding("assertion", `${l.name} is unlocked by a task that does not hold it`);
-  }
+  if (W[l.at] !== current + 1) throw notHeld(l);
   if (releaseIsVisible(l.at)) return pend(unlockOp.id, l.at) as never;
   release(l);
   return immediately(undefined) as never;

@@ -8,13 +8,11 @@
  */
 
 import { mayfailError } from "../errors.ts";
-import { Cell } from "./cell.ts";
 import { checking, current, type Handle, handleOf, isProbingNow, noteProbeRead, W } from "./core.ts";
 import { Finding } from "./finding.ts";
 import type { Layout } from "./layout.ts";
 import type { Lock } from "./lock.ts";
 import { activeMachine, settingUpMachine } from "./machine.ts";
-import { Mutex } from "./mutex.ts";
 
 /**
  * Why a plain field needs no scheduling point of its own:
@@ -73,22 +71,6 @@ export function embedded<T extends object>(
   make: (at: number, name: string, className: string) => T,
 ): Embedded<T> {
   return { words, kind: "object", guard: {}, initial: 0, embed: make, mutable: false };
-}
-
-export function mutexField(): Embedded<Mutex> {
-  return embedded(1, (at, name, className) => new Mutex(at, name, className, "mutex"));
-}
-
-export function spinlockField(): Embedded<Mutex> {
-  return embedded(1, (at, name, className) => new Mutex(at, name, className, "spinlock"));
-}
-
-/** A word that several tasks access without a lock; see cell.ts. */
-export function cellField(initial = 0): Embedded<Cell> {
-  return embedded(1, (at, name) => {
-    W[at] = initial;
-    return new Cell(at, name);
-  });
 }
 
 export interface StructType<F extends Fields> {

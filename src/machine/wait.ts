@@ -1,5 +1,5 @@
 /** Waiting for conditions, for other tasks, and for what the environment decides. */
-import { current, defineOp, pend, probeTask, requestSettling, T_STATE, type Task, W } from "./core.ts";
+import { current, defineOp, objectAt, pend, probeTask, requestSettling, T_STATE, type Task, W } from "./core.ts";
 import { activeMachine, DONE, FAILED, nameOfWord, type TaskFunction, type TaskInfo } from "./machine.ts";
 
 /** `until(condition)`: enabled when probing the frame says so. ARG = word of the object that somebody must act on. */
@@ -36,7 +36,7 @@ const joinOp = defineOp({
 });
 
 function taskAt(base: number): TaskInfo {
-  return activeMachine().handleAt.get(base) as TaskInfo;
+  return objectAt[base] as TaskInfo;
 }
 
 /** Starts a child task, which runs to its first scheduling point within the same step. */
@@ -70,6 +70,7 @@ const neverOp = defineOp({
   enabled: () => false,
   apply: () => undefined,
   access: () => undefined,
+  sleeps: true,
   describe: () => "wait for ever",
 });
 
