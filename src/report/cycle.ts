@@ -6,7 +6,7 @@
  *       ▲                          │
  *       └──── held by, wants a ────┘
  */
-import type { Frame, Hold, Place, Story, Waiter } from "./story.ts";
+import type { Frame, Hold, Place, Run, Waiter } from "../search/run.ts";
 
 /** One wait: `task` wants `object`, which is with `owner` since `since`. */
 export interface CycleEdge {
@@ -23,32 +23,37 @@ export interface CycleEdge {
 }
 
 /** The waits of the cycle in waiting order; of all waiting tasks when there is no cycle. */
-export function cycleEdges(story: Story): CycleEdge[] {
-  const of = new Map(story.waiters.map((w) => [w.task, w]));
-  const tasks = story.cycle.length > 0 ? story.cycle : story.waiters.map((w) => w.task);
+export function cycleEdges(run: Run): CycleEdge[] {
+  const of = new Map(run.waiters.map((w) => [w.task, w]));
+  const tasks = waitingTasks(run);
   return tasks.flatMap((task, i) => {
     const waiter = of.get(task);
     if (!waiter) return [];
-    const next = story.cycle.length > 0 ? story.cycle[(i + 1) % story.cycle.length] : undefined;
-    const owner = next !== undefined && waiter.owners.includes(next) ? next : waiter.owners[0];
-    return [edge(story, waiter, owner, owner === undefined ? undefined : of.get(owner))];
+    const next = tasks[(i + 1) % tasks.length];
+    return [edge(run, waiter, waiter.owners.includes(next) ? next : waiter.owners[0])];
   });
 }
 
-function edge(story: Story, waiter: Waiter, owner: number | undefined, ownersWait: Waiter | undefined): CycleEdge {
+/** Slots of the tasks that the deadlock is about, in waiting order. A cycle leaves out who waits outside of it. */
+export function waitingTasks(run: Run): readonly number[] {
+  const cycle = run.finding?.cycle ?? [];
+  return cycle.length > 0 ? cycle : run.waiters.map((w) => w.task);
+}
+
+function edge(run: Run, waiter: Waiter, owner: number | undefined): CycleEdge {
   return {
-    task: nameOf(story, waiter.task),
+    task: taskName(run, waiter.task),
     wants: waiter.wants,
     object: waiter.object,
     stack: waiter.stack,
-    owner: owner === undefined ? null : nameOf(story, owner),
+    owner: owner === undefined ? null : taskName(run, owner),
     self: owner === waiter.task,
-    since: ownersWait?.holds.find((h) => h.lock === waiter.object) ?? null,
+    since: (owner === undefined ? undefined : run.holds[owner]?.find((h) => h.lock === waiter.object)) ?? null,
   };
 }
 
-function nameOf(story: Story, task: number): string {
-  return story.tasks[task] ?? `task ${task}`;
+export function taskName(run: Run, slot: number): string {
+  return run.tasks[slot]?.name ?? `task ${slot}`;
 }
 
 /** "worker waits for obj0.mm.lock, which worker itself holds since i915Userptr.ts:123". */

@@ -1,7 +1,8 @@
 /** What scripts may rely on: the documents `mayfail/check/1` and `mayfail/atlas/1`. Fields may be added, never changed. */
 import type { Verdict } from "../machine/finding.ts";
-import { cycleEdges } from "./cycle.ts";
-import type { Outcome, Place } from "./story.ts";
+import type { Place } from "../search/run.ts";
+import { cycleEdges, taskName } from "./cycle.ts";
+import type { Outcome } from "./outcome.ts";
 
 export interface CheckJson {
   readonly schema: "mayfail/check/1";
@@ -31,7 +32,7 @@ export interface CounterexampleJson {
   /** No other schedule needs fewer preemptions, then switches, then steps. */
   readonly minimal: boolean;
   /** What `mayfail replay` takes. */
-  readonly schedule: string | null;
+  readonly schedule: string;
   readonly message: string;
   readonly trace: readonly TraceJson[];
   readonly cycle: readonly CycleJson[];
@@ -78,25 +79,25 @@ export function checkJson(o: Outcome): CheckJson {
 }
 
 function counterexample(o: Outcome): CounterexampleJson | null {
-  const { story } = o;
-  if (story === null || o.verdict === "ok") return null;
+  const { run } = o;
+  if (run === null || o.verdict === "ok") return null;
   return {
-    steps: story.steps.length,
-    contextSwitches: story.contextSwitches,
-    preemptions: story.preemptions,
+    steps: run.steps.length,
+    contextSwitches: run.switches,
+    preemptions: run.preemptions,
     minimal: o.minimal,
-    schedule: o.schedule,
-    message: story.finding?.message ?? "",
-    trace: story.steps.map((s) => ({
+    schedule: run.schedule,
+    message: run.finding?.message ?? "",
+    trace: run.steps.map((s) => ({
       step: s.step,
-      task: story.tasks[s.task] ?? "",
+      task: taskName(run, s.task),
       ...fileAndLine(s.stack[0]?.place ?? null),
       text: s.text,
     })),
     cycle:
       o.verdict !== "deadlock"
         ? []
-        : cycleEdges(story).map((e) => ({
+        : cycleEdges(run).map((e) => ({
             task: e.task,
             waitsFor: e.object ?? e.wants,
             ...fileAndLine(e.stack[0]?.place ?? null),

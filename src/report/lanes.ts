@@ -9,7 +9,8 @@
  *
  * Too many tasks for the width: a list with the task's name in front of each step.
  */
-import type { Frame, Story } from "./story.ts";
+import type { Frame, Run, RunStep } from "../search/run.ts";
+import { taskName, waitingTasks } from "./cycle.ts";
 import { paint, type Style } from "./style.ts";
 import { clean, count, padEnd, padStart, shorten, widthOf, wrap } from "./width.ts";
 
@@ -37,59 +38,62 @@ export interface LaneOptions {
   readonly all?: boolean;
   /** Show below each step what it changed. */
   readonly changes?: boolean;
+  /** The step from which the run repeats for ever. */
+  readonly loop?: number | null;
 }
 
 /** The lines of the drawing, and below it the legend of the marks that occur. */
-export function lanes(story: Story, style: Style, options: LaneOptions = {}): string[] {
-  const rows = rowsOf(story, style, options);
+export function lanes(run: Run, style: Style, options: LaneOptions = {}): string[] {
+  const rows = rowsOf(run, style, options);
   const tasks = [...new Set(rows.filter((r) => r.task >= 0).map((r) => r.task))].sort((a, b) => a - b);
   if (rows.length === 0) return ["(no step: the rule is broken from the start)"];
-  const layout = fitLayout(story, rows, tasks, style);
-  const lines = layout === null ? asList(story, rows, style) : asLanes(story, rows, tasks, layout, style);
+  const layout = fitLayout(run, rows, tasks, style);
+  const lines = layout === null ? asList(run, rows, style) : asLanes(run, rows, tasks, layout, style);
   const legend = rows.some((r) => r.mark === "!")
     ? ["", "! = the task before was preempted: it could have gone on"]
     : [];
   return [...lines, ...legend].map((line) => line.trimEnd());
 }
 
-function rowsOf(story: Story, style: Style, options: LaneOptions): Row[] {
+function rowsOf(run: Run, style: Style, options: LaneOptions): Row[] {
   const cross = style.unicode ? "✗" : "X";
-  const rows: Row[] = story.steps.map((s) => ({
+  const rows: Row[] = run.steps.map((s) => ({
     label: String(s.step),
     mark: s.preempted ? "!" : "",
     task: s.task,
-    text: clean(s.text, style),
-    notes: [...s.events, ...(options.changes ? s.changes : [])].map((e) => clean(e, style)),
+    text: clean(s.choice === null ? s.text : `${s.text}: ${s.choice.taken}`, style),
+    notes: notesOf(s, options).map((e) => clean(e, style)),
     stack: s.stack,
     bad: false,
   }));
-  const left = story.steps.length - MAX_STEPS;
+  const left = run.steps.length - MAX_STEPS;
   if (left > 0 && !options.all) {
     rows.splice(FIRST_STEPS, left, note(`(${count(left, "step")} left out: replay the schedule to see them all)`));
   }
-  if (story.loop !== null) rows.push(note(`(from here again as from step ${story.loop}, for ever)`));
-  const { finding } = story;
-  if (finding !== null && finding.verdict !== "deadlock" && finding.task !== null) {
-    rows.push({
-      label: cross,
-      mark: "",
-      task: finding.task,
-      text: finding.verdict,
-      notes: [],
-      stack: story.at,
-      bad: true,
-    });
-  }
+  if (options.loop) rows.push(note(`(from here again as from step ${options.loop}, for ever)`));
+  const { finding } = run;
   if (finding?.verdict === "deadlock") {
-    const inCycle = story.cycle.length > 0 ? story.cycle : story.waiters.map((w) => w.task);
-    for (const task of inCycle) {
-      const waiter = story.waiters.find((w) => w.task === task);
-      if (!waiter) continue;
-      const text = clean(waiter.wants, style);
-      rows.push({ label: cross, mark: "", task, text, notes: [], stack: waiter.stack, bad: true });
+    for (const task of waitingTasks(run)) {
+      const waiter = run.waiters.find((w) => w.task === task);
+      if (waiter) rows.push(endRow(cross, task, clean(waiter.wants, style), waiter.stack));
     }
+  } else if (finding && finding.task !== null && !options.loop) {
+    rows.push(endRow(cross, finding.task, finding.verdict, finding.stack));
   }
   return rows;
+}
+
+/** What the step did besides its operation. Locks that it took and gave back at once are no news. */
+function notesOf(s: RunStep, options: LaneOptions): string[] {
+  const released = s.released.filter(
+    (r) => r.task === s.task && !s.text.includes(r.lock) && !s.acquired.some((a) => a.lock === r.lock),
+  );
+  const changes = options.changes ? s.changes.map((c) => `${c.name}: ${c.before} -> ${c.after}`) : [];
+  return [...released.map((r) => `unlock ${r.lock}`), ...s.events, ...changes];
+}
+
+function endRow(label: string, task: number, text: string, stack: readonly Frame[]): Row {
+  return { label, mark: "", task, text, notes: [], stack, bad: true };
 }
 
 function note(text: string): Row {
@@ -106,7 +110,7 @@ interface Layout {
 }
 
 /** The roomiest layout that fits: with calls indented, then without, then without function names, then narrow lanes. */
-function fitLayout(story: Story, rows: readonly Row[], tasks: readonly number[], style: Style): Layout | null {
+function fitLayout(run: Run, rows: readonly Row[], tasks: readonly number[], style: Style): Layout | null {
   const label = Math.max(2, ...rows.map((r) => widthOf(r.label))) + 1;
   const fixed = label + 1 + 3 * tasks.length;
   for (const [functions, nesting] of [
@@ -118,7 +122,7 @@ function fitLayout(story: Story, rows: readonly Row[], tasks: readonly number[],
     const lane = tasks.map((task) => {
       const mine = rows.filter((r) => r.task === task);
       const depth = shallowest(mine);
-      const name = widthOf(clean(story.tasks[task] ?? "", style));
+      const name = widthOf(clean(taskName(run, task), style));
       return Math.max(name, ...mine.map((r) => indentOf(r, depth, nesting) + longestLine(r)));
     });
     const room = style.width - fixed - where;
@@ -163,20 +167,20 @@ function indentOf(r: Row, depth: number, nesting: number): number {
 function whereOf(r: Row, functions: boolean, style: Style): string {
   const frame = r.stack[0];
   if (!frame) return "";
-  const place = frame.place === null ? "" : `${baseName(frame.place.file)}:${frame.place.line}`;
-  return clean(functions ? `${place} ${frame.name}`.trim() : place, style);
+  const place = `${baseName(frame.place.file)}:${frame.place.line}`;
+  return clean(functions ? `${place} ${frame.name}` : place, style);
 }
 
 export function baseName(file: string): string {
   return file.slice(Math.max(file.lastIndexOf("/"), file.lastIndexOf("\\")) + 1);
 }
 
-function asLanes(story: Story, rows: readonly Row[], tasks: readonly number[], l: Layout, style: Style): string[] {
+function asLanes(run: Run, rows: readonly Row[], tasks: readonly number[], l: Layout, style: Style): string[] {
   const bar = style.unicode ? "│" : "|";
   const depths = new Map(tasks.map((t) => [t, shallowest(rows.filter((r) => r.task === t))]));
   const line = (label: string, cells: readonly string[], where: string) =>
     `${padStart(label, l.label)} ${cells.map((c, i) => padEnd(c, l.lane[i] ?? 0)).join(` ${bar} `)} ${bar} ${where}`;
-  const names = tasks.map((t, i) => shorten(clean(story.tasks[t] ?? "", style), l.lane[i] ?? 0, style));
+  const names = tasks.map((t, i) => shorten(clean(taskName(run, t), style), l.lane[i] ?? 0, style));
   const out = [paint(style, "bold", line("", names, "where").trimEnd())];
   for (const r of rows) {
     if (r.task < 0) {
@@ -215,12 +219,12 @@ function broken(text: string, width: number): string[] {
   });
 }
 
-function asList(story: Story, rows: readonly Row[], style: Style): string[] {
+function asList(run: Run, rows: readonly Row[], style: Style): string[] {
   const label = Math.max(2, ...rows.map((r) => widthOf(r.label))) + 1;
   return rows.flatMap((r) => {
     const head = `${padStart(r.mark + r.label, label)} `;
     const where = whereOf(r, true, style);
-    const who = r.task < 0 ? "" : `${clean(story.tasks[r.task] ?? "", style)}: `;
+    const who = r.task < 0 ? "" : `${clean(taskName(run, r.task), style)}: `;
     const texts = [`${who}${r.text}${where === "" ? "" : ` (${where})`}`, ...r.notes.map((n) => `  - ${n}`)];
     return texts.flatMap((text, i) =>
       broken(text, style.width - label - 1).map((part, j) => {

@@ -1,5 +1,6 @@
 /** The report for a mailing list: the same content as the terminal's, in 72 plain ASCII columns, with a subject. */
 import { lanes } from "./lanes.ts";
+import type { Outcome } from "./outcome.ts";
 import {
   cycleSection,
   lockdepSection,
@@ -9,22 +10,21 @@ import {
   sizeOfSchedule,
 } from "./sections.ts";
 import { verdictSentence } from "./sentence.ts";
-import type { Outcome } from "./story.ts";
 import { MAIL } from "./style.ts";
 import { clean, wrap } from "./width.ts";
 
 /** `version` is named in the mail, since a schedule belongs to the version that made it. */
 export function mailReport(o: Outcome, version: string): string {
-  const { story } = o;
+  const { run } = o;
   const paragraphs: string[][] = [
     [`Subject: ${clean(subject(o), MAIL)}`],
     wrap(clean(verdictSentence(o), MAIL), MAIL.width),
     wrap(clean([o.title, o.about].filter((s) => s !== "").join("; "), MAIL), MAIL.width),
   ];
-  if (story !== null && o.verdict !== "ok") {
-    if (o.verdict === "deadlock") paragraphs.push(["Who waits for whom:"], cycleSection(story, MAIL));
-    else if (placeSection(story, MAIL).length > 0) paragraphs.push(["Where:"], placeSection(story, MAIL));
-    paragraphs.push(wrap(`The schedule: ${sizeOfSchedule(o, story)}`, MAIL.width), lanes(story, MAIL));
+  if (run !== null && o.verdict !== "ok") {
+    if (o.verdict === "deadlock") paragraphs.push(["Who waits for whom:"], cycleSection(run, MAIL));
+    else if (placeSection(run, MAIL).length > 0) paragraphs.push(["Where:"], placeSection(run, MAIL));
+    paragraphs.push(wrap(`The schedule: ${sizeOfSchedule(o, run)}`, MAIL.width), lanes(run, MAIL, { loop: o.loop }));
   }
   paragraphs.push(lockdepSection(o, MAIL));
   const replay = replayCommand(o, MAIL);

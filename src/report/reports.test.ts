@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { checkJson } from "./json.ts";
 import { mailReport } from "./mail.ts";
-import { AB_BA, ALL, MANY_TASKS, NO_STORY, OUTCOME, SELF_DEADLOCK, step } from "./story.testkit.ts";
+import type { Outcome } from "./outcome.ts";
+import { AB_BA, ALL, MANY_TASKS, OUTCOME, run, SELF_DEADLOCK, step } from "./runs.testkit.ts";
 import { PLAIN } from "./style.ts";
 import { textReport } from "./text.ts";
 import { widthOf } from "./width.ts";
@@ -63,8 +64,8 @@ test("any names in any width: every step is shown, and no line is too long", () 
       fc.integer({ min: 60, max: 200 }),
       (tasks, picks, width) => {
         const steps = picks.map(([t, words], i) => step(i + 1, t % tasks.length, words, []));
-        const story = { ...NO_STORY, tasks, steps, finding: { verdict: "assertion", message: "m", task: 0 } as const };
-        const report = textReport({ ...OUTCOME, verdict: "assertion", story }, { ...PLAIN, width });
+        const r = run({ tasks, schedule: "1-a-0000", steps, finding: { verdict: "assertion", message: "m", task: 0 } });
+        const report = textReport({ ...OUTCOME, verdict: "assertion", run: r }, { ...PLAIN, width });
         const lines = report.split("\n");
         for (const s of steps) expect(lines.some((line) => line.trimStart().startsWith(`${s.step} `))).toBe(true);
         expect(Math.max(...lines.map(widthOf))).toBeLessThanOrEqual(width);
@@ -75,9 +76,10 @@ test("any names in any width: every step is shown, and no line is too long", () 
 });
 
 test("a long run is shown with its middle left out, and says so; all of it on demand", () => {
-  const frames = AB_BA.story?.steps[0]?.stack ?? [];
+  const frames = AB_BA.run?.steps[0]?.stack ?? [];
   const steps = Array.from({ length: 1000 }, (_, i) => step(i + 1, i % 2, `lock l${i}`, frames));
-  const outcome = { ...AB_BA, story: { ...NO_STORY, ...AB_BA.story, steps } };
+  const r = run({ tasks: ["t1", "t2"], schedule: "1-a-0000", steps });
+  const outcome: Outcome = { ...AB_BA, verdict: "assertion", run: r };
   const folded = textReport(outcome, PLAIN);
   expect(folded).toContain("(800 steps left out");
   expect(folded).toMatch(/^ +60 .*\n.*left out.*\n +861 /m);

@@ -1,15 +1,16 @@
 /** The parts of a report that the terminal and the mail share: each a list of lines in the given style. */
+import type { Run } from "../search/run.ts";
 import { cycleEdges, edgeInWords, placeInWords, stackInWords } from "./cycle.ts";
-import type { Outcome, Story } from "./story.ts";
+import type { Outcome } from "./outcome.ts";
 import type { Style } from "./style.ts";
 import { clean, count, grouped, wrap } from "./width.ts";
 
 /** Who waits for whom, and through which calls each of them came there. */
-export function cycleSection(story: Story, style: Style): string[] {
+export function cycleSection(run: Run, style: Style): string[] {
   const arrow = style.unicode ? " ← " : " <- ";
-  return cycleEdges(story).flatMap((e) => {
+  return cycleEdges(run).flatMap((e) => {
     const frame = e.stack[0];
-    const at = frame?.place ? [`at ${placeInWords(frame.place)}: ${frame.place.text}`] : [];
+    const at = frame ? [`at ${placeInWords(frame.place)}: ${frame.place.text}`] : [];
     const calls = e.stack.length > 0 ? [`in ${stackInWords(e.stack, arrow)}`] : [];
     return [
       ...wrap(clean(edgeInWords(e), style), style.width - 2, "  ").map((l) => `  ${l}`),
@@ -19,22 +20,22 @@ export function cycleSection(story: Story, style: Style): string[] {
 }
 
 /** Where the rule was broken: for findings that are not about waiting. */
-export function placeSection(story: Story, style: Style): string[] {
-  const frame = story.at[0];
+export function placeSection(run: Run, style: Style): string[] {
+  const stack = run.finding?.stack ?? [];
+  const frame = stack[0];
   if (!frame) return [];
   const arrow = style.unicode ? " ← " : " <- ";
-  const source = frame.place ? [`${placeInWords(frame.place)}: ${frame.place.text}`] : [];
-  return [...source, `in ${stackInWords(story.at, arrow)}`].flatMap((text) =>
+  return [`${placeInWords(frame.place)}: ${frame.place.text}`, `in ${stackInWords(stack, arrow)}`].flatMap((text) =>
     wrap(clean(text, style), style.width - 4, "   ").map((l) => `  ${l}`),
   );
 }
 
 /** "6 steps, 1 context switch, 0 preemptions: no other is smaller". */
-export function sizeOfSchedule(o: Outcome, story: Story): string {
+export function sizeOfSchedule(o: Outcome, run: Run): string {
   const size = [
-    count(story.steps.length, "step"),
-    count(story.contextSwitches, "context switch", "context switches"),
-    count(story.preemptions, "preemption"),
+    count(run.steps.length, "step"),
+    count(run.switches, "context switch", "context switches"),
+    count(run.preemptions, "preemption"),
   ].join(", ");
   return o.minimal ? `${size}; no other is smaller` : size;
 }
@@ -66,13 +67,14 @@ export function lockdepSection(o: Outcome, style: Style): string[] {
 
 /** The command that shows this run again, broken so that it can be pasted into a shell. */
 export function replayCommand(o: Outcome, style: Style): string[] {
-  if (o.schedule === null) return [];
+  const word = o.run?.schedule;
+  if (word === undefined) return [];
   const target = o.variant === "" ? o.name : `${o.name}:${o.variant}`;
   const command = `mayfail replay ${shellWord(target)} `;
-  const schedule = shellWord(o.schedule);
+  const schedule = shellWord(word);
   const room = style.width - 4;
   if (command.length + schedule.length <= room) return [`  ${command}${schedule}`];
-  const parts = o.schedule.match(new RegExp(`.{1,${room - 2}}`, "gs")) ?? [];
+  const parts = word.match(new RegExp(`.{1,${room - 2}}`, "gs")) ?? [];
   return [`  ${command}\\`, ...parts.map((p, i) => `    ${shellWord(p)}${i + 1 < parts.length ? " \\" : ""}`)];
 }
 

@@ -1,11 +1,12 @@
 /** The verdict in one sentence. It stands alone: a reader who reads nothing else knows what is wrong, and where. */
-import { cycleEdges, edgeInWords, placeInWords } from "./cycle.ts";
-import type { Outcome, Story } from "./story.ts";
+import type { Run } from "../search/run.ts";
+import { cycleEdges, edgeInWords, placeInWords, taskName } from "./cycle.ts";
+import type { Outcome } from "./outcome.ts";
 import { count } from "./width.ts";
 
 export function verdictSentence(o: Outcome): string {
   if (o.verdict === "ok") return o.complete ? allExplored(o) : notDecided(o);
-  return `${o.verdict}: ${brokenRule(o.story) ?? "a rule is broken"}.`;
+  return `${o.verdict}: ${brokenRule(o.run) ?? "a rule is broken"}.`;
 }
 
 function allExplored(o: Outcome): string {
@@ -20,15 +21,15 @@ function explored(o: Outcome): string {
   return o.engine === "dpor" ? count(o.states, "execution") : count(o.states, "state");
 }
 
-/** What is broken, without the verdict's name; null when there is no story to tell it from. */
-export function brokenRule(story: Story | null): string | null {
-  if (story === null || story.finding === null) return null;
-  const { verdict, message, task } = story.finding;
-  if (verdict === "deadlock" && story.waiters.length > 0) {
-    return cycleEdges(story).map(edgeInWords).join("; ");
+/** What is broken, without the verdict's name; null when there is no run to tell it from. */
+export function brokenRule(run: Run | null): string | null {
+  if (run === null || run.finding === null) return null;
+  const { verdict, message, task, stack } = run.finding;
+  if (verdict === "deadlock" && run.waiters.length > 0) {
+    return cycleEdges(run).map(edgeInWords).join("; ");
   }
-  const where = story.at[0]?.place;
-  const who = task === null ? undefined : story.tasks[task];
+  const where = stack[0]?.place;
+  const who = task === null ? undefined : taskName(run, task);
   const said = message.replace(/[.\s]+$/, "");
   if (!where) return who === undefined || said.includes(who) ? said : `${said} (${who})`;
   const at = `at ${placeInWords(where)}`;

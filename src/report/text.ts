@@ -1,5 +1,6 @@
 /** The report for a terminal: verdict, cycle, swim lanes, how to see it again, what was searched. */
 import { type LaneOptions, lanes } from "./lanes.ts";
+import type { Outcome } from "./outcome.ts";
 import {
   cycleSection,
   lockdepSection,
@@ -9,18 +10,17 @@ import {
   sizeOfSchedule,
 } from "./sections.ts";
 import { verdictSentence } from "./sentence.ts";
-import type { Outcome } from "./story.ts";
 import { type Paint, paint, type Style } from "./style.ts";
 import { clean, wrap } from "./width.ts";
 
 export function textReport(o: Outcome, style: Style, options: LaneOptions = {}): string {
-  const { story } = o;
+  const { run } = o;
   const sections: string[][] = [heading(o, style), sentence(o, style)];
-  if (story !== null && o.verdict !== "ok") {
-    if (o.verdict === "deadlock") sections.push(["Who waits for whom:", ...cycleSection(story, style)]);
-    else sections.push(titled("Where:", placeSection(story, style)));
-    const size = wrap(`The schedule: ${sizeOfSchedule(o, story)}`, style.width, "  ");
-    sections.push([...size, "", ...lanes(story, style, options)]);
+  if (run !== null && o.verdict !== "ok") {
+    if (o.verdict === "deadlock") sections.push(["Who waits for whom:", ...cycleSection(run, style)]);
+    else sections.push(titled("Where:", placeSection(run, style)));
+    const size = wrap(`The schedule: ${sizeOfSchedule(o, run)}`, style.width, "  ");
+    sections.push([...size, "", ...lanes(run, style, { ...options, loop: o.loop })]);
   }
   sections.push(lockdepSection(o, style));
   sections.push(titled("To see this run again, step by step:", replayCommand(o, style)));

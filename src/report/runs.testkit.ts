@@ -1,5 +1,6 @@
-/** Stories for the tests of the reports. */
-import type { Frame, Outcome, Place, Story, StoryStep } from "./story.ts";
+/** Runs and outcomes for the tests of the reports. */
+import type { Frame, Hold, Place, Run, RunFinding, RunStep, RunTask, Waiter } from "../search/run.ts";
+import type { Outcome } from "./outcome.ts";
 
 export function place(file: string, line: number, text: string): Place {
   return { file, line, column: 3, text };
@@ -14,22 +15,53 @@ export function step(
   task: number,
   text: string,
   stack: readonly Frame[],
-  more: Partial<StoryStep> = {},
-): StoryStep {
-  return { step: n, task, text, stack, switched: false, preempted: false, events: [], changes: [], ...more };
+  more: Partial<RunStep> = {},
+): RunStep {
+  return {
+    step: n,
+    task,
+    text,
+    operation: text.split(" ")[0] ?? "",
+    choice: null,
+    stack,
+    switched: false,
+    preempted: false,
+    enabled: [task],
+    acquired: [],
+    released: [],
+    events: [],
+    changes: [],
+    ...more,
+  };
 }
 
-export const NO_STORY: Story = {
-  tasks: [],
-  steps: [],
-  finding: null,
-  at: [],
-  waiters: [],
-  cycle: [],
-  loop: null,
-  preemptions: 0,
-  contextSwitches: 0,
-};
+interface RunParts {
+  readonly tasks: readonly string[];
+  readonly schedule: string;
+  readonly steps: readonly RunStep[];
+  readonly finding?: Pick<RunFinding, "verdict" | "message"> & Partial<RunFinding>;
+  readonly waiters?: readonly Waiter[];
+}
+
+export function run({ tasks, schedule, steps, finding, waiters = [] }: RunParts): Run {
+  return {
+    tasks: tasks.map((name, slot): RunTask => ({ slot, name, daemon: false, parent: -1, state: "waiting" })),
+    decisions: steps.map((s) => ({ task: s.task, choice: 0 })),
+    schedule,
+    steps,
+    finding: finding === undefined ? null : { task: null, cycle: [], stack: [], ...finding },
+    waiters,
+    holds: tasks.map((_, slot) => waiters.find((w) => w.task === slot)?.holds ?? []),
+    ended: true,
+    preemptions: steps.filter((s) => s.preempted).length,
+    switches: steps.filter((s) => s.switched).length,
+    initial: new Int32Array(0),
+  };
+}
+
+function hold(lock: string, step: number, at: Place): Hold {
+  return { lock, lockClass: lock, kind: "mutex", shared: false, step, place: at };
+}
 
 export const OUTCOME: Outcome = {
   name: "ab-ba",
@@ -50,9 +82,9 @@ export const OUTCOME: Outcome = {
   estimate: null,
   covered: "",
   seed: null,
-  schedule: null,
   minimal: false,
-  story: null,
+  run: null,
+  loop: null,
   lockdep: [],
 };
 
@@ -80,13 +112,12 @@ export const SELF_DEADLOCK: Outcome = {
   rules: "linux-5.7",
   expected: "deadlock",
   verdict: "deadlock",
-  schedule: "1.gAAAAB",
   minimal: true,
   states: 6,
   transitions: 5,
   maxDepth: 5,
-  story: {
-    ...NO_STORY,
+  run: run({
+    schedule: "1-a4-9x7k",
     tasks: ["worker"],
     steps: [
       step(1, 0, "lock mm.mmapLock", [
@@ -97,8 +128,13 @@ export const SELF_DEADLOCK: Outcome = {
       step(3, 0, "the environment chooses one of 2", reclaim, { events: ["folio[0] isolated from the LRU"] }),
       step(4, 0, "lock folio[0]", reclaim),
     ],
-    finding: { verdict: "deadlock", message: "worker waits (lock obj0.mm.lock) for itself", task: 0 },
-    at: callback,
+    finding: {
+      verdict: "deadlock",
+      message: "worker waits (lock obj0.mm.lock) for itself",
+      task: 0,
+      stack: callback,
+      cycle: [0],
+    },
     waiters: [
       {
         task: 0,
@@ -108,13 +144,12 @@ export const SELF_DEADLOCK: Outcome = {
         owners: [0],
         waits: "all",
         holds: [
-          { lock: "obj0.mm.lock", shared: false, step: 2, place: place(userptr, 123, "yield* lock(obj.mmLock);") },
-          { lock: "folio[0]", shared: false, step: 4, place: place("src/mm/vmscan.ts", 60, "yield* lockFolio(pfn);") },
+          hold("obj0.mm.lock", 2, place(userptr, 123, "yield* lock(obj.mmLock);")),
+          hold("folio[0]", 4, place("src/mm/vmscan.ts", 60, "yield* lockFolio(pfn);")),
         ],
       },
     ],
-    cycle: [0],
-  },
+  }),
 };
 
 const first = (line: number, text: string): Frame[] => [frame("first", "x.ts", line, text)];
@@ -123,17 +158,21 @@ const second = (line: number, text: string): Frame[] => [frame("second", "x.ts",
 export const AB_BA: Outcome = {
   ...OUTCOME,
   verdict: "deadlock",
-  schedule: "1.AAEB",
   minimal: true,
   lockdep: ["a -> b (x.ts:3) and b -> a (x.ts:9) are taken in opposite orders"],
-  story: {
-    ...NO_STORY,
+  run: run({
+    schedule: "1-ab-w2c0",
     tasks: ["t1", "t2"],
     steps: [
       step(1, 0, "lock a", first(3, "yield* lock(a);")),
       step(2, 1, "lock b", second(9, "yield* lock(b);"), { switched: true, preempted: true }),
     ],
-    finding: { verdict: "deadlock", message: "t1 waits (lock b) for t2; t2 waits (lock a) for t1", task: null },
+    finding: {
+      verdict: "deadlock",
+      message: "t1 waits (lock b) for t2; t2 waits (lock a) for t1",
+      task: null,
+      cycle: [0, 1],
+    },
     waiters: [
       {
         task: 0,
@@ -142,7 +181,7 @@ export const AB_BA: Outcome = {
         stack: first(4, "yield* lock(b);"),
         owners: [1],
         waits: "all",
-        holds: [{ lock: "a", shared: false, step: 1, place: place("x.ts", 3, "yield* lock(a);") }],
+        holds: [hold("a", 1, place("x.ts", 3, "yield* lock(a);"))],
       },
       {
         task: 1,
@@ -151,13 +190,10 @@ export const AB_BA: Outcome = {
         stack: second(10, "yield* lock(a);"),
         owners: [0],
         waits: "all",
-        holds: [{ lock: "b", shared: false, step: 2, place: place("x.ts", 9, "yield* lock(b);") }],
+        holds: [hold("b", 2, place("x.ts", 9, "yield* lock(b);"))],
       },
     ],
-    cycle: [0, 1],
-    preemptions: 1,
-    contextSwitches: 1,
-  },
+  }),
 };
 
 /** A knot: a condition that only a waiting task would fulfil. */
@@ -165,9 +201,8 @@ export const KNOT: Outcome = {
   ...OUTCOME,
   name: "fence-recursive-wait",
   verdict: "deadlock",
-  schedule: "1.B",
-  story: {
-    ...NO_STORY,
+  run: run({
+    schedule: "1-a-77ab",
     tasks: ["submit", "gpu"],
     steps: [step(1, 0, "lock vm.resv", first(12, "yield* lock(vm.resv);"))],
     finding: { verdict: "deadlock", message: "submit waits; gpu waits", task: null },
@@ -191,17 +226,16 @@ export const KNOT: Outcome = {
         holds: [],
       },
     ],
-  },
+  }),
 };
 
 export const USE_AFTER_FREE: Outcome = {
   ...OUTCOME,
   name: "interval-remove-early-return",
   verdict: "use-after-free",
-  schedule: "1.xyz",
   minimal: true,
-  story: {
-    ...NO_STORY,
+  run: run({
+    schedule: "1-bab-01fe",
     tasks: ["remove", "invalidate"],
     steps: [
       step(1, 1, "lock subscriptions.lock", second(20, "yield* lock(s.lock);")),
@@ -211,31 +245,35 @@ export const USE_AFTER_FREE: Outcome = {
       }),
       step(3, 1, "write node0.next = 0", second(24, "node.next = 0;"), { switched: true }),
     ],
-    finding: { verdict: "use-after-free", message: "node0 is used after it was freed.", task: 1 },
-    at: second(24, "node.next = 0;"),
-    contextSwitches: 2,
-  },
+    finding: {
+      verdict: "use-after-free",
+      message: "node0 is used after it was freed.",
+      task: 1,
+      stack: second(24, "node.next = 0;"),
+    },
+  }),
 };
 
 export const LIVELOCK: Outcome = {
   ...OUTCOME,
   name: "retry",
+  loop: 1,
   verdict: "livelock",
-  schedule: "1.loop",
-  story: {
-    ...NO_STORY,
+  run: run({
+    schedule: "1-aba-pq12",
     tasks: ["fault", "invalidate"],
     steps: [
       step(1, 0, "read seq", first(1, "const s = yield* readOnce(seq);")),
       step(2, 1, "seq += 1", second(2, "yield* fetchAdd(seq, 1);"), { switched: true, preempted: true }),
       step(3, 0, "read seq", first(3, "if ((yield* readOnce(seq)) !== s) continue;"), { switched: true }),
     ],
-    finding: { verdict: "livelock", message: "fault never completes although it runs again and again", task: 0 },
-    at: first(3, "if ((yield* readOnce(seq)) !== s) continue;"),
-    loop: 1,
-    preemptions: 1,
-    contextSwitches: 2,
-  },
+    finding: {
+      verdict: "livelock",
+      message: "fault never completes although it runs again and again",
+      task: 0,
+      stack: first(3, "if ((yield* readOnce(seq)) !== s) continue;"),
+    },
+  }),
 };
 
 export const NOT_DECIDED: Outcome = {
@@ -251,16 +289,14 @@ export const NOT_DECIDED: Outcome = {
 export const MANY_TASKS: Outcome = {
   ...USE_AFTER_FREE,
   name: "many",
-  story: {
-    ...NO_STORY,
+  run: run({
+    schedule: "1-aba-pq12",
     tasks: Array.from({ length: 12 }, (_, i) => (i === 3 ? "tâche \u001b[31m日本" : `philosopher${i}`)),
     steps: Array.from({ length: 12 }, (_, i) =>
       step(i + 1, i, `lock fork${i}.withAVeryLongName`, first(7, "yield* lock(f);"), { switched: i > 0 }),
     ),
-    finding: { verdict: "assertion", message: "hungry", task: 3 },
-    at: first(7, "yield* lock(f);"),
-    contextSwitches: 11,
-  },
+    finding: { verdict: "assertion", message: "hungry", task: 3, stack: first(7, "yield* lock(f);") },
+  }),
 };
 
 export const ALL: Readonly<Record<string, Outcome>> = {
