@@ -81,6 +81,13 @@ export interface Check {
   readonly verdict: Finding["verdict"];
 }
 
+/** Told about what a step carries on without being scheduled: partial-order reduction derives causality from it. */
+export interface Ties {
+  started(parent: number, child: number): void;
+  /** `task` went on because what it waited for, at word `at` (the header of an ended task), is over. */
+  joined(task: number, at: number): void;
+}
+
 const MAX_TASKS = 64;
 /** Words at the start of a set-up; more are made when they are needed. */
 const SETUP_WORDS = 1 << 12;
@@ -151,6 +158,7 @@ export class Machine {
   madeProgress = false;
   /** How often a task went on without being scheduled (start, end of a join): searchers compare it around a step. */
   resumed = 0;
+  ties: Ties | null = null;
   /** A rule broken by a task before its first scheduling point: every run shows it. */
   initialFinding: Finding | null = null;
 
@@ -371,6 +379,7 @@ export class Machine {
         if (op === 0) {
           this.resume(t, undefined);
         } else if (ops[op].eager && this.enabled(t)) {
+          if (this.ties !== null) this.ties.joined(t, W[b + T_OBJ]);
           W[b + T_OP] = 0;
           W[b + T_OBJ] = 0;
           requestSettling();
@@ -387,6 +396,7 @@ export class Machine {
     const slot = this.tasks[parent].children[n];
     if (slot === undefined) throw new NeedsRebuild("children", parent);
     const task = this.tasks[slot];
+    if (this.ties !== null) this.ties.started(parent, slot);
     this.start(task, f, args);
     runAs(parent);
     requestSettling();
@@ -436,11 +446,25 @@ export class Machine {
     return W[this.taskBases[t] + T_STATE];
   }
 
-  /** Takes a task out of the run where it stands: what a failed assertion does to its task when a search goes on. */
-  fail(t: number): void {
+  /**
+   * Takes a task out of the run where it stands: what a failed assertion does to its task when a search goes on. Who
+   * waits for its end goes on; a rule broken by that is returned, and its task is the next one to take out.
+   */
+  fail(t: number): Finding | null {
     const b = this.taskBases[t];
     W[b + T_STATE] = FAILED;
     W[b + T_OP] = 0;
+    requestSettling();
+    setChecking(true);
+    try {
+      this.settle();
+    } catch (e) {
+      if (!(e instanceof Finding)) throw e;
+      return e;
+    } finally {
+      setChecking(false);
+    }
+    return null;
   }
 
   /**
