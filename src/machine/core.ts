@@ -90,6 +90,8 @@ export let codes: Code[] = moduleCodes;
 /** Set while a machine is being set up: nested task functions defined then belong to that machine alone. */
 let settingUp = false;
 let handles: object[] = [];
+/** Objects that every machine knows, under their index here. */
+export const builtinHandles: object[] = [];
 /** The object whose words begin at an index, the innermost one; undefined in between. */
 export let objectAt: object[] = [];
 /** Words for held locks in each task's header. */

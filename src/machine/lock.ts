@@ -56,6 +56,20 @@ export abstract class Lock implements Handle {
   }
 }
 
+/** Told of each attempt to take a lock, while the running task holds what its list says; see lockdep.ts. */
+export type LockObserver = (lock: Lock, mode: HoldMode, subclass: number, task: number) => void;
+
+let observer: LockObserver | null = null;
+
+export function observeLocks(o: LockObserver | null): void {
+  observer = o;
+}
+
+/** The running task is about to take `lock`, or passes a point from which it might be taken. */
+export function noteAttempt(lock: Lock, mode: HoldMode, subclass = 0): void {
+  if (observer !== null) observer(lock, mode, subclass, current);
+}
+
 /** One lock in a task's list. */
 export interface HeldLock {
   readonly lock: Lock;
@@ -136,8 +150,8 @@ export function releaseIsVisible(at: number): boolean {
   return fine || activeMachine().tried[at] === 1;
 }
 
-/** Somebody looks at whether the lock is held. Raises `NeedsRefinement` the first time in coarse runs. */
-export function noteTried(lock: Handle): void {
-  if (releaseIsVisible(lock.at)) return;
-  throw new NeedsRefinement(lock.name);
+/** Somebody looks at whether the lock at `at` is held. Raises `NeedsRefinement` the first time in coarse runs. */
+export function noteTried(at: number): void {
+  if (releaseIsVisible(at)) return;
+  throw new NeedsRefinement(activeMachine().layout.find(at)?.name ?? "?");
 }

@@ -7,6 +7,7 @@
 import { MayfailError, mayfailError } from "../errors.ts";
 import {
   type AccessSink,
+  builtinHandles,
   type Code,
   type CoreTables,
   type Handle,
@@ -164,6 +165,7 @@ export class Machine {
 
   constructor(options: Partial<MachineOptions> = {}) {
     this.options = { ...DEFAULT_OPTIONS, ...options };
+    for (const object of builtinHandles) this.register(object);
   }
 
   /** Makes this the machine that `W`, handles and task code refer to. Cheap; call before using a machine. */
@@ -264,9 +266,9 @@ export class Machine {
     this.words = this.words.slice(0, this.size);
     this.tried = new Uint8Array(this.size);
     this.privateUsers = new Int32Array(this.size);
-    this.objectAt.forEach((object, at) => {
-      if (this.options.visibleReleases.includes((object as Handle).name)) this.tried[at] = 1;
-    });
+    for (const { at, size, name } of this.layout.entries) {
+      if (this.options.visibleReleases.includes(name)) this.tried.fill(1, at, at + size);
+    }
     if (this.size <= DENSE_WORDS) this.objectAt = Array.from({ length: this.size }, (_, at) => this.objectAt[at]);
     this.sealed = true;
     this.activate();

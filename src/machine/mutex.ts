@@ -82,7 +82,7 @@ const trylockOp = defineOp({
   enabled: () => true,
   apply: (at, _arg, _arg2, task) => {
     const l = mutexAt(at);
-    noteTried(l);
+    noteTried(at);
     if (W[at] !== 0) return false;
     take(l, task, 0);
     return true;

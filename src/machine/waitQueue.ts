@@ -1,0 +1,140 @@
+/**
+ * Wait queues: the set of tasks that sleep until somebody wakes them. The pattern of the kernel, in which each step may
+ * be interrupted by others:
+ *
+ *   for (;;) {
+ *     yield* prepareToWait(wq);                     // on the queue, state "sleeping"
+ *     if ((yield* readOnce(cell)) !== 0) break;     // then, and only then, look
+ *     yield* schedule();                            // sleeps unless a wake-up came in between
+ *   }
+ *   yield* finishWait(wq);
+ *
+ * Looking before `prepareToWait` loses the wake-up that comes in between: the task then sleeps for ever, which shows as
+ * a deadlock that names the queue. `waitEvent(wq, cell, value)` is this loop, done right. Where the wake-ups are not in
+ * question, `yield* until(() => cell.value !== 0, wq)` is one operation instead of three.
+ */
+
+import type { Cell } from "./cell.ts";
+import { readOnce } from "./cell.ts";
+import { mightSleep, TASK_SLEEPING } from "./context.ts";
+import {
+  baseOf,
+  current,
+  currentBase,
+  defineOp,
+  type Handle,
+  immediately,
+  objectAt,
+  pend,
+  T_CONTEXT,
+  type Task,
+  W,
+} from "./core.ts";
+import { activeMachine, nameWords, settingUpMachine, takeWords } from "./machine.ts";
+import { type Embedded, embedded } from "./struct.ts";
+import { addTask, clearTasks, hasTask, noTasks, removeTask, TASK_SET_WORDS, tasksIn } from "./taskSet.ts";
+
+export class WaitQueue implements Handle {
+  readonly id: number;
+  readonly at: number;
+  readonly name: string;
+
+  constructor(at: number, name: string) {
+    this.at = at;
+    this.name = name;
+    this.id = settingUpMachine("a wait queue").register(this, at);
+    nameWords(at, name, { "": "tasks", high: "tasks" });
+  }
+}
+
+/** A wait queue that stands alone; as a field of a struct use `waitQueueField()`. */
+export function waitQueue(name: string): WaitQueue {
+  return new WaitQueue(takeWords(TASK_SET_WORDS, name), name);
+}
+
+export function waitQueueField(): Embedded<WaitQueue> {
+  return embedded(TASK_SET_WORDS, (at, name) => new WaitQueue(at, name));
+}
+
+const queueAt = (at: number): WaitQueue => objectAt[at] as WaitQueue;
+const sleeping = (t: number): boolean => (W[baseOf(t) + T_CONTEXT] & TASK_SLEEPING) !== 0;
+
+/** Queues that task slot `t` is on. */
+export function queuesOf(t: number): WaitQueue[] {
+  return activeMachine().handles.filter((h): h is WaitQueue => h instanceof WaitQueue && hasTask(h.at, t));
+}
+
+const prepareOp = defineOp({
+  name: "prepareToWait",
+  enabled: () => true,
+  apply: (at, _a, _b, task) => {
+    addTask(at, task);
+    W[baseOf(task) + T_CONTEXT] |= TASK_SLEEPING;
+  },
+  access: (at, _a, _b, task, out) => {
+    out.write(at);
+    out.write(baseOf(task) + T_CONTEXT);
+  },
+  describe: (at) => `prepare to wait on ${queueAt(at).name}`,
+});
+
+/** OBJ = the queue that the task is on, 0 = none; who will wake it is not known. */
+const scheduleOp = defineOp({
+  name: "schedule",
+  waits: "any",
+  sleeps: true,
+  enabled: (_at, _a, _b, task) => !sleeping(task),
+  apply: () => undefined,
+  access: (_at, _a, _b, task, out) => out.read(baseOf(task) + T_CONTEXT),
+  describe: (at) => (at === 0 ? "schedule" : `sleep on ${queueAt(at).name} until woken`),
+});
+
+/** Waking nobody only reads the queue. */
+const wakeOp = defineOp({
+  name: "wakeUp",
+  enabled: () => true,
+  apply: (at) => {
+    for (const t of tasksIn(at)) W[baseOf(t) + T_CONTEXT] &= ~TASK_SLEEPING;
+    clearTasks(at);
+  },
+  access: (at, _a, _b, _task, out) => {
+    if (noTasks(at)) return out.read(at);
+    out.write(at);
+    for (const t of tasksIn(at)) out.write(baseOf(t) + T_CONTEXT);
+  },
+  describe: (at) => `wake up ${queueAt(at).name}`,
+});
+
+/** prepare_to_wait: puts the running task on the queue and marks it as sleeping; it still runs until `schedule`. */
+export function prepareToWait(wq: WaitQueue): Task {
+  return pend(prepareOp.id, wq.at) as never;
+}
+
+/** schedule: sleeps until a wake-up; returns at once when it came already, or when the task is not on a queue. */
+export function schedule(): Task {
+  mightSleep("schedule");
+  const queue = sleeping(current) ? queuesOf(current)[0] : undefined;
+  return pend(scheduleOp.id, queue ? queue.at : 0) as never;
+}
+
+/** finish_wait: off the queue and running. A wake-up before or after makes no difference: no scheduling point. */
+export function finishWait(wq: WaitQueue): Task {
+  removeTask(wq.at, current);
+  W[currentBase() + T_CONTEXT] &= ~TASK_SLEEPING;
+  return immediately(undefined) as never;
+}
+
+/** wake_up, wake_up_all: every task on the queue may go on, and is taken off it. */
+export function wakeUp(wq: WaitQueue): Task {
+  return pend(wakeOp.id, wq.at) as never;
+}
+
+/** wait_event(wq, cell == value), as the kernel spells it out: whoever changes the cell must wake the queue afterwards. */
+export function* waitEvent(wq: WaitQueue, c: Cell, value: number): Task {
+  for (;;) {
+    yield* prepareToWait(wq);
+    if ((yield* readOnce(c)) === value) break;
+    yield* schedule();
+  }
+  yield* finishWait(wq);
+}
