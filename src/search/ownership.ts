@@ -3,50 +3,64 @@
  *
  * An operation on an object that only its own task ever uses (or on no object at all, as a choice of the environment)
  * commutes with everything that the others can do. It is then enough to explore that task alone from such a state: a
- * persistent set of one. "Ever" is learnt while searching: when an object that was taken for private turns out to be
- * used by a second task, the assumption is withdrawn and the search starts afresh (`NeedsSharing`). At the fixed point
- * no explored run contradicts it; a run that the reduction left out has a permutation that was explored, in which the
- * same operations were pending, so none of them contradicts it either.
+ * persistent set of one. "Ever" is learnt by searching: a pass uses what was known before it (`known`) and takes note
+ * of everything that it meets (`seen`); when it met more, the next pass knows it. At the fixed point no explored run
+ * contradicts the knowledge; a run that was left out has a permutation that was explored, in which the same operations
+ * were pending, so none of those contradicts it either. Since a pass does not depend on the order in which states are
+ * visited, neither do its totals.
+ *
+ * Nothing may be put off for ever along a cycle of local steps; so the operation of a task that may be in a loop is
+ * never explored alone.
  */
-import type { AccessSink } from "../machine/core.ts";
+import { type AccessSink, codes, F_CALLER, T_FP, W } from "../machine/core.ts";
 import type { Machine } from "../machine/machine.ts";
-
-export class NeedsSharing extends Error {
-  constructor() {
-    super("an object taken for private is shared");
-  }
-}
 
 const MAX_TASKS = 31;
 
 export class Ownership implements AccessSink {
-  private readonly users: Int32Array;
-  private readonly shared: Uint8Array;
-  private readonly assumed: Uint8Array;
+  private known: Int32Array;
+  private readonly seen: Int32Array;
   private readonly usable: boolean;
-  private task = 0;
+  private mask = 0;
   private isLocal = false;
   private asking = false;
 
-  constructor(size: number, tasks: number) {
-    this.users = new Int32Array(size);
-    this.shared = new Uint8Array(size);
-    this.assumed = new Uint8Array(size);
-    this.usable = tasks <= MAX_TASKS;
+  constructor(m: Machine, known: Int32Array = new Int32Array(m.size)) {
+    this.known = known.slice();
+    this.seen = new Int32Array(m.size);
+    this.usable = m.tasks.length <= MAX_TASKS;
   }
 
-  /** Takes note of what the pending operation of `t` is about. Raises `NeedsSharing`. */
+  /** Takes note of what the pending operation of `t` is about. */
   note(m: Machine, t: number): void {
     if (!this.usable) return;
-    this.task = t;
+    this.mask = 1 << t;
     this.asking = false;
     m.access(t, this);
   }
 
-  /** Does the pending operation of `t` touch nothing that any other task is known to use? */
+  /** Ends a pass. True when it met users that it had not known of, so that the search must be made again. */
+  learn(): boolean {
+    let more = false;
+    for (let i = 0; i < this.seen.length; i++) if ((this.seen[i] & ~this.known[i]) !== 0) more = true;
+    this.known = this.seen.slice();
+    return more;
+  }
+
+  /** Users met so far, by word: bit t = task t. */
+  seenUsers(): Int32Array {
+    return this.seen;
+  }
+
+  /** Adds what another thread has met. */
+  merge(seen: Int32Array): void {
+    for (let i = 0; i < seen.length; i++) this.seen[i] |= seen[i];
+  }
+
+  /** Does the pending operation of `t` touch only what no other task is known to use, outside of any loop? */
   local(m: Machine, t: number): boolean {
-    if (!this.usable) return false;
-    this.task = t;
+    if (!this.usable || mayLoop(m, t)) return false;
+    this.mask = 1 << t;
     this.asking = true;
     this.isLocal = true;
     m.access(t, this);
@@ -58,23 +72,19 @@ export class Ownership implements AccessSink {
   }
 
   write(at: number): void {
-    const mine = 1 << this.task;
-    if (this.asking) {
-      if (this.shared[at] === 1 || this.users[at] !== mine) this.isLocal = false;
-      else this.assumed[at] = 1;
-      return;
-    }
-    const users = this.users[at] | mine;
-    if (users === this.users[at]) return;
-    this.users[at] = users;
-    if (this.assumed[at] === 1) {
-      this.assumed[at] = 0;
-      this.shared[at] = 1;
-      throw new NeedsSharing();
-    }
+    if (!this.asking) this.seen[at] |= this.mask;
+    else if (this.known[at] !== this.mask) this.isLocal = false;
   }
 
   top(): void {
     this.isLocal = false;
   }
+}
+
+/** May task `t` come back to where it stands? Only through a loop of one of its functions. */
+function mayLoop(m: Machine, t: number): boolean {
+  for (let f = W[m.tasks[t].base + T_FP]; f !== 0; f = W[f + F_CALLER]) {
+    if (codes[W[f] >>> 12].meta.hasLoop) return true;
+  }
+  return false;
 }

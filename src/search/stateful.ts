@@ -1,16 +1,14 @@
 /**
- * Exhaustive search that remembers states: depth first, one copy of the words for each state on the path, fingerprints
- * for all others.
+ * Exhaustive search that remembers states: depth first, differences for the states on the path, fingerprints for all.
  *
  *   path:  s0 ──t1──▶ s1 ──t0──▶ s2 …      cursor[d] = next transition to try in s_d
  */
-import { ops, T_OP } from "../machine/core.ts";
 import { Finding } from "../machine/finding.ts";
-import { fingerprint, hashHigh, hashLow } from "../machine/hash.ts";
 import type { Machine } from "../machine/machine.ts";
-import { waitCycle } from "../machine/waitFor.ts";
-import { NeedsSharing, Ownership } from "./ownership.ts";
+import { stepAndJudge } from "./judge.ts";
+import { Ownership } from "./ownership.ts";
 import type { Decision, Violation } from "./program.ts";
+import { ANYBODY, StatePath } from "./statePath.ts";
 import { VisitedSet } from "./visited.ts";
 
 export interface StatefulOptions {
@@ -55,18 +53,22 @@ export const STATEFUL_DEFAULTS: StatefulOptions = {
   onEnd: null,
 };
 
-/** Searches all runs of `m`, which must be active and in its initial state. */
-export function searchStateful(m: Machine, options: Partial<StatefulOptions> = {}): StatefulResult {
+/**
+ * Searches all runs of `m`, which must be active and in its initial state. `ownership` may bring knowledge from earlier
+ * runs of the same machine, which saves passes.
+ */
+export function searchStateful(
+  m: Machine,
+  options: Partial<StatefulOptions> = {},
+  ownership = new Ownership(m),
+): StatefulResult {
   const o = { ...STATEFUL_DEFAULTS, ...options };
   const initial = m.snapshot();
-  const ownership = new Ownership(m.size, m.tasks.length);
+  ownership.learn();
   for (;;) {
-    try {
-      return new StatefulSearch(m, o, ownership).run();
-    } catch (e) {
-      if (!(e instanceof NeedsSharing)) throw e;
-      m.restore(initial, 0);
-    }
+    const result = new StatefulSearch(m, o, ownership).run();
+    if (!ownership.learn() || result.stopped !== null || result.violations.length > 0) return result;
+    m.restore(initial, 0);
   }
 }
 
@@ -76,13 +78,10 @@ const CHOICE_BITS = 8;
 class StatefulSearch {
   private readonly visited = new VisitedSet();
   private readonly violations: Violation[] = [];
-  private path: Int32Array;
-  private pathHash: Int32Array;
+  private readonly path: StatePath;
   private cursor: Int32Array;
-  private taken: Int32Array;
   /** Slot of the only task explored from the state at a depth, -1 = all of them. */
   private alone: Int32Array;
-  private depth = 0;
   private transitions = 0;
   private maxDepth = 0;
   private cyclic = false;
@@ -99,20 +98,17 @@ class StatefulSearch {
     // An invariant looks at every state, so every state must be visited.
     this.reduce = o.localSteps && m.invariants.length === 0;
     const levels = 64;
-    this.path = new Int32Array(levels * m.size);
-    this.pathHash = new Int32Array(2 * levels);
+    this.path = new StatePath(m);
     this.cursor = new Int32Array(levels);
-    this.taken = new Int32Array(levels);
     this.alone = new Int32Array(levels);
   }
 
   run(): StatefulResult {
     const { m } = this;
-    if (m.initialFinding) this.report(m.initialFinding);
+    if (m.initialFinding) this.report(m.initialFinding, 0);
     else {
       for (let t = 0; t < m.tasks.length; t++) this.noteAccess(t);
-      fingerprint(m.words, m.size);
-      this.visited.insert(hashLow, hashHigh);
+      this.visited.insert(this.path.low, this.path.high);
       this.visited.markLast();
       this.enterState();
       this.loop();
@@ -125,17 +121,14 @@ class StatefulSearch {
       stopped: this.stopped,
       violations: this.violations,
       cyclic: this.cyclic,
-      bytes: this.visited.bytes() + this.path.byteLength,
+      bytes: this.visited.bytes() + this.path.bytes(),
     };
   }
 
-  /** The machine's words are a new state: the path gets one level longer. */
+  /** The path has got a new state at its end. */
   private enterState(): void {
-    const d = this.depth;
+    const d = this.path.depth;
     if (d === this.cursor.length) this.growPath();
-    this.m.save(this.path, d * this.m.size);
-    this.pathHash[2 * d] = hashLow;
-    this.pathHash[2 * d + 1] = hashHigh;
     this.cursor[d] = -1;
     this.alone[d] = this.reduce ? this.localTask() : -1;
     if (d > this.maxDepth) this.maxDepth = d;
@@ -150,47 +143,35 @@ class StatefulSearch {
   }
 
   private loop(): void {
-    const { m } = this;
-    const size = m.size;
-    let dirty = false; // the words differ from the state at `depth`
+    const { m, path, visited } = this;
     for (;;) {
-      if (dirty) m.restore(this.path, this.depth * size);
       const next = this.nextTransition();
       if (next < 0) {
-        if (this.cursor[this.depth] === -1 && this.judge()) return;
-        this.visited.unmark(this.pathHash[2 * this.depth], this.pathHash[2 * this.depth + 1]);
-        if (this.depth === 0) return;
-        this.depth--;
-        dirty = true;
+        if (this.cursor[path.depth] === -1 && this.judge()) return;
+        visited.unmark(path.low, path.high);
+        if (path.depth === 0) return;
+        path.pop();
         continue;
       }
-      this.cursor[this.depth] = next;
-      this.taken[this.depth] = next;
+      this.cursor[path.depth] = next;
       this.transitions++;
-      dirty = true;
       if ((this.transitions & 1023) === 0 && this.mustStop()) return;
       const t = next >> CHOICE_BITS;
+      const resumed = m.resumed;
       const finding = this.step(t, next & ((1 << CHOICE_BITS) - 1));
       if (finding !== null) {
-        this.depth++;
-        this.report(finding);
-        this.depth--;
+        this.report(finding, path.depth + 1);
         if (!this.o.all) return;
         m.fail(finding.task < 0 ? t : finding.task);
       }
-      fingerprint(m.words, size);
-      if (this.visited.insert(hashLow, hashHigh)) {
-        this.visited.markLast();
-        this.depth++;
+      path.compare(finding === null && m.resumed === resumed ? t : ANYBODY);
+      if (visited.insert(path.low, path.high)) {
+        visited.markLast();
+        path.push();
         this.enterState();
-        dirty = false;
-      } else if (this.visited.lastIsMarked()) {
-        this.cyclic = true;
-        // Nothing may be put off for ever along a cycle: explore the state that closes it in full.
-        if (this.alone[this.depth] >= 0) {
-          this.alone[this.depth] = -1;
-          this.cursor[this.depth] = -1;
-        }
+      } else {
+        if (visited.lastIsMarked()) this.cyclic = true;
+        path.undo();
       }
     }
   }
@@ -198,8 +179,8 @@ class StatefulSearch {
   /** The transition after the cursor that is enabled in the current state, -1 if there is none. */
   private nextTransition(): number {
     const { m } = this;
-    const last = this.cursor[this.depth];
-    const alone = this.alone[this.depth];
+    const last = this.cursor[this.path.depth];
+    const alone = this.alone[this.path.depth];
     let t = 0;
     if (last >= 0) {
       t = last >> CHOICE_BITS;
@@ -216,21 +197,11 @@ class StatefulSearch {
 
   private step(t: number, choice: number): Finding | null {
     const { m } = this;
-    try {
-      const resumed = m.resumed;
-      m.step(t, choice);
-      if (m.resumed === resumed) this.noteAccess(t);
-      else for (let u = 0; u < m.tasks.length; u++) this.noteAccess(u);
-      if (this.o.all) return null;
-      if (ops[m.words[m.tasks[t].base + T_OP]].waits === "all" && !m.enabled(t)) {
-        const cycle = waitCycle(m, t);
-        if (cycle) return m.deadlock(cycle);
-      }
-      return null;
-    } catch (e) {
-      if (e instanceof Finding) return e;
-      throw e;
-    }
+    const resumed = m.resumed;
+    const finding = this.o.all ? onlyStep(m, t, choice) : stepAndJudge(m, t, choice);
+    if (m.resumed === resumed) this.noteAccess(t);
+    else for (let u = 0; u < m.tasks.length; u++) this.noteAccess(u);
+    return finding;
   }
 
   private noteAccess(t: number): void {
@@ -242,14 +213,15 @@ class StatefulSearch {
     const finding = this.m.judgeEnd();
     this.o.onEnd?.(finding);
     if (!finding) return false;
-    this.report(finding);
+    this.report(finding, this.path.depth);
     return !this.o.all;
   }
 
-  private report(finding: Finding): void {
+  /** The schedule is made of the transitions taken last at the first `length` levels. */
+  private report(finding: Finding, length: number): void {
     const schedule: Decision[] = [];
-    for (let d = 0; d < this.depth; d++) {
-      const x = this.taken[d];
+    for (let d = 0; d < length; d++) {
+      const x = this.cursor[d];
       schedule.push({ task: x >> CHOICE_BITS, choice: x & ((1 << CHOICE_BITS) - 1) });
     }
     this.violations.push({ finding, schedule });
@@ -257,22 +229,29 @@ class StatefulSearch {
 
   private mustStop(): boolean {
     const { o } = this;
-    const bytes = this.visited.bytes() + this.path.byteLength;
+    const bytes = this.visited.bytes() + this.path.bytes();
     if (this.visited.size >= o.maxStates) this.stopped = `the bound of ${o.maxStates} states was reached`;
     else if (bytes >= o.maxBytes) this.stopped = `the bound of ${Math.round(o.maxBytes / 1048576)} MB was reached`;
     else {
-      const { transitions, depth } = this;
-      this.stopped = o.shouldStop({ states: this.visited.size, transitions, depth });
+      const { transitions } = this;
+      this.stopped = o.shouldStop({ states: this.visited.size, transitions, depth: this.path.depth });
     }
     return this.stopped !== null;
   }
 
   private growPath(): void {
-    this.path = larger(this.path);
-    this.pathHash = larger(this.pathHash);
     this.cursor = larger(this.cursor);
-    this.taken = larger(this.taken);
     this.alone = larger(this.alone);
+  }
+}
+
+function onlyStep(m: Machine, t: number, choice: number): Finding | null {
+  try {
+    m.step(t, choice);
+    return null;
+  } catch (e) {
+    if (e instanceof Finding) return e;
+    throw e;
   }
 }
 
