@@ -15,16 +15,16 @@ interface ErrorRow {
 }
 
 export const errorTable = {
-  MF0101: { says: 'There is no command "{command}".', remedy: "Run `mayfail --help` for the list of commands." },
-  MF0102: { says: "{problem}.", remedy: "Run `mayfail {command} --help` for the usage of this command." },
+  MF0101: { says: 'There is no command "{command}"{hint}.', remedy: "Run `mayfail --help` for the list of commands." },
+  MF0102: { says: "{problem}.", remedy: "Run `mayfail{command} --help` for the usage." },
   MF0103: { says: 'The option {option} wants {wanted}, not "{value}".', remedy: "Give it {wanted}." },
   MF0104: { says: "The file {file} cannot be read ({reason}).", remedy: "Check the path and the permissions." },
   MF0105: {
-    says: 'There is no case "{name}".',
+    says: 'There is no case "{name}"{hint}.',
     remedy: "Run `mayfail atlas --list` for the cases, or give the path of a .ts file.",
   },
-  MF0106: { says: 'The case {name} has no variant "{variant}".', remedy: "Choose one of: {variants}." },
-  MF0107: { says: "The file {file} does not export a case.", remedy: "Add `export default defineCase({ … })` to it." },
+  MF0106: { says: 'The case {name} has no variant "{variant}"{hint}.', remedy: "Choose one of: {variants}." },
+  MF0107: { says: "The file {file} does not export a case.", remedy: "Add `export default defineCase(…)` to it." },
   MF0108: {
     says: "The file {file} could not be loaded: {reason}.",
     remedy: "Mend what the message says and run the command again.",
@@ -32,6 +32,18 @@ export const errorTable = {
   MF0109: {
     says: "Mayfail itself failed: {reason}.",
     remedy: "Run the command again with --debug and report what it prints.",
+  },
+  MF0110: {
+    says: "{what} did not end within {seconds} seconds.",
+    remedy: "Look for a loop without a yield* there, or give it more time with --patience.",
+  },
+  MF0111: {
+    says: "The thread that runs the task code has ended: {reason}.",
+    remedy: "Look for process.exit() and for memory that grows without bound in the file.",
+  },
+  MF0112: {
+    says: "The set-up of {case} failed: {reason}.",
+    remedy: "Mend the set-up function of the case; --debug shows the stack.",
   },
 
   MF0201: {
@@ -106,6 +118,42 @@ export const errorTable = {
   MF0310: {
     says: "The task function {task} is too large: it has {count} {what} and {limit} are possible.",
     remedy: "Split it into several task functions.",
+  },
+  MF0311: {
+    says: "The file contains {what}, which is more than a type to be taken out.",
+    remedy: "Use plain JavaScript for it: a const object, a module, or a field.",
+  },
+  MF0312: {
+    says: "The `yield*` in {task} is not followed by a call.",
+    remedy: "Write `yield* name(arguments)` with a task function or an operation.",
+  },
+  MF0313: {
+    says: "The task function {task} calls the task function {callee} without `yield*`.",
+    remedy: "Write `yield* {callee}(…)`.",
+  },
+  MF0314: {
+    says: "The task function {task} has a rest parameter, which would be an array made at run time.",
+    remedy: "Name its parameters.",
+  },
+  MF0315: {
+    says: "The task function {task} is a method of a class.",
+    remedy: "Make it a function or a method of an object literal, and pass the object as a parameter.",
+  },
+  MF0316: {
+    says: "A for…in loop of {task} contains a `yield*`.",
+    remedy: "Loop over an array of the keys that is made in the set-up.",
+  },
+  MF0317: {
+    says: "In {task} a `yield*` stands {where}, where the function cannot be suspended.",
+    remedy: "Do the `yield*` in a statement before it and keep the result in a variable.",
+  },
+  MF0318: {
+    says: "In {task} until() is used without `yield*` directly before it.",
+    remedy: "Write `yield* until(() => condition)`.",
+  },
+  MF0319: {
+    says: 'The import "{specifier}" cannot be resolved: {reason}.',
+    remedy: "Check the path, with its extension, or install the package beside the file.",
   },
 
   MF0401: {

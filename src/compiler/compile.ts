@@ -1,0 +1,112 @@
+/**
+ * The task compiler: generator functions of one module become step functions whose locals live in the machine's array.
+ *
+ *   source ─parse─▶ tree ─strip─▶ JavaScript ─check─▶ ─task by task: blocks ▶ liveness ▶ step─▶ ─print─▶ code + map
+ */
+import { type ErrorCode, type ErrorParams, mayfailError } from "../errors.ts";
+import { walk } from "./ast.ts";
+import { type File, parse, print, type SourceMap } from "./babel.ts";
+import { checkFile, findTasks } from "./check.ts";
+import { type FileContext, fail, freshName, runtimeNames } from "./context.ts";
+import { dropTypeImports, importRuntime, rewriteImports } from "./modules.ts";
+import { passMachineErrors } from "./native.ts";
+import { resolveNames } from "./scope.ts";
+import { stripTypes } from "./strip.ts";
+import type { TaskMeta } from "./task.ts";
+import { replaceTasks } from "./transform.ts";
+
+export type { SourceMap } from "./babel.ts";
+export type { SourcePoint, TaskMeta } from "./task.ts";
+
+export interface CompileOptions {
+  /** As it shall appear in errors, points and the source map. `.js`, `.mjs`: imports that nothing uses are kept. */
+  readonly filename: string;
+  /** Module specifier of the runtime; "mayfail/runtime" if not given. */
+  readonly runtime?: string;
+  /** Called with each specifier of the module; what it answers stands in the output. */
+  readonly importRewrites?: (specifier: string) => string;
+}
+
+export interface CompiledModule {
+  readonly code: string;
+  readonly map: SourceMap;
+  /** One entry for each task function, in source order. */
+  readonly functions: readonly TaskMeta[];
+}
+
+/**
+ * Compiles one module of TypeScript or JavaScript. Raises MayfailErrors MF0301 … MF0318 with file, line and column.
+ */
+export function compileTaskModule(source: string, options: CompileOptions): CompiledModule {
+  const { filename } = options;
+  const file = parseModule(source, filename);
+  const { program } = file;
+  stripTypes(file, (node, what) => fail(filename, node, "MF0311", { what }));
+  const names = resolveNames(program);
+  if (!/\.[mc]?js$/.test(filename)) dropTypeImports(program, names);
+  const runtime = runtimeNames(names.taken);
+  const context: FileContext = { filename, source, names, runtime };
+  const tasks = findTasks(program);
+  checkFile(context, program, tasks);
+  if (options.importRewrites) rewriteImports(program, options.importRewrites);
+  const functions = replaceTasks(context, program, tasks);
+  if (functions.length > 0) {
+    passMachineErrors(program, runtime.rethrow, () => freshName(names.taken, "$e"));
+    importRuntime(file, options.runtime ?? "mayfail/runtime", {
+      enter: runtime.enter,
+      leave: runtime.leave,
+      define: runtime.define,
+      encodeSlow: runtime.encode,
+      decodeSlow: runtime.decode,
+      awaitPoint: runtime.awaitPoint,
+      probing: runtime.probing,
+      probe: runtime.probe,
+      rethrow: runtime.rethrow,
+    });
+    declareList(file, runtime.list);
+  }
+  return { ...print(file, filename, source), functions };
+}
+
+/** Raises MF0301. */
+export function parseModule(source: string, filename: string): File {
+  try {
+    return parse(source);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    const at = (error as SyntaxError & { loc?: { line: number; column: number } }).loc;
+    const reason = error.message.replace(/\s*\(\d+:\d+\)$/, "").replace(/\.$/, "");
+    return failAt("MF0301", { reason }, filename, at?.line ?? 1, (at?.column ?? 0) + 1);
+  }
+}
+
+function failAt<Code extends ErrorCode>(
+  code: Code,
+  params: ErrorParams<Code>,
+  file: string,
+  line: number,
+  column: number,
+): never {
+  throw mayfailError(code, params, { file, line, column });
+}
+
+/** What a for…of that suspends loops over must be an array: an index survives a suspension, an iterator does not. */
+function declareList(file: File, name: string): void {
+  const helper = parse(`function ${name}(value) {
+    if (Array.isArray(value) || ArrayBuffer.isView(value)) return value;
+    throw new TypeError("a for…of loop that contains a yield* can only go over an array");
+  }`);
+  let used = false;
+  walk(file.program, (node) => {
+    used ||= node.type === "Identifier" && node.name === name;
+    return true;
+  });
+  if (!used) return;
+  // Without places: they would be taken for places in the author's file.
+  for (const each of helper.program.body)
+    walk(each, (node) => {
+      delete node.loc;
+      return true;
+    });
+  file.program.body.push(...helper.program.body);
+}

@@ -1,0 +1,250 @@
+/**
+ * Prints the blocks of a task function as its step function:
+ *
+ *   ($W, $f, $l, $v) => {
+ *     var …locals;
+ *     for (;;) switch ($l) {
+ *       case 0: …loads…; …code…; call of the next task function; …stores…; $W[$f] = … | 1; return;
+ *       case 1: …
+ *     }
+ *   }
+ *
+ * The loop is there only when some case is jumped to other than by falling into it.
+ */
+import { assign, binary, block as blockNode, call, conditional, declare, id, ifThen, index, located, not, num, statement, str, undefinedValue, walk } from "./ast.ts";
+import type { Expression, Node, Statement, SwitchCase } from "./babel.ts";
+import type { Builder } from "./builder.ts";
+import type { Block, Local, Region } from "./cfg.ts";
+import type { Flow } from "./flow.ts";
+import type { Layout } from "./layout.ts";
+import type { Storage } from "./liveness.ts";
+
+/** Words of a frame before its slots. */
+const firstSlot = 2;
+
+export interface StepCode {
+  readonly step: Expression;
+  /** Functions that the step calls and that need nothing of a frame: to be declared before the step. */
+  readonly before: Statement[];
+}
+
+export function emitStep(b: Builder, flow: Flow, layout: Layout, storage: Storage, code: string): StepCode {
+  const { W, f, label, v, w, loop } = b.file.runtime;
+  const { numberOf } = layout;
+  let loops = false;
+
+  const slotAt = (slot: number): Expression => index(id(W), binary("+", id(f), num(firstSlot + slot)));
+  const load = (local: Local): Statement => {
+    const word = assign(id(w), slotAt(storage.slotOf.get(local) ?? 0));
+    const value = conditional(binary("&", word, num(1)), call(id(b.file.runtime.decode), id(w)), binary(">>", id(w), num(1)));
+    return statement(assign(b.ref(local), value));
+  };
+  const store = (slot: number, local: Local | null, point: number): Statement => {
+    if (local === null) return statement(assign(slotAt(slot) as never, num(0)));
+    const shifted = (): Expression => binary("<<", b.ref(local), num(1));
+    const isNumber = binary("===", { type: "UnaryExpression", operator: "typeof", prefix: true, argument: b.ref(local) }, str("number"));
+    const fits = binary("===", binary(">>", shifted(), num(1)), b.ref(local));
+    const slow = call(id(b.file.runtime.encode), b.ref(local), id(code), num(slot), num(point));
+    const test: Expression = { type: "LogicalExpression", operator: "&&", left: isNumber, right: fits };
+    return statement(assign(slotAt(slot) as never, conditional(test, shifted(), slow)));
+  };
+  const goto = (to: Block): Statement[] => {
+    loops = true;
+    return [
+      statement(assign(id(label), num(numberOf.get(to) ?? -1))),
+      { type: "ContinueStatement", label: id(loop) },
+    ];
+  };
+  const stop = (at: Node | null = null): Statement => located({ type: "ReturnStatement", argument: null }, at);
+
+  /** The code of a block and of the blocks that only it leads to; falls off its end only to go on with `next`. */
+  function codeOf(block: Block, next: Block | null): Statement[] {
+    const out: Statement[] = [];
+    for (const item of block.items) {
+      for (const exit of item.exits) exit.hole.body = goto(exit.to);
+      out.push(item.statement);
+    }
+    const on = (to: Block, following: Block | null): Statement[] => {
+      if (to === following) return [];
+      return numberOf.has(to) ? goto(to) : codeOf(to, following);
+    };
+    const end = block.end;
+    switch (end.kind) {
+      case "jump":
+        out.push(...on(end.to, next));
+        break;
+      case "branch": {
+        const no = on(end.no, next);
+        if (end.yes === next && no.length > 0) out.push(ifThen(not(end.test), blockNode(no)));
+        else out.push(ifThen(end.test, blockNode(on(end.yes, null))), ...no);
+        break;
+      }
+      case "switch": {
+        const cases: SwitchCase[] = end.cases.map(({ test, to }) => ({ type: "SwitchCase", test, consequent: on(to, null) }));
+        out.push({ type: "SwitchStatement", discriminant: end.value, cases });
+        out.push(...on(end.otherwise, next));
+        break;
+      }
+      case "suspend": {
+        const point = end.resume.label;
+        out.push(statement(end.call, end.at));
+        for (const { slot, local } of storage.stores.get(block) ?? []) out.push(store(slot, local, point));
+        const head = index(id(W), id(f));
+        out.push(statement(assign(head, binary("|", binary("&", index(id(W), id(f)), num(-4096)), num(point)))));
+        out.push(stop(end.at));
+        break;
+      }
+      case "return":
+        out.push(statement(call(id(b.file.runtime.leave), id(f), end.value ?? undefinedValue()), end.at ?? undefined));
+        out.push(stop(end.at));
+        break;
+      default:
+        break;
+    }
+    return out;
+  }
+
+  function caseOf(block: Block, next: Block | null): SwitchCase {
+    const consequent = (storage.loads.get(block) ?? []).map(load);
+    if (block.probe !== null) {
+      const { probing, probe } = b.file.runtime;
+      const answer = call(id(probe), not(not(block.probe)));
+      consequent.push(ifThen(call(id(probing)), blockNode([statement(answer, block.resumes ?? undefined), stop()])));
+    }
+    const body = codeOf(block, next);
+    if (block.region === null || body.every(cannotThrow)) consequent.push(...body);
+    else consequent.push(guarded(block.region, body));
+    return { type: "SwitchCase", test: num(numberOf.get(block) ?? -1), consequent };
+  }
+
+  /** Exceptions go to the region's handler, those of the machine to the machine. */
+  function guarded(region: Region, body: Statement[]): Statement {
+    const error = b.file.runtime.error;
+    const handler = [
+      statement(call(id(b.file.runtime.rethrow), id(error))),
+      ...region.bind.map(({ local, value }) =>
+        statement(assign(b.ref(local), value === "exception" ? id(error) : num(value))),
+      ),
+      ...goto(region.handler),
+    ];
+    return {
+      type: "TryStatement",
+      block: blockNode(body),
+      handler: { type: "CatchClause", param: id(error), body: blockNode(handler) },
+      finalizer: null,
+    };
+  }
+
+  const cases = layout.order.map((block, i) => caseOf(block, layout.order[i + 1] ?? null));
+  const only = cases.length === 1 && !loops ? cases[0] : undefined;
+  if (loops) cases.push({ type: "SwitchCase", test: null, consequent: [stop()] });
+  const dispatch: Statement = { type: "SwitchStatement", discriminant: id(label), cases };
+  const body: Statement[] = only
+    ? only.consequent
+    : loops
+      ? [
+          {
+            type: "LabeledStatement",
+            label: id(loop),
+            body: { type: "ForStatement", init: null, test: null, update: null, body: dispatch },
+          },
+        ]
+      : [dispatch];
+  const { inside, before } = splitRemade(b, flow, body);
+  const step: Expression = {
+    type: "ArrowFunctionExpression",
+    params: [id(W), id(f), id(label), id(v)],
+    body: blockNode([...declarations(b, [...inside, ...body], w), ...inside, ...body]),
+    async: false,
+    expression: false,
+  };
+  for (const each of [step, ...before]) settleNames(b, each);
+  return { step, before };
+}
+
+/** Certain to raise no exception: it only moves values between locals. */
+function cannotThrow(node: Node): boolean {
+  switch (node.type) {
+    case "ContinueStatement":
+    case "Identifier":
+    case "NumericLiteral":
+    case "BooleanLiteral":
+    case "StringLiteral":
+    case "NullLiteral":
+      return true;
+    case "ExpressionStatement":
+      return cannotThrow(node.expression);
+    case "BlockStatement":
+      return node.body.every(cannotThrow);
+    case "IfStatement":
+      return cannotThrow(node.test) && cannotThrow(node.consequent) && (!node.alternate || cannotThrow(node.alternate));
+    case "AssignmentExpression":
+      return node.operator === "=" && node.left.type === "Identifier" && cannotThrow(node.right);
+    case "UnaryExpression":
+      return (node.operator === "!" || node.operator === "void") && cannotThrow(node.argument);
+    case "BinaryExpression":
+      return (node.operator === "===" || node.operator === "!==") && cannotThrow(node.left) && cannotThrow(node.right);
+    default:
+      return false;
+  }
+}
+
+/** Functions of the task that its code uses: those that read its locals are made in each step, the others once. */
+function splitRemade(
+  b: Builder,
+  flow: Flow,
+  body: readonly Statement[],
+): { inside: Statement[]; before: Statement[] } {
+  const used = new Set<Local>();
+  const note = (node: Node): void =>
+    walk(node, (each) => {
+      const local = b.localOf(each);
+      if (local?.remade && !used.has(local)) {
+        used.add(local);
+        const made = b.remade.get(local);
+        if (made) note(made);
+      }
+      return true;
+    });
+  for (const each of body) note(each);
+  const inside: Statement[] = [];
+  const before: Statement[] = [];
+  const needsFrame = (local: Local): boolean => [...flow.capturedBy(local)].some((each) => !each.remade);
+  for (const [local, node] of b.remade) {
+    if (!used.has(local)) continue;
+    (needsFrame(local) ? inside : before).push(node);
+  }
+  return { inside, before };
+}
+
+function declarations(b: Builder, body: readonly Statement[], w: string): Statement[] {
+  const found = new Set<Local>();
+  let loads = false;
+  for (const each of body)
+    walk(each, (node) => {
+      const local = b.localOf(node);
+      if (local !== undefined && !local.remade && !b.copies.has(node)) found.add(local);
+      loads ||= node.type === "Identifier" && node.name === w;
+      return true;
+    });
+  const names = b.locals.filter((local) => found.has(local)).map((local): [string, null] => [local.name, null]);
+  if (loads) names.push([w, null]);
+  return names.length === 0 ? [] : [declare("var", ...names)];
+}
+
+/** Gives every identifier of a local its settled name. */
+function settleNames(b: Builder, node: Node): void {
+  walk(node, (each) => {
+    const local = b.localOf(each);
+    if (local !== undefined && each.type === "Identifier") each.name = b.copies.get(each) ?? local.name;
+    return true;
+  });
+  walk(node, (each) => {
+    if (each.type === "ObjectProperty" && each.shorthand) {
+      const value = each.value.type === "AssignmentPattern" ? each.value.left : each.value;
+      if (each.key.type !== "Identifier" || value.type !== "Identifier" || each.key.name !== value.name)
+        each.shorthand = false;
+    }
+    return true;
+  });
+}
