@@ -8,6 +8,8 @@
  * no bug of the protocol), (c) no edge of it is marked as progress, (d) a task that is no daemon has not ended.
  * Reported as a lasso: the shortest way in, and a cycle that visits a witness for every task.
  */
+
+import { Finding } from "../machine/finding.ts";
 import { fingerprint, hashHigh, hashLow } from "../machine/hash.ts";
 import { LIVE, type Machine } from "../machine/machine.ts";
 import { components } from "./components.ts";
@@ -239,4 +241,12 @@ function shortestWay(
     }
   }
   return [];
+}
+
+/** The finding for a lasso of `m`. */
+export function livelockFinding(m: Machine, lasso: Lasso): Finding {
+  const names = lasso.starving.map((t) => m.tasks[t].name).join(" and ");
+  const verb = lasso.starving.length === 1 ? "never ends" : "never end";
+  const n = lasso.cycle.length;
+  return new Finding("livelock", `${names} ${verb}: ${n} ${n === 1 ? "step repeats" : "steps repeat"} for ever`);
 }

@@ -1,0 +1,268 @@
+/**
+ * The whole way from a program to an answer:
+ *
+ *   200 random walks ──▶ estimate, sizes, who uses what ──▶ an engine searches everything ──▶ ok
+ *                                                            │            └─ runs can come back ─▶ livelock? ─▶ ok
+ *                                                            └─ a rule is broken ─▶ smallest counterexample
+ */
+import type { Finding, Verdict } from "../machine/finding.ts";
+import type { MachineOptions } from "../machine/machine.ts";
+import { nowSeconds } from "./clock.ts";
+import type { Cost } from "./cost.ts";
+import { searchDpor } from "./dpor/dpor.ts";
+import { type Estimate, estimate, preferDpor } from "./estimate.ts";
+import { findLivelock, livelockFinding } from "./liveness.ts";
+import { minimise } from "./minimal.ts";
+import type { ProgramSource } from "./parallel/control.ts";
+import { searchParallel } from "./parallel/parallel.ts";
+import { type Decision, onMachine, type Program } from "./program.ts";
+import { searchStateful } from "./stateful.ts";
+import { collisionProbability } from "./visited.ts";
+
+export type Engine = "stateful" | "dpor";
+
+export interface CheckOptions {
+  readonly engine?: Engine | "auto";
+  readonly maxStates?: number;
+  readonly maxSeconds?: number;
+  readonly maxMemoryMb?: number;
+  /** Worker threads; more than 1 needs `source`. */
+  readonly workers?: number;
+  readonly seed?: number;
+  readonly onProgress?: (p: Progress) => void;
+  /** A sentence ends the search with what is known. Asked often; must be cheap. */
+  readonly shouldStop?: () => string | null;
+  /** Where other threads find the same program. */
+  readonly source?: ProgramSource;
+}
+
+export interface Progress {
+  readonly phase: "estimating" | "searching" | "looking for livelock" | "minimising";
+  readonly states: number;
+  readonly transitions: number;
+}
+
+export interface CheckResult {
+  readonly verdict: Verdict;
+  readonly complete: boolean;
+  readonly states: number;
+  readonly transitions: number;
+  readonly maxDepth: number;
+  readonly seconds: number;
+  readonly workers: number;
+  readonly engine: Engine;
+  readonly reduction: string;
+  readonly estimate: Estimate | null;
+  readonly finding: Finding | null;
+  readonly schedule: readonly Decision[] | null;
+  /** For a livelock: index in `schedule` at which the cycle begins. */
+  readonly cycleStart: number | null;
+  readonly minimal: Minimality | null;
+  /** What was covered, in words. */
+  readonly covered: string;
+  /** Machine options that reproduce the schedule. */
+  readonly machine: Partial<MachineOptions>;
+}
+
+/** Cost of the counterexample, and whether no smaller one exists. */
+export interface Minimality extends Cost {
+  readonly certain: boolean;
+}
+
+/** What a search of all runs has to say. */
+interface Searched {
+  /** States visited, or executions run. */
+  readonly states: number;
+  readonly transitions: number;
+  readonly maxDepth: number;
+  readonly stopped: string | null;
+  readonly broken: Broken | null;
+  /** Runs may be infinite, so livelock must be looked for. */
+  readonly cyclic: boolean;
+  readonly machine: Partial<MachineOptions>;
+}
+
+/** A broken rule with the way there, if the search knows it. */
+interface Broken {
+  readonly finding: Finding;
+  readonly schedule: readonly Decision[];
+  readonly cycleStart: number | null;
+}
+
+/** Bounds of the search for the smallest counterexample. */
+const MINIMISE_NODES = 2_000_000;
+const MINIMISE_BYTES = 2 ** 30;
+const DEFAULT_MEMORY_MB = 2048;
+/** Livelock needs the whole graph in memory. */
+const LIVELOCK_STATES = 3_000_000;
+
+/** One check: what its parts share. */
+class Check {
+  private readonly start = nowSeconds();
+  private readonly program: Program;
+  private readonly o: CheckOptions;
+  private estimated: Estimate | null = null;
+  private phase: Progress["phase"] = "estimating";
+
+  constructor(program: Program, o: CheckOptions) {
+    this.program = program;
+    this.o = o;
+  }
+
+  async run(): Promise<CheckResult> {
+    const { o } = this;
+    this.estimated = estimate(this.program, { seed: o.seed ?? 1 });
+    const engine = this.chooseEngine(this.estimated);
+    const met = this.estimated.violation;
+    const machine = this.estimated.machine;
+    this.phase = "searching";
+    let searched: Searched;
+    if (met) {
+      const broken = { ...met, cycleStart: null };
+      const states = this.estimated.walks;
+      searched = {
+        states,
+        transitions: met.schedule.length,
+        maxDepth: met.schedule.length,
+        stopped: null,
+        broken,
+        cyclic: false,
+        machine,
+      };
+    } else if (engine === "dpor") searched = this.dpor();
+    else if ((o.workers ?? 1) > 1 && o.source) searched = await this.parallel(o.source, o.workers ?? 1, machine);
+    else searched = this.stateful(machine);
+    const livelock =
+      searched.broken === null && searched.stopped === null && searched.cyclic ? this.livelock(machine) : null;
+    return this.result(engine, searched, livelock);
+  }
+
+  private chooseEngine(e: Estimate): Engine {
+    const wanted = this.o.engine ?? "auto";
+    if (wanted !== "auto") return wanted;
+    return preferDpor(e) ? "dpor" : "stateful";
+  }
+
+  private stop(states: number, transitions: number): string | null {
+    const { o } = this;
+    o.onProgress?.({ phase: this.phase, states, transitions });
+    if (o.maxSeconds !== undefined && nowSeconds() - this.start > o.maxSeconds) {
+      return `the bound of ${o.maxSeconds} seconds was reached`;
+    }
+    return o.shouldStop?.() ?? null;
+  }
+
+  private maxBytes(): number {
+    return (this.o.maxMemoryMb ?? DEFAULT_MEMORY_MB) * 1048576;
+  }
+
+  private stateful(machine: Partial<MachineOptions>): Searched {
+    return onMachine(this.program, machine, (m) => {
+      const r = searchStateful(m, {
+        maxStates: this.o.maxStates ?? Number.POSITIVE_INFINITY,
+        maxBytes: this.maxBytes(),
+        shouldStop: (p) => this.stop(p.states, p.transitions),
+      });
+      const broken = r.violations.length > 0 ? { ...r.violations[0], cycleStart: null } : null;
+      return { ...r, broken, machine: m.options };
+    });
+  }
+
+  private dpor(): Searched {
+    return onMachine(this.program, { fine: true }, (m) => {
+      const r = searchDpor(m, {
+        maxExecutions: this.o.maxStates ?? Number.POSITIVE_INFINITY,
+        shouldStop: (p) => this.stop(p.executions, p.events),
+      });
+      const broken = r.violations.length > 0 ? { ...r.violations[0], cycleStart: null } : null;
+      const { executions: states, events: transitions, maxDepth, stopped } = r;
+      return { states, transitions, maxDepth, stopped, broken, cyclic: false, machine: m.options };
+    });
+  }
+
+  private async parallel(source: ProgramSource, workers: number, machine: Partial<MachineOptions>): Promise<Searched> {
+    const r = await searchParallel(source, {
+      workers,
+      machine,
+      maxStates: this.o.maxStates ?? Number.POSITIVE_INFINITY,
+      maxBytes: this.maxBytes(),
+      shouldStop: (p) => this.stop(p.states, 0),
+      localSteps: true,
+    });
+    // The workers know that a rule is broken, not how: that is for the sequential search to say.
+    if (r.violation) return { ...this.stateful(machine), states: r.states, transitions: r.transitions };
+    return { ...r, broken: null, cyclic: true, machine };
+  }
+
+  private livelock(machine: Partial<MachineOptions>): Broken | "unknown" | null {
+    this.phase = "looking for livelock";
+    return onMachine(this.program, machine, (m) => {
+      const lasso = findLivelock(m, LIVELOCK_STATES, () => this.stop(0, 0) !== null);
+      if (lasso === null || lasso === "unknown") return lasso;
+      const schedule = [...lasso.stem, ...lasso.cycle];
+      return { finding: livelockFinding(m, lasso), schedule, cycleStart: lasso.stem.length };
+    });
+  }
+
+  private result(engine: Engine, s: Searched, livelock: Broken | "unknown" | null): CheckResult {
+    const stopped = s.stopped ?? (livelock === "unknown" ? "livelock could not be excluded within the bounds" : null);
+    const broken = s.broken ? this.smallest(s.broken, s.machine) : livelock === "unknown" ? null : livelock;
+    const complete = stopped === null;
+    return {
+      verdict: broken ? broken.finding.verdict : "ok",
+      complete,
+      states: s.states,
+      transitions: s.transitions,
+      maxDepth: s.maxDepth,
+      seconds: nowSeconds() - this.start,
+      workers: this.o.workers ?? 1,
+      engine,
+      reduction: engine === "dpor" ? "optimal DPOR" : "coarse steps, local steps alone",
+      estimate: this.estimated,
+      finding: broken?.finding ?? null,
+      schedule: broken?.schedule ?? null,
+      cycleStart: broken?.cycleStart ?? null,
+      minimal: broken && "minimal" in broken ? (broken as Smallest).minimal : null,
+      covered: coverage(engine, s, stopped),
+      machine: broken && "machine" in broken ? (broken as Smallest).machine : s.machine,
+    };
+  }
+
+  /** The smallest counterexample of any kind: it decides the verdict, so that the verdict depends on no order. */
+  private smallest(known: Broken, machine: Partial<MachineOptions>): Smallest {
+    this.phase = "minimising";
+    const { schedule, finding } = known;
+    const coarse = machine.fine ? this.estimated?.machine : machine;
+    const m = minimise(this.program, finding.verdict, {
+      machine: coarse ?? {},
+      known: machine.fine ? null : schedule,
+      wanted: () => true,
+      maxNodes: MINIMISE_NODES,
+      maxBytes: MINIMISE_BYTES,
+      shouldStop: () => this.stop(0, 0),
+    });
+    if (!m.best) return { ...known, minimal: null, machine };
+    const { schedule: decisions, finding: smallest, cost } = m.best;
+    const minimal = { ...cost, certain: m.proven };
+    return { finding: smallest, schedule: decisions, cycleStart: null, minimal, machine: m.machine };
+  }
+}
+
+interface Smallest extends Broken {
+  readonly minimal: Minimality | null;
+  readonly machine: Partial<MachineOptions>;
+}
+
+function coverage(engine: Engine, s: Searched, stopped: string | null): string {
+  const what = engine === "dpor" ? `${s.states} executions` : `${s.states} states, ${s.transitions} transitions`;
+  if (stopped) return `${what}; ${stopped}`;
+  if (s.broken) return `${what} until the first violation`;
+  if (engine === "dpor") return `${what}: every behaviour`;
+  const risk = collisionProbability(s.states).toExponential(0);
+  return `${what}: every behaviour (chance that a fingerprint collision hid one: below ${risk})`;
+}
+
+/** Answers whether any run of `program` breaks a rule. Raises what the set-up raises. */
+export async function checkProgram(program: Program, options: CheckOptions = {}): Promise<CheckResult> {
+  return new Check(program, options).run();
+}
