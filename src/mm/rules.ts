@@ -1,0 +1,79 @@
+/**
+ * The rules of the memory management that changed over time, or were only proposed: switches. A preset is named after
+ * the kernel or the patch series that it reproduces, as far as the switches here can tell them apart.
+ */
+import { mayfailError } from "../errors.ts";
+
+export interface Rules {
+  /** Name of the preset, with a note when single switches were changed. */
+  readonly name: string;
+  /**
+   * Does shrink_folio_list leave a folio alone, before it unmaps anything, because it may be pinned?
+   * `freshAnon`: only anonymous folios that are not in the swap cache (feb889fb40fa, v5.11). `all`: every folio, which
+   * is what the series "Skip opportunistic reclaim for dma pinned pages" was told to do instead.
+   */
+  readonly reclaimPinCheck: "none" | "freshAnon" | "all";
+  /** The same test at the head of try_to_unmap_one, as that series was posted (June 2020, not merged). */
+  readonly unmapPinCheck: boolean;
+  /** A second test in shrink_folio_list after the unmap, for every kind (d824ec2a1546, v6.4 and back-ported to 6.1.y). */
+  readonly latePinCheck: boolean;
+  /** try_to_unmap_one restores the PTE of a pinned exclusive anonymous page (PG_anon_exclusive, v5.19). */
+  readonly shareAnonCheck: boolean;
+  /**
+   * MMU_NOTIFIER_RANGE_MAYFAIL (PATCH 1/2, not merged): try_to_unmap_one allows callbacks to refuse. `asPosted`: the
+   * refusal is noted, the page is unmapped all the same and everybody gets his end. `full`: the page stays mapped.
+   */
+  readonly notifierMayFail: "none" | "asPosted" | "full";
+  /** mmu_interval_notifier_remove looks at the sequence under the lock before it returns (319561669a59, v5.18). */
+  readonly intervalRemoveRecheck: boolean;
+  /** A refused non-blockable start delivers the end to those who have one (c2655835fd8c, v5.12). */
+  readonly endAfterRefusedStart: boolean;
+}
+
+const linux5_7: Rules = {
+  name: "linux-5.7",
+  reclaimPinCheck: "none",
+  unmapPinCheck: false,
+  latePinCheck: false,
+  shareAnonCheck: false,
+  notifierMayFail: "none",
+  intervalRemoveRecheck: false,
+  endAfterRefusedStart: false,
+};
+
+const linux5_10: Rules = { ...linux5_7, name: "linux-5.10" };
+const linux5_11: Rules = { ...linux5_10, name: "linux-5.11", reclaimPinCheck: "freshAnon" };
+const linux6_1: Rules = {
+  ...linux5_11,
+  name: "linux-6.1",
+  latePinCheck: true,
+  shareAnonCheck: true,
+  intervalRemoveRecheck: true,
+  endAfterRefusedStart: true,
+};
+
+export const PRESETS = {
+  "linux-5.7": linux5_7,
+  "linux-5.10": linux5_10,
+  "mayfail-as-posted": { ...linux5_7, name: "mayfail-as-posted", notifierMayFail: "asPosted" },
+  "mayfail-full": { ...linux5_7, name: "mayfail-full", notifierMayFail: "full" },
+  "skip-pinned-unmap": { ...linux5_7, name: "skip-pinned-unmap", unmapPinCheck: true },
+  "linux-5.11": linux5_11,
+  "linux-6.1": linux6_1,
+  "linux-6.4": { ...linux6_1, name: "linux-6.4" },
+} as const satisfies Readonly<Record<string, Rules>>;
+
+export type PresetName = keyof typeof PRESETS;
+
+/** A preset, with single switches changed. */
+export function rules(preset: PresetName, changes: Partial<Omit<Rules, "name">> = {}): Rules {
+  const changed = Object.entries(changes).map(([key, value]) => `${key}=${value}`);
+  const name = changed.length === 0 ? preset : `${preset} with ${changed.join(", ")}`;
+  return { ...PRESETS[preset], ...changes, name };
+}
+
+/** The preset called `name`. Raises MF0501 when there is none. */
+export function presetNamed(name: string): Rules {
+  if (Object.hasOwn(PRESETS, name)) return PRESETS[name as PresetName];
+  throw mayfailError("MF0501", { preset: name, presets: Object.keys(PRESETS).join(", ") });
+}
