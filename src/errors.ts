@@ -170,6 +170,10 @@ export const errorTable = {
   },
 
   MF0501: { says: 'There is no preset of rules "{preset}".', remedy: "Choose one of: {presets}." },
+  MF0502: {
+    says: "The kernel of the case has {frames} page frames, and its set-up populates more pages.",
+    remedy: "Give createKernel more frames.",
+  },
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof errorTable;
