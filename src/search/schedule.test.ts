@@ -22,7 +22,12 @@ test("words stay the same from release to release", () => {
     schedule(steps("aaabaaccca")),
     schedule([...steps("aa"), { task: 0, choice: 2 }, { task: 0, choice: 2 }, { task: 30, choice: 1 }]),
     schedule(steps("aaab".repeat(500))),
-    schedule([{ task: 25, choice: 0 }, { task: 26, choice: 0 }, { task: 51, choice: 0 }, { task: 63, choice: 0 }]),
+    schedule([
+      { task: 25, choice: 0 },
+      { task: 26, choice: 0 },
+      { task: 51, choice: 0 },
+      { task: 63, choice: 0 },
+    ]),
     schedule(steps("abc"), { fine: true }),
     schedule(steps("abc"), { extraChildren: 2, visibleLocks: [0, 12] }),
   ].map(scheduleText);
@@ -120,7 +125,8 @@ test("10,000 random texts, most of them near a real word: an error or a schedule
   let refused = 0;
   fc.assert(
     fc.property(fc.oneof(near, fc.string()), (input) => {
-      const text = typeof input === "string" ? input : real.slice(0, input[0]) + input[2] + real.slice(input[0] + input[1]);
+      const text =
+        typeof input === "string" ? input : real.slice(0, input[0]) + input[2] + real.slice(input[0] + input[1]);
       try {
         parseSchedule(text);
       } catch (e) {

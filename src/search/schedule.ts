@@ -12,7 +12,7 @@
  * some other path. Same decisions and settings, same word: links keep working.
  */
 import { mayfailError } from "../errors.ts";
-import { Lock } from "../machine/lock.ts";
+import type { Handle } from "../machine/core.ts";
 import type { Machine, MachineOptions } from "../machine/machine.ts";
 import type { Decision } from "./program.ts";
 
@@ -22,7 +22,7 @@ export interface Schedule {
   /** Every operation is a step of its own. */
   readonly fine: boolean;
   readonly extraChildren: number;
-  /** Locks whose releases are steps in coarse runs too, as ordinals among the machine's locks, ascending. */
+  /** Locks whose releases are steps in coarse runs too, as ordinals among the machine's objects, ascending. */
   readonly visibleLocks: readonly number[];
 }
 
@@ -41,26 +41,31 @@ const MAX_NUMBER = 1 << 30;
 /** What `decisions`, found on machine `m`, need to be replayed anywhere. */
 export function scheduleOf(m: Machine, decisions: readonly Decision[]): Schedule {
   const { fine, extraChildren, visibleReleases } = m.options;
-  const visibleLocks = locksOf(m).flatMap((l, i) => (visibleReleases.includes(l.name) ? [i] : []));
+  const visibleLocks = objectNames(m).flatMap((name, i) => (visibleReleases.includes(name) ? [i] : []));
   return { decisions, fine, extraChildren, visibleLocks: fine ? [] : visibleLocks };
 }
 
 /** Options under which a machine numbers slots and steps as `schedule` does. `m` is any machine of the same program. */
 export function machineOptionsOf(m: Machine, schedule: Omit<Schedule, "decisions">): Partial<MachineOptions> {
-  const locks = locksOf(m);
-  const missing = schedule.visibleLocks.find((i) => i >= locks.length);
+  const names = objectNames(m);
+  const missing = schedule.visibleLocks.find((i) => i >= names.length);
   if (missing !== undefined) {
-    throw mayfailError("MF0402", { step: 1, reason: `it speaks of lock ${missing + 1} of ${locks.length}` });
+    throw mayfailError("MF0402", { step: 1, reason: `it speaks of object ${missing + 1} of ${names.length}` });
   }
   return {
     fine: schedule.fine,
     extraChildren: schedule.extraChildren,
-    visibleReleases: schedule.visibleLocks.map((i) => locks[i].name).sort(),
+    visibleReleases: schedule.visibleLocks.map((i) => names[i]).sort(),
   };
 }
 
-function locksOf(m: Machine): Lock[] {
-  return m.handles.filter((h) => h instanceof Lock);
+/** Names of all objects that have words, in the order of their words, which does not depend on any size. */
+function objectNames(m: Machine): string[] {
+  const names: string[] = [];
+  m.objectAt.forEach((object) => {
+    names.push((object as Handle).name);
+  });
+  return names;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -203,7 +208,8 @@ class Reader {
   }
 
   private repeat(list: Decision[], group: readonly Decision[], times: number): void {
-    if (list.length + group.length * times > MAX_DECISIONS) throw this.bad(`it has more than ${MAX_DECISIONS} decisions`);
+    if (list.length + group.length * times > MAX_DECISIONS)
+      throw this.bad(`it has more than ${MAX_DECISIONS} decisions`);
     for (let i = 0; i < times; i++) for (const d of group) list.push(d);
   }
 
@@ -233,6 +239,8 @@ class Reader {
 
   private unexpected(): Error {
     const c = this.text[this.at];
-    return this.bad(c === undefined ? "it ends too early" : `"${c}" is not possible at character ${this.at + 1} of its body`);
+    return this.bad(
+      c === undefined ? "it ends too early" : `"${c}" is not possible at character ${this.at + 1} of its body`,
+    );
   }
 }

@@ -1,0 +1,256 @@
+/**
+ * How large is the search, before it is made? A few hundred random walks tell the number of traces (what a stateless
+ * search has to run) and the number of states (what a stateful search has to visit); the cheaper engine is chosen.
+ *
+ * Traces. A walk that makes schedule s with probability q(s) is one sample of 1 / (q(s) L(s)), where L(s) is the number of
+ * schedules with the same trace: the expectation is the number of traces, as in Knuth's estimate of the size of a tree
+ * (Math. Comp. 29, 1975). Tasks are drawn in proportion to the steps that they have left, which makes all orders of
+ * independent events equally likely and so keeps the samples close to each other; L is estimated the same way.
+ *
+ * States. Each walk runs the tasks at speeds of its own, so that the walks spread over all ways to be at one depth. From
+ * how many states of a depth were met once and twice, Chao's estimate tells how many there are (A. Chao, Scand. J.
+ * Statist. 11, 1984); it is a lower bound in expectation.
+ */
+import { fingerprint, hashHigh, hashLow } from "../machine/hash.ts";
+import type { Machine, MachineOptions } from "../machine/machine.ts";
+import { logExtensions, logMeanExp } from "./extensions.ts";
+import { enabledTasks, stepAndJudge } from "./judge.ts";
+import { type Decision, onMachine, type Program, type Violation } from "./program.ts";
+import { Rng } from "./random/rng.ts";
+import { TraceBuilder, type TraceEvent } from "./traceGuide.ts";
+
+export interface EstimateOptions {
+  readonly walks: number;
+  readonly seed: number;
+  /** Longer walks are cut. */
+  readonly maxSteps: number;
+  readonly machine: Partial<MachineOptions>;
+  /** Told before each step of the walks through states which task makes it. */
+  readonly onStep: ((m: Machine, t: number) => void) | null;
+}
+
+export interface Estimate {
+  /** Traces of fine steps; Infinity when walks were cut. */
+  readonly traces: number;
+  /** States of coarse steps, or of fine ones where the options say so. */
+  readonly states: number;
+  /** Too few states were met twice: there may be far more. */
+  readonly statesAtLeast: boolean;
+  /** Mean number of steps of a run, fine; and of enabled transitions of a state. */
+  readonly traceLength: number;
+  readonly branching: number;
+  /** Some walk came back to a state of its own, or was cut: runs may be infinite. */
+  readonly cyclic: boolean;
+  readonly walks: number;
+  readonly seed: number;
+  /** A broken rule that a walk happened to meet, with its schedule under `machine`. */
+  readonly violation: Violation | null;
+  readonly machine: MachineOptions;
+}
+
+const DEFAULTS: EstimateOptions = { walks: 200, seed: 1, maxSteps: 1000, machine: {}, onStep: null };
+
+/** Estimates the sizes of `program`. The same options give the same figures. */
+export function estimate(program: Program, options: Partial<EstimateOptions> = {}): Estimate {
+  const o = { ...DEFAULTS, ...options };
+  const { traces, traceLength } = onMachine(program, { ...o.machine, fine: true }, (m) => sampleTraces(m, o));
+  const byState = onMachine(program, o.machine, (m) => new StateWalks(m, o).run());
+  return {
+    ...byState,
+    traces: byState.cyclic ? Number.POSITIVE_INFINITY : traces,
+    traceLength,
+    walks: o.walks,
+    seed: o.seed,
+  };
+}
+
+/** Measured costs in microseconds: of a trace, of each of its events, of a transition between states. */
+const TRACE_COST = 20;
+const EVENT_COST = 1;
+const TRANSITION_COST = 2;
+
+/** Is the stateless engine the cheaper one? Never for runs that may be infinite: it would not come to an end. */
+export function preferDpor(e: Estimate): boolean {
+  if (e.cyclic || !Number.isFinite(e.traces)) return false;
+  return e.traces * (TRACE_COST + EVENT_COST * e.traceLength) < e.states * e.branching * TRANSITION_COST;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Traces
+
+/** Walks that only tell how many steps each task makes. */
+const SCOUTS = 20;
+/** Events above which L is not worth its price: such programs are for the stateful engine anyway. */
+const MAX_EVENTS = 400;
+
+function sampleTraces(m: Machine, o: EstimateOptions): { traces: number; traceLength: number } {
+  if (m.initialFinding) return { traces: 1, traceLength: 0 };
+  const initial = m.snapshot();
+  const rng = new Rng(o.seed);
+  const lengths = new Float64Array(m.tasks.length);
+  const samples: number[] = [];
+  let events = 0;
+  for (let i = 0; i < SCOUTS + o.walks; i++) {
+    m.restore(initial, 0);
+    const scouting = i < SCOUTS;
+    const sample = traceWalk(m, rng, scouting ? null : lengths, Math.min(o.maxSteps, MAX_EVENTS));
+    if (!sample) return { traces: Number.POSITIVE_INFINITY, traceLength: MAX_EVENTS };
+    if (scouting) for (const e of sample.events) lengths[e.task] += 1 / SCOUTS;
+    else {
+      events += sample.events.length;
+      samples.push(-sample.logProbability - logExtensions(sample.events, m.tasks.length, rng));
+    }
+  }
+  m.restore(initial, 0);
+  return { traces: Math.exp(logMeanExp(samples)), traceLength: events / o.walks };
+}
+
+/** One walk to its end, tasks drawn by the steps that `lengths` leaves to them; null when it is cut. */
+function traceWalk(
+  m: Machine,
+  rng: Rng,
+  lengths: Float64Array | null,
+  maxSteps: number,
+): { events: readonly TraceEvent[]; logProbability: number } | null {
+  const trace = new TraceBuilder(m);
+  const enabled: number[] = [];
+  const weights = new Float64Array(m.tasks.length);
+  const made = new Int32Array(m.tasks.length);
+  let logProbability = 0;
+  while (enabledTasks(m, enabled) > 0) {
+    if (trace.events.length >= maxSteps) return null;
+    let sum = 0;
+    for (const t of enabled) sum += weights[t] = lengths ? Math.max(MIN_WEIGHT, lengths[t] - made[t]) : 1;
+    const task = draw(enabled, weights, sum, rng);
+    made[task]++;
+    const outcomes = m.choices(task);
+    const choice = outcomes > 1 ? rng.below(outcomes) : 0;
+    logProbability += Math.log(weights[task] / (sum * outcomes));
+    trace.add(task, choice);
+    if (stepAndJudge(m, task, choice)) break;
+  }
+  return { events: trace.events, logProbability };
+}
+
+/** A task that has made more steps than expected still gets its turn. */
+const MIN_WEIGHT = 0.5;
+
+function draw(enabled: readonly number[], weights: Float64Array, sum: number, rng: Rng): number {
+  let x = rng.real() * sum;
+  for (const t of enabled) {
+    x -= weights[t];
+    if (x < 0) return t;
+  }
+  return enabled[enabled.length - 1];
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// States
+
+class StateWalks {
+  private readonly m: Machine;
+  private readonly o: EstimateOptions;
+  private readonly rng: Rng;
+  /** Least depth at which a state was met. */
+  private readonly depthOf = new Map<number, number>();
+  /** Per depth: how often each state was met there. */
+  private readonly met: Map<number, number>[] = [];
+  private cyclic = false;
+  private violation: Violation | null = null;
+  private transitions = 0;
+  private visits = 0;
+
+  constructor(m: Machine, o: EstimateOptions) {
+    this.m = m;
+    this.o = o;
+    this.rng = new Rng(o.seed + 1);
+  }
+
+  run(): Pick<Estimate, "states" | "statesAtLeast" | "branching" | "cyclic" | "violation" | "machine"> {
+    const { m, o } = this;
+    const initial = m.snapshot();
+    if (m.initialFinding) this.violation = { finding: m.initialFinding, schedule: [] };
+    else {
+      for (let i = 0; i < o.walks; i++) {
+        m.restore(initial, 0);
+        this.walk();
+      }
+    }
+    m.restore(initial, 0);
+    const { states, atLeast } = this.count();
+    return {
+      states,
+      statesAtLeast: atLeast,
+      branching: this.visits === 0 ? 0 : this.transitions / this.visits,
+      cyclic: this.cyclic,
+      violation: this.violation,
+      machine: m.options,
+    };
+  }
+
+  private walk(): void {
+    const { m, o, rng } = this;
+    const speeds = Float64Array.from(m.tasks, () => rng.exponential());
+    const own = new Set<number>();
+    const enabled: number[] = [];
+    const schedule: Decision[] = [];
+    for (let depth = 0; ; depth++) {
+      this.visit(depth, own);
+      const n = enabledTasks(m, enabled);
+      if (n === 0) return this.note(m.judgeEnd(), schedule);
+      if (depth === o.maxSteps) {
+        this.cyclic = true;
+        return;
+      }
+      let sum = 0;
+      for (const t of enabled) {
+        sum += speeds[t];
+        this.transitions += m.choices(t);
+      }
+      const task = draw(enabled, speeds, sum, rng);
+      const outcomes = m.choices(task);
+      const choice = outcomes > 1 ? rng.below(outcomes) : 0;
+      o.onStep?.(m, task);
+      schedule.push({ task, choice });
+      const finding = stepAndJudge(m, task, choice);
+      if (finding) return this.note(finding, schedule);
+    }
+  }
+
+  private note(finding: Violation["finding"] | null, schedule: readonly Decision[]): void {
+    if (finding) this.violation ??= { finding, schedule };
+  }
+
+  private visit(depth: number, own: Set<number>): void {
+    fingerprint(this.m.words, this.m.size);
+    // 53 bits are plenty for some thousand states.
+    const key = (hashLow >>> 0) * 2 ** 21 + (hashHigh & 0x1fffff);
+    this.visits++;
+    if (own.has(key)) this.cyclic = true;
+    own.add(key);
+    this.depthOf.set(key, Math.min(depth, this.depthOf.get(key) ?? depth));
+    if (depth === this.met.length) this.met.push(new Map());
+    this.met[depth].set(key, (this.met[depth].get(key) ?? 0) + 1);
+  }
+
+  /** Chao's estimate for each depth, over the states that were never met nearer to the beginning. */
+  private count(): { states: number; atLeast: boolean } {
+    let states = 0;
+    let unsure = 0;
+    this.met.forEach((counts, depth) => {
+      let seen = 0;
+      let once = 0;
+      let twice = 0;
+      for (const [key, count] of counts) {
+        if (this.depthOf.get(key) !== depth) continue;
+        seen++;
+        if (count === 1) once++;
+        if (count === 2) twice++;
+      }
+      const here = seen + (once * (once - 1)) / (2 * (twice + 1));
+      states += here;
+      if (once > 10 && twice < 2) unsure += here;
+    });
+    return { states: Math.round(states), atLeast: unsure > states / 2 };
+  }
+}
