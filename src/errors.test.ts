@@ -18,7 +18,7 @@ test("a row becomes an error with its sentences filled in", () => {
 });
 
 test("a parameter is put in as it is, even when it looks like a pattern", () => {
-  expect(mayfailError("MF0101", { command: "$& {command} $1" }).sentence).toBe(
+  expect(mayfailError("MF0101", { command: "$& {command} $1", hint: "" }).sentence).toBe(
     'There is no command "$& {command} $1".',
   );
 });

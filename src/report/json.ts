@@ -19,7 +19,8 @@ export interface CheckJson {
   readonly reduction: string;
   readonly engine: string;
   readonly expected: Verdict | null;
-  readonly estimate: { readonly states: number; readonly traces: number } | null;
+  /** Null for a number = infinitely many. */
+  readonly estimate: { readonly states: number | null; readonly traces: number | null } | null;
   readonly covered: string;
   readonly lockdep: readonly string[];
   readonly counterexample: CounterexampleJson | null;
@@ -71,7 +72,7 @@ export function checkJson(o: Outcome): CheckJson {
     reduction: o.reduction,
     engine: o.engine,
     expected: o.expected,
-    estimate: o.estimate,
+    estimate: o.estimate === null ? null : { states: finite(o.estimate.states), traces: finite(o.estimate.traces) },
     covered: o.covered,
     lockdep: o.lockdep,
     counterexample: counterexample(o),
@@ -80,7 +81,7 @@ export function checkJson(o: Outcome): CheckJson {
 
 function counterexample(o: Outcome): CounterexampleJson | null {
   const { run } = o;
-  if (run === null || o.verdict === "ok") return null;
+  if (run === null || (o.verdict === "ok" && o.engine !== "replay")) return null;
   return {
     steps: run.steps.length,
     contextSwitches: run.switches,
@@ -109,6 +110,10 @@ function counterexample(o: Outcome): CounterexampleJson | null {
 
 function fileAndLine(place: Place | null): { file: string | null; line: number | null } {
   return { file: place?.file ?? null, line: place?.line ?? null };
+}
+
+function finite(n: number): number | null {
+  return Number.isFinite(n) ? Math.round(n) : null;
 }
 
 function rounded(seconds: number): number {

@@ -21,7 +21,7 @@ export function mailReport(o: Outcome, version: string): string {
     wrap(clean(verdictSentence(o), MAIL), MAIL.width),
     wrap(clean([o.title, o.about].filter((s) => s !== "").join("; "), MAIL), MAIL.width),
   ];
-  if (run !== null && o.verdict !== "ok") {
+  if (run !== null && (o.engine === "replay" || o.verdict !== "ok")) {
     if (o.verdict === "deadlock") paragraphs.push(["Who waits for whom:"], cycleSection(run, MAIL));
     else if (placeSection(run, MAIL).length > 0) paragraphs.push(["Where:"], placeSection(run, MAIL));
     paragraphs.push(wrap(`The schedule: ${sizeOfSchedule(o, run)}`, MAIL.width), lanes(run, MAIL, { loop: o.loop }));

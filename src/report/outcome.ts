@@ -18,9 +18,10 @@ export interface Outcome {
   readonly maxDepth: number;
   readonly seconds: number;
   readonly workers: number;
-  readonly engine: string;
+  /** "replay": one given schedule was run, nothing was searched. */
+  readonly engine: "stateful" | "dpor" | "replay";
   readonly reduction: string;
-  /** Forecast of the size for each engine: what the choice between them rests on. */
+  /** Forecast of the size for each engine: what the choice between them rests on. Infinity = runs may be infinite. */
   readonly estimate: { readonly states: number; readonly traces: number } | null;
   /** In words, what was explored when it was not everything. */
   readonly covered: string;

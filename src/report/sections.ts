@@ -42,18 +42,25 @@ export function sizeOfSchedule(o: Outcome, run: Run): string {
 
 /** What was searched, in one sentence. */
 export function searchSection(o: Outcome, style: Style): string[] {
+  if (o.engine === "replay") return [];
   const unit = o.engine === "dpor" ? "execution" : "state";
   const parts = [`${count(o.states, unit)}, ${count(o.transitions, "transition")}, depth ${grouped(o.maxDepth)}`];
   parts.push(`${secondsInWords(o.seconds)} with ${count(o.workers, "worker")}`);
   const how = [o.engine, o.reduction].filter((s) => s !== "").join(", ");
   if (how !== "") parts.push(how);
   if (o.estimate !== null) {
-    parts.push(`estimated before: ${count(o.estimate.states, "state")}, ${count(o.estimate.traces, "trace")}`);
+    parts.push(`estimated before: ${about(o.estimate.states, "states")}, ${about(o.estimate.traces, "traces")}`);
   }
   if (o.seed !== null) parts.push(`seed ${o.seed}`);
   const text = `Searched: ${parts.join("; ")}.`;
   const covered = o.complete || o.covered === "" ? [] : wrap(clean(`Covered: ${o.covered}`, style), style.width, "  ");
   return [...wrap(clean(text, style), style.width, "  "), ...covered];
+}
+
+/** Estimates are not known to the last digit. */
+function about(n: number, what: string): string {
+  if (!Number.isFinite(n)) return `infinitely many ${what}`;
+  return `${n < 1e9 ? grouped(n) : n.toExponential(0).replace("e+", "e")} ${what}`;
 }
 
 function secondsInWords(seconds: number): string {

@@ -5,6 +5,7 @@ import type { Outcome } from "./outcome.ts";
 import { count } from "./width.ts";
 
 export function verdictSentence(o: Outcome): string {
+  if (o.engine === "replay" && o.verdict === "ok") return replayedWell(o);
   if (o.verdict === "ok") return o.complete ? allExplored(o) : notDecided(o);
   return `${o.verdict}: ${brokenRule(o.run) ?? "a rule is broken"}.`;
 }
@@ -15,6 +16,10 @@ function allExplored(o: Outcome): string {
 
 function notDecided(o: Outcome): string {
   return `not decided: no rule is broken as far as the search went (${explored(o)}).`;
+}
+
+function replayedWell(o: Outcome): string {
+  return o.complete ? "ok: this run breaks no rule." : "ok so far: the schedule ends where the run could go on.";
 }
 
 function explored(o: Outcome): string {

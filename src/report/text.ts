@@ -16,14 +16,15 @@ import { clean, wrap } from "./width.ts";
 export function textReport(o: Outcome, style: Style, options: LaneOptions = {}): string {
   const { run } = o;
   const sections: string[][] = [heading(o, style), sentence(o, style)];
-  if (run !== null && o.verdict !== "ok") {
+  const isReplay = o.engine === "replay";
+  if (run !== null && (isReplay || o.verdict !== "ok")) {
     if (o.verdict === "deadlock") sections.push(["Who waits for whom:", ...cycleSection(run, style)]);
     else sections.push(titled("Where:", placeSection(run, style)));
     const size = wrap(`The schedule: ${sizeOfSchedule(o, run)}`, style.width, "  ");
     sections.push([...size, "", ...lanes(run, style, { ...options, loop: o.loop })]);
   }
   sections.push(lockdepSection(o, style));
-  sections.push(titled("To see this run again, step by step:", replayCommand(o, style)));
+  if (!isReplay) sections.push(titled("To see this run again:", replayCommand(o, style)));
   sections.push(searchSection(o, style).map((line) => paint(style, "dim", line)));
   return `${sections
     .filter((s) => s.length > 0)

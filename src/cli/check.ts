@@ -1,0 +1,71 @@
+/** `mayfail check`: explores every interleaving of a case or of a user's file. */
+import { checkJson } from "../report/json.ts";
+import { mailReport } from "../report/mail.ts";
+import type { Outcome } from "../report/outcome.ts";
+import { table } from "../report/table.ts";
+import { paintOf, textReport } from "../report/text.ts";
+import { grouped } from "../report/width.ts";
+import { boundsOf, type Context, EXIT, exitCodeOf } from "./context.ts";
+import type { CaseName } from "./jobs.ts";
+import { usage } from "./options.ts";
+import { Interrupted } from "./session.ts";
+import { parseTarget, type Target } from "./target.ts";
+
+export async function check(c: Context, words: readonly string[]): Promise<number> {
+  if (words.length !== 1) {
+    throw usage(words.length === 0 ? "check wants a case or a file" : "check wants one case or file", "check");
+  }
+  const target = parseTarget(words[0] ?? "", "check");
+  const name = caseName(target);
+  const { variants } = await c.session.call("open", name);
+  const chosen = target.variant === null ? variants.map((v) => v.name) : [target.variant];
+  const outcomes: Outcome[] = [];
+  for (const variant of chosen) {
+    c.progress.subject = variant;
+    const outcome = await checkOne(c, name, variant);
+    c.progress.clear();
+    if (outcome === null) break;
+    outcomes.push(outcome);
+    if (!print(c, outcome, outcomes.length)) break;
+    if (c.interrupted()) break;
+  }
+  if (chosen.length > 1 && !c.options.json) c.io.out(summary(c, outcomes, chosen));
+  if (!c.interrupted()) return exitCodeOf(outcomes);
+  c.io.err("mayfail: interrupted.\n");
+  return EXIT.interrupted;
+}
+
+export function caseName(target: Target): CaseName {
+  return target.kind === "atlas" ? { kind: "atlas", id: target.id } : { kind: "file", path: target.path };
+}
+
+/** Null when it was interrupted and had nothing to tell. */
+async function checkOne(c: Context, name: CaseName, variant: string): Promise<Outcome | null> {
+  try {
+    return await c.session.call("check", name, variant, boundsOf(c.options));
+  } catch (e) {
+    if (e instanceof Interrupted) return null;
+    throw e;
+  }
+}
+
+/** False when nobody reads any more. */
+function print(c: Context, outcome: Outcome, nth: number): boolean {
+  const { json, format, all, changes } = c.options;
+  if (json) return c.io.out(`${JSON.stringify(checkJson(outcome))}\n`);
+  if (format === "mail") return c.io.out(`${nth > 1 ? "\n-- \n\n" : ""}${mailReport(outcome, c.version)}`);
+  const rule = nth > 1 ? `\n${(c.style.unicode ? "─" : "-").repeat(Math.min(c.style.width, 72))}\n\n` : "";
+  return c.io.out(rule + textReport(outcome, c.style, { all, changes }));
+}
+
+function summary(c: Context, outcomes: readonly Outcome[], chosen: readonly string[]): string {
+  const style = c.options.format === "mail" ? { ...c.style, unicode: false, color: false, width: 72 } : c.style;
+  const rows = chosen.map((variant, i) => {
+    const o = outcomes[i];
+    if (!o) return [variant, "not searched", "", ""];
+    const verdict = o.verdict === "ok" && !o.complete ? "not decided" : o.verdict;
+    const expected = o.expected === null || o.expected === o.verdict ? "" : `expected: ${o.expected}`;
+    return [variant, { text: verdict, paint: paintOf(o) }, grouped(o.states), expected];
+  });
+  return `\n${table(["variant", "verdict", "states", ""], rows, style, { right: [2] }).join("\n")}\n`;
+}

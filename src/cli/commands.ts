@@ -1,0 +1,51 @@
+/** The commands: what each is for, which options it takes, and where it is. To add one, add a row and a file. */
+import type { Context } from "./context.ts";
+import type { OptionName } from "./options.ts";
+
+interface Command {
+  readonly about: string;
+  readonly usage: readonly string[];
+  /** One more sentence or two for the usage. */
+  readonly details: string;
+  readonly options: readonly OptionName[];
+  load(): Promise<(c: Context, words: readonly string[]) => Promise<number>>;
+}
+
+const BOUNDS: readonly OptionName[] = ["engine", "maxStates", "maxSeconds", "maxMemory", "workers", "seed", "patience"];
+
+export const COMMANDS = {
+  demo: {
+    about: "show which drivers deadlock under which rules, and one deadlock in full",
+    usage: ["demo"],
+    details: "",
+    options: ["format", ...BOUNDS],
+    load: async () => (await import("./demo.ts")).demo,
+  },
+  check: {
+    about: "explore every interleaving of a case, or of a file of your own",
+    usage: ["check CASE[:VARIANT]", "check FILE.ts[:VARIANT]"],
+    details: "Without a variant, all of them are checked, one after the other.",
+    options: ["json", "format", "all", "changes", ...BOUNDS],
+    load: async () => (await import("./check.ts")).check,
+  },
+  replay: {
+    about: "show the run of a schedule, step by step",
+    usage: ["replay CASE:VARIANT SCHEDULE", "replay FILE.ts:VARIANT SCHEDULE"],
+    details: "The schedule is the word that a report ends with; it may be given in several parts.",
+    options: ["json", "format", "changes", "patience"],
+    load: async () => (await import("./replay.ts")).replay,
+  },
+  atlas: {
+    about: "check every case of the atlas, and compare with what its author expects",
+    usage: ["atlas [CASE]…", "atlas --list"],
+    details: "",
+    options: ["json", "list", ...BOUNDS],
+    load: async () => (await import("./atlas.ts")).atlas,
+  },
+} as const satisfies Readonly<Record<string, Command>>;
+
+export type CommandName = keyof typeof COMMANDS;
+
+export function isCommand(name: string): name is CommandName {
+  return Object.hasOwn(COMMANDS, name);
+}

@@ -1,0 +1,290 @@
+/**
+ * What the commands ask of the thread that runs task code, and how it is done. Results are plain data: they are posted to
+ * the thread that prints. Everything heavy is imported on use, since most command lines need only a part of it.
+ */
+import { readFile } from "node:fs/promises";
+import { relative, sep } from "node:path";
+import { MayfailError, mayfailError } from "../errors.ts";
+import type { Verdict } from "../machine/finding.ts";
+import type { Case } from "../machine/scenario.ts";
+import type { Outcome } from "../report/outcome.ts";
+import type { CheckOptions, CheckResult, Progress } from "../search/check.ts";
+import type { Program } from "../search/program.ts";
+import type { Run } from "../search/run.ts";
+import { brief } from "./options.ts";
+import { firstLine } from "./plainError.ts";
+import type { Phase } from "./session.ts";
+import { hint } from "./suggest.ts";
+import { reasonOf } from "./target.ts";
+
+/** A case, wherever it is. */
+export type CaseName =
+  | { readonly kind: "atlas"; readonly id: string }
+  | { readonly kind: "file"; readonly path: string };
+
+export interface CaseInfo {
+  readonly id: string;
+  readonly title: string;
+  readonly class: string;
+  readonly variants: readonly VariantInfo[];
+}
+
+export interface VariantInfo {
+  readonly name: string;
+  readonly expected: Verdict | null;
+  readonly about: string;
+  readonly rules: string;
+}
+
+export interface Bounds {
+  readonly engine?: "auto" | "stateful" | "dpor";
+  readonly maxStates?: number;
+  readonly maxSeconds?: number;
+  readonly maxMemoryMb?: number;
+  readonly workers?: number;
+  readonly seed: number;
+}
+
+export interface Hooks {
+  progress(p: Progress): void;
+  /** What comes next, for messages about jobs that do not end. */
+  phase(phase: Phase): void;
+  /** Why the search should end now; null to go on. */
+  stopped(): string | null;
+}
+
+/** Each job: what it is given, and what it answers. */
+export interface Jobs {
+  cases(hooks: Hooks): Promise<CaseInfo[]>;
+  open(hooks: Hooks, name: CaseName): Promise<CaseInfo>;
+  check(hooks: Hooks, name: CaseName, variant: string, bounds: Bounds): Promise<Outcome>;
+  replay(hooks: Hooks, name: CaseName, variant: string, schedule: string): Promise<Outcome>;
+}
+
+export type JobKind = keyof Jobs;
+export type JobArguments<K extends JobKind> = Parameters<Jobs[K]> extends [Hooks, ...infer A] ? A : never;
+export type JobResult<K extends JobKind> = Awaited<ReturnType<Jobs[K]>>;
+
+/** The parts of Mayfail that the jobs stand on; tests put others in their place. */
+export interface Engines {
+  atlas(): Promise<readonly Case[]>;
+  /** The exports of a user's file, compiled. Raises numbered errors for mistakes in it. */
+  load(path: string): Promise<Readonly<Record<string, unknown>>>;
+  check(program: Program, options: CheckOptions): Promise<CheckResult>;
+}
+
+export function jobsOn(engines: Engines): Jobs {
+  /** A file is loaded once: its variants are checked one after the other. */
+  const opened = new Map<string, Promise<Case>>();
+
+  function find(name: CaseName): Promise<Case> {
+    const key = `${name.kind} ${name.kind === "file" ? name.path : name.id}`;
+    let found = opened.get(key);
+    if (found === undefined) {
+      found = name.kind === "file" ? caseOfFile(engines, name.path) : caseOfAtlas(engines, name.id);
+      opened.set(key, found);
+    }
+    return found;
+  }
+
+  return {
+    async cases() {
+      return (await engines.atlas()).map(infoOf);
+    },
+    async open(hooks, name) {
+      hooks.phase("loading the file");
+      return infoOf(await find(name));
+    },
+    async check(hooks, name, variant, bounds) {
+      const c = await find(name);
+      const program = await programOf(c, name, variant, hooks);
+      const { maxMemoryMb, workers = 1 } = bounds;
+      const result = await engines.check(program, {
+        ...bounds,
+        maxMemoryMb,
+        workers,
+        onProgress: (p) => hooks.progress(p),
+        shouldStop: () => hooks.stopped(),
+        ...(await sourceOf(name, variant)),
+      });
+      return outcomeOf(result, program, c, name, variant, bounds.seed);
+    },
+    async replay(hooks, name, variant, schedule) {
+      const c = await find(name);
+      const program = await programOf(c, name, variant, hooks);
+      const { replayWord } = await import("../search/replay.ts");
+      const run = replayWord(program, schedule, { partial: true });
+      return replayed(run, c, name, variant);
+    },
+  };
+}
+
+async function caseOfAtlas(engines: Engines, id: string): Promise<Case> {
+  const cases = await engines.atlas();
+  const found = cases.find((c) => c.id === id);
+  if (found) return found;
+  throw mayfailError("MF0105", {
+    name: brief(id),
+    hint: hint(
+      id,
+      cases.map((c) => c.id),
+    ),
+  });
+}
+
+async function caseOfFile(engines: Engines, path: string): Promise<Case> {
+  await refuseBinary(path);
+  const exports = await engines.load(path);
+  const cases = [exports["default"], ...Object.values(exports)].filter(isCase);
+  if (cases[0] === undefined) throw mayfailError("MF0107", { file: path });
+  return cases[0];
+}
+
+async function refuseBinary(path: string): Promise<void> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (e) {
+    throw mayfailError("MF0104", { file: brief(path), reason: reasonOf(e) });
+  }
+  if (bytes.includes(0)) throw mayfailError("MF0104", { file: brief(path), reason: "it is not a text" });
+}
+
+function isCase(value: unknown): value is Case {
+  if (typeof value !== "object" || value === null || (value as Case).kind !== "mayfail-case") return false;
+  const { id, variants, setup } = value as Partial<Case>;
+  if (typeof id !== "string" || typeof setup !== "function") return false;
+  if (typeof variants !== "object" || variants === null) return false;
+  const all = Object.values(variants);
+  return all.length > 0 && all.every((v) => typeof v === "object" && v !== null);
+}
+
+function infoOf(c: Case): CaseInfo {
+  return {
+    id: c.id,
+    title: String(c.title ?? ""),
+    class: String(c.class ?? ""),
+    variants: Object.entries(c.variants).map(([name, v]) => ({
+      name,
+      expected: v.expect ?? null,
+      about: String(v.about ?? ""),
+      rules: String(v.rules ?? ""),
+    })),
+  };
+}
+
+/** The program of a variant; it says what it is at, and turns exceptions of a set-up function into numbered errors. */
+async function programOf(c: Case, name: CaseName, variant: string, hooks: Hooks): Promise<Program> {
+  if (!Object.hasOwn(c.variants, variant)) {
+    const variants = Object.keys(c.variants);
+    const known = variants.length > 12 ? [...variants.slice(0, 12), "..."] : variants;
+    throw mayfailError("MF0106", {
+      name: nameOf(name),
+      variant: brief(variant),
+      hint: hint(variant, variants),
+      variants: known.map(brief).join(", "),
+    });
+  }
+  const { caseProgram, enlarged } = await import("../search/program.ts");
+  const { DEFAULT_OPTIONS } = await import("../machine/machine.ts");
+  const program = caseProgram(c, variant);
+  return (options) => {
+    hooks.phase("the set-up of the case");
+    try {
+      return program(options);
+    } catch (e) {
+      if (e instanceof MayfailError || enlarged(DEFAULT_OPTIONS, e) !== null) throw e;
+      const error = mayfailError("MF0112", { case: `${nameOf(name)}:${variant}`, reason: firstLine(e) });
+      if (e instanceof Error && e.stack) error.stack = e.stack;
+      throw error;
+    } finally {
+      hooks.phase("a step");
+    }
+  };
+}
+
+/** Where other threads find the same program. */
+async function sourceOf(name: CaseName, variant: string): Promise<Pick<CheckOptions, "source">> {
+  if (name.kind === "file") return {};
+  const url = new URL("../atlas/index.js", import.meta.url).href;
+  return { source: { url, caseId: name.id, variant } };
+}
+
+function nameOf(name: CaseName): string {
+  return name.kind === "atlas" ? name.id : name.path;
+}
+
+function heading(c: Case, name: CaseName, variant: string) {
+  const { about = "", rules = "", expect = null } = c.variants[variant] ?? {};
+  return { name: nameOf(name), variant, title: String(c.title ?? ""), about, rules, expected: expect };
+}
+
+async function outcomeOf(
+  r: CheckResult,
+  program: Program,
+  c: Case,
+  name: CaseName,
+  variant: string,
+  seed: number,
+): Promise<Outcome> {
+  const { verdict, complete, states, transitions, maxDepth, seconds, workers, engine, reduction, covered } = r;
+  let run: Run | null = null;
+  if (r.schedule !== null && verdict !== "ok") {
+    const { replayRun } = await import("../search/replay.ts");
+    run = replayRun(program, r.schedule, { machine: r.machine, partial: verdict === "livelock" });
+  }
+  return {
+    ...heading(c, name, variant),
+    verdict,
+    complete,
+    states,
+    transitions,
+    maxDepth,
+    seconds,
+    workers,
+    engine,
+    reduction,
+    covered,
+    estimate: r.estimate === null ? null : { states: r.estimate.states, traces: r.estimate.traces },
+    seed,
+    minimal: r.minimal?.certain ?? false,
+    run: run === null ? null : withShortPaths(run),
+    loop: r.cycleStart === null ? null : r.cycleStart + 1,
+    lockdep: [],
+  };
+}
+
+function replayed(run: Run, c: Case, name: CaseName, variant: string): Outcome {
+  return {
+    ...heading(c, name, variant),
+    verdict: run.finding?.verdict ?? "ok",
+    complete: run.ended || run.finding !== null,
+    states: 0,
+    transitions: run.steps.length,
+    maxDepth: run.steps.length,
+    seconds: 0,
+    workers: 1,
+    engine: "replay",
+    reduction: "",
+    covered: "",
+    estimate: null,
+    seed: null,
+    minimal: false,
+    run: withShortPaths(run),
+    loop: null,
+    lockdep: [],
+  };
+}
+
+/** Places as seen from the current folder, where that is shorter to read. */
+function withShortPaths(run: Run): Run {
+  const cwd = process.cwd();
+  const short = (file: string) => {
+    if (!file.startsWith(sep) && !/^[A-Za-z]:/.test(file)) return file;
+    const path = relative(cwd, file);
+    return path.startsWith("..") ? file : path;
+  };
+  return JSON.parse(JSON.stringify({ ...run, initial: [] }), (key, value) =>
+    key === "file" && typeof value === "string" ? short(value) : value,
+  ) as Run;
+}

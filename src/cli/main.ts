@@ -1,0 +1,78 @@
+/**
+ * The command line: reads the arguments, runs the command, turns errors into messages and everything into an exit code.
+ *
+ *   0 ok    1 a rule was broken    2 bad input or usage    3 not decided within the bounds    130 interrupted
+ */
+import { readFileSync } from "node:fs";
+import type { MayfailError } from "../errors.ts";
+import { mayfailError } from "../errors.ts";
+import { COMMANDS, type CommandName, isCommand } from "./commands.ts";
+import { EXIT, withContext } from "./context.ts";
+import { type Io, processIo } from "./io.ts";
+import {
+  brief,
+  COMMON,
+  OPTIONS,
+  type OptionName,
+  type Options,
+  type Parsed,
+  parseArguments,
+  usage,
+} from "./options.ts";
+import { internal } from "./plainError.ts";
+import { hint } from "./suggest.ts";
+
+/** Runs one command line and resolves to its exit code. Never rejects: errors are printed to stderr. */
+export async function main(argv: readonly string[], io: Io = processIo()): Promise<number> {
+  try {
+    return await run(parseArguments(argv), io);
+  } catch (e) {
+    const error = internal(e);
+    io.err(`${messageOf(error, argv.includes("--debug"))}\n`);
+    return EXIT.badInput;
+  }
+}
+
+async function run(parsed: Parsed, io: Io): Promise<number> {
+  const { options } = parsed;
+  const [command, ...words] = parsed.words;
+  if (options.version) return print(io, `${version()}\n`);
+  if (command === undefined || command === "help") return help(io, options, command, words);
+  if (!isCommand(command)) {
+    throw mayfailError("MF0101", { command: brief(command), hint: hint(command, Object.keys(COMMANDS)) });
+  }
+  if (options.help) return print(io, (await import("./help.ts")).usageOf(command));
+  refuseForeignOptions(command, parsed.given);
+  const execute = await COMMANDS[command].load();
+  return withContext(io, options, version(), (c) => execute(c, words));
+}
+
+async function help(io: Io, options: Options, command: string | undefined, words: readonly string[]): Promise<number> {
+  const { intro, overview, usageOf } = await import("./help.ts");
+  const [about] = words;
+  if (about !== undefined) {
+    if (isCommand(about)) return print(io, usageOf(about));
+    throw mayfailError("MF0101", { command: brief(about), hint: hint(about, Object.keys(COMMANDS)) });
+  }
+  return print(io, command === undefined && !options.help ? intro(version()) : overview());
+}
+
+function refuseForeignOptions(command: CommandName, given: readonly OptionName[]): void {
+  const accepted: readonly OptionName[] = [...COMMANDS[command].options, ...COMMON];
+  const foreign = given.find((name) => !accepted.includes(name));
+  if (foreign !== undefined) throw usage(`The command ${command} has no option ${OPTIONS[foreign].flag}`, command);
+}
+
+function print(io: Io, text: string): number {
+  io.out(text);
+  return EXIT.ok;
+}
+
+function messageOf(error: MayfailError, debug: boolean): string {
+  return debug && error.stack ? `${error.message}\n${error.stack}` : error.message;
+}
+
+function version(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
