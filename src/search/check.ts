@@ -1,9 +1,10 @@
 /**
  * The whole way from a program to an answer:
  *
- *   200 random walks ──▶ estimate, sizes, who uses what ──▶ an engine searches everything ──▶ ok
- *                                                            │            └─ runs can come back ─▶ livelock? ─▶ ok
- *                                                            └─ a rule is broken ─▶ smallest counterexample
+ *   a quick stateful search ──▶ 200 random walks, estimate ──▶ the cheaper engine searches everything
+ *           │ everything seen                                           │
+ *           └───────────────────────────┬───────────────────────────────┘
+ *              no rule broken; runs that come back to a state: livelock?      a rule broken: smallest counterexample
  */
 import type { Finding, Verdict } from "../machine/finding.ts";
 import type { MachineOptions } from "../machine/machine.ts";
@@ -15,7 +16,7 @@ import { findLivelock, livelockFinding } from "./liveness.ts";
 import { minimise } from "./minimal.ts";
 import type { ProgramSource } from "./parallel/control.ts";
 import { searchParallel } from "./parallel/parallel.ts";
-import { type Decision, onMachine, type Program } from "./program.ts";
+import { type Decision, onMachine, type Program, type Violation } from "./program.ts";
 import { searchStateful } from "./stateful.ts";
 import { collisionProbability } from "./visited.ts";
 
@@ -92,6 +93,8 @@ interface Broken {
 /** Bounds of the search for the smallest counterexample. */
 const MINIMISE_NODES = 2_000_000;
 const MINIMISE_BYTES = 2 ** 30;
+/** So many transitions are tried at once, before anything is estimated: most cases of an atlas are smaller. */
+const QUICK_TRANSITIONS = 100_000;
 const DEFAULT_MEMORY_MB = 2048;
 /** Livelock needs the whole graph in memory. */
 const LIVELOCK_STATES = 3_000_000;
@@ -110,31 +113,28 @@ class Check {
   }
 
   async run(): Promise<CheckResult> {
-    const { o } = this;
-    this.estimated = estimate(this.program, { seed: o.seed ?? 1 });
-    const engine = this.chooseEngine(this.estimated);
-    const met = this.estimated.violation;
-    const machine = this.estimated.machine;
     this.phase = "searching";
-    let searched: Searched;
-    if (met) {
-      const broken = { ...met, cycleStart: null };
-      const states = this.estimated.walks;
-      searched = {
-        states,
-        transitions: met.schedule.length,
-        maxDepth: met.schedule.length,
-        stopped: null,
-        broken,
-        cyclic: false,
-        machine,
-      };
-    } else if (engine === "dpor") searched = this.dpor();
-    else if ((o.workers ?? 1) > 1 && o.source) searched = await this.parallel(o.source, o.workers ?? 1, machine);
-    else searched = this.stateful(machine);
-    const livelock =
-      searched.broken === null && searched.stopped === null && searched.cyclic ? this.livelock(machine) : null;
-    return this.result(engine, searched, livelock);
+    const quick = this.o.engine === "dpor" ? null : this.stateful({}, QUICK_TRANSITIONS);
+    if (quick && !quick.cut) return this.result("stateful", quick, this.livelock(quick));
+    this.phase = "estimating";
+    this.estimated = estimate(this.program, { seed: this.o.seed ?? 1, machine: quick?.machine ?? {} });
+    const { violation, machine, walks } = this.estimated;
+    const engine = this.chooseEngine(this.estimated);
+    this.phase = "searching";
+    if (violation) {
+      const broken = { ...violation, cycleStart: null };
+      const length = violation.schedule.length;
+      const met = { states: walks, transitions: length, maxDepth: length, stopped: null, cyclic: false, machine };
+      return this.result(engine, { ...met, broken }, null);
+    }
+    const searched = await this.search(engine, machine);
+    return this.result(engine, searched, this.livelock(searched));
+  }
+
+  private search(engine: Engine, machine: Partial<MachineOptions>): Searched | Promise<Searched> {
+    const { workers = 1, source } = this.o;
+    if (engine === "dpor") return this.dpor();
+    return workers > 1 && source ? this.parallel(source, workers, machine) : this.stateful(machine);
   }
 
   private chooseEngine(e: Estimate): Engine {
@@ -156,15 +156,22 @@ class Check {
     return (this.o.maxMemoryMb ?? DEFAULT_MEMORY_MB) * 1048576;
   }
 
-  private stateful(machine: Partial<MachineOptions>): Searched {
+  /** `cut`: more than `quick` transitions were needed, so nothing is decided. */
+  private stateful(
+    machine: Partial<MachineOptions>,
+    quick = Number.POSITIVE_INFINITY,
+  ): Searched & { readonly cut: boolean } {
     return onMachine(this.program, machine, (m) => {
+      let cut = false;
       const r = searchStateful(m, {
         maxStates: this.o.maxStates ?? Number.POSITIVE_INFINITY,
         maxBytes: this.maxBytes(),
-        shouldStop: (p) => this.stop(p.states, p.transitions),
+        shouldStop: (p) => {
+          cut = p.transitions > quick;
+          return this.stop(p.states, p.transitions) ?? (cut ? "that was the quick try" : null);
+        },
       });
-      const broken = r.violations.length > 0 ? { ...r.violations[0], cycleStart: null } : null;
-      return { ...r, broken, machine: m.options };
+      return { ...r, broken: firstBroken(r.violations), machine: m.options, cut };
     });
   }
 
@@ -174,8 +181,9 @@ class Check {
         maxExecutions: this.o.maxStates ?? Number.POSITIVE_INFINITY,
         shouldStop: (p) => this.stop(p.executions, p.events),
       });
-      const broken = r.violations.length > 0 ? { ...r.violations[0], cycleStart: null } : null;
-      const { executions: states, events: transitions, maxDepth, stopped } = r;
+      const { executions: states, events: transitions, maxDepth } = r;
+      const broken = firstBroken(r.violations);
+      const stopped = broken ? null : r.stopped;
       return { states, transitions, maxDepth, stopped, broken, cyclic: false, machine: m.options };
     });
   }
@@ -194,9 +202,11 @@ class Check {
     return { ...r, broken: null, cyclic: true, machine };
   }
 
-  private livelock(machine: Partial<MachineOptions>): Broken | "unknown" | null {
+  /** A livelock among runs that break no other rule. */
+  private livelock(s: Searched): Broken | "unknown" | null {
+    if (s.broken || s.stopped !== null || !s.cyclic) return null;
     this.phase = "looking for livelock";
-    return onMachine(this.program, machine, (m) => {
+    return onMachine(this.program, s.machine, (m) => {
       const lasso = findLivelock(m, LIVELOCK_STATES, () => this.stop(0, 0) !== null);
       if (lasso === null || lasso === "unknown") return lasso;
       const schedule = [...lasso.stem, ...lasso.cycle];
@@ -246,6 +256,10 @@ class Check {
     const minimal = { ...cost, certain: m.proven };
     return { finding: smallest, schedule: decisions, cycleStart: null, minimal, machine: m.machine };
   }
+}
+
+function firstBroken(violations: readonly Violation[]): Broken | null {
+  return violations.length > 0 ? { ...violations[0], cycleStart: null } : null;
 }
 
 interface Smallest extends Broken {
