@@ -1,12 +1,15 @@
 /** The parts of Mayfail that the jobs stand on, loaded when a job first needs them. */
 import type { Engines } from "./jobs.ts";
 
+const atlasModule: string = "../atlas/index.js";
+const loaderModule: string = "../compiler/node.js";
+
 export const engines: Engines = {
   async atlas() {
-    return (await import("../atlas/index.ts")).atlasCases;
+    return (await import(atlasModule)).atlasCases;
   },
   async load(path) {
-    return (await import("../compiler/node.ts")).loadTaskModule(path);
+    return (await import(loaderModule)).loadTaskModule(path);
   },
   async check(program, options) {
     return (await import("../search/check.ts")).checkProgram(program, options);
