@@ -33,9 +33,9 @@ export class Cell implements Handle {
 
   /** Set-up, invariants, conditions of `until`, and steps that begin with `touch(cell)`. Else a `data-race` finding. */
   get value(): number {
-    if (checking && !isTouched(this.at)) {
-      if (!isProbingNow()) throw new Finding("data-race", `${this.name} is read without a scheduling point: ${REMEDY}`);
-      noteProbeRead(this.at);
+    if (isProbingNow()) noteProbeRead(this.at);
+    else if (checking && !isTouched(this.at)) {
+      throw new Finding("data-race", `${this.name} is read without a scheduling point: ${REMEDY}`);
     }
     return W[this.at];
   }

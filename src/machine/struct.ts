@@ -139,11 +139,13 @@ function defineField(proto: object, structName: string, key: string, spec: Field
     return;
   }
   const check = accessCheck(structName, key, spec.guard, offset);
+  const ordered = spec.guard.guardedBy === undefined && spec.guard.ordered !== undefined;
   const decode = DECODE[spec.kind as keyof typeof DECODE];
   const encode = ENCODE[spec.kind as keyof typeof ENCODE];
   Object.defineProperty(proto, key, {
     get(this: InstanceLike) {
       if (checking) check(this, false);
+      else if (ordered && isProbingNow()) noteProbeRead(this.at + offset);
       return decode(W[this.at + offset]);
     },
     set(this: InstanceLike, value: never) {
@@ -178,11 +180,7 @@ function accessCheck(structName: string, key: string, guard: GuardOptions, offse
       throw new Finding("data-race", `${taskName()} ${verb} ${o.name}.${key} without holding ${l.name}`);
     };
   }
-  if (guard.ordered !== undefined) {
-    return (o: InstanceLike): void => {
-      if (isProbingNow()) noteProbeRead(o.at + offset);
-    };
-  }
+  if (guard.ordered !== undefined) return () => undefined;
   return (o: InstanceLike, write: boolean): void => {
     if (activeMachine().notePrivate(o.at + offset, current, write)) return;
     throw new Finding(
