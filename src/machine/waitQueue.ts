@@ -78,7 +78,7 @@ const prepareOp = defineOp({
   describe: (at) => `prepare to wait on ${queueAt(at).name}`,
 });
 
-/** OBJ = the queue that the task is on, 0 = none; who will wake it is not known. */
+/** ARG = the task's own slot, for reports; who will wake it is not known. */
 const scheduleOp = defineOp({
   name: "schedule",
   waits: "any",
@@ -86,7 +86,10 @@ const scheduleOp = defineOp({
   enabled: (_at, _a, _b, task) => !sleeping(task),
   apply: () => undefined,
   access: (_at, _a, _b, task, out) => out.read(baseOf(task) + T_CONTEXT),
-  describe: (at) => (at === 0 ? "schedule" : `sleep on ${queueAt(at).name} until woken`),
+  describe: (_at, slot) => {
+    const names = queuesOf(slot).map((q) => q.name);
+    return names.length === 0 ? "schedule" : `sleep on ${names.join(" and ")} until woken`;
+  },
 });
 
 /** Waking nobody only reads the queue. */
@@ -113,8 +116,7 @@ export function prepareToWait(wq: WaitQueue): Task {
 /** schedule: sleeps until a wake-up; returns at once when it came already, or when the task is not on a queue. */
 export function schedule(): Task {
   mightSleep("schedule");
-  const queue = sleeping(current) ? queuesOf(current)[0] : undefined;
-  return pend(scheduleOp.id, queue ? queue.at : 0) as never;
+  return pend(scheduleOp.id, 0, current) as never;
 }
 
 /** finish_wait: off the queue and running. A wake-up before or after makes no difference: no scheduling point. */
