@@ -2,7 +2,7 @@
 import { onMachine, setupProgram } from "../search/program.ts";
 import type { AccessSink } from "./core.ts";
 import { Finding } from "./finding.ts";
-import type { Machine, MachineOptions } from "./machine.ts";
+import { LIVE, type Machine, type MachineOptions } from "./machine.ts";
 import { waitCycle } from "./waitFor.ts";
 
 export interface Explored {
@@ -75,7 +75,19 @@ export function explore(setup: (m: Machine) => void, options: Options = {}): Exp
   });
 }
 
-function tryStep(m: Machine, t: number, choice = 0): Finding | null {
+/** Steps `t` as long as it can; the finding that ends it, if any. (Task files cannot catch findings themselves.) */
+export function stepWhileEnabled(m: Machine, t: number): Finding | null {
+  while (m.stateOf(t) === LIVE && m.enabled(t)) {
+    const f = tryStep(m, t);
+    if (f) {
+      m.fail(t);
+      return f;
+    }
+  }
+  return null;
+}
+
+export function tryStep(m: Machine, t: number, choice = 0): Finding | null {
   try {
     m.step(t, choice);
     return null;

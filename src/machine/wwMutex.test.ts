@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { onMachine, setupProgram } from "../search/program.ts";
 import { EALREADY, EDEADLK } from "./errno.ts";
-import { explore, exploreBoth } from "./explore.testkit.ts";
-import { assert, Finding } from "./finding.ts";
-import { LIVE, type Machine } from "./machine.ts";
+import { explore, exploreBoth, stepWhileEnabled } from "./explore.testkit.ts";
+import { assert } from "./finding.ts";
+import type { Machine } from "./machine.ts";
 import {
   type AcquireCtx,
   acquireCtx,
@@ -124,18 +124,13 @@ test.each([
   const [old, young] = [0, 1];
   const backedOff = onMachine(program, {}, (m) => {
     const failures: string[] = [];
-    const run = (t: number): void => {
-      try {
-        while (m.stateOf(t) === LIVE && m.enabled(t)) m.step(t);
-      } catch (e) {
-        if (!(e instanceof Finding)) throw e;
-        failures.push(`${m.tasks[t].name} ${e.message}`);
-      }
-    };
     // The tickets first, each with its own lock.
     for (const t of [old, old, young, young]) m.step(t);
     const first = order === "old first" ? old : young;
-    for (const t of [first, old + young - first, young, old]) run(t);
+    for (const t of [first, old + young - first, young, old]) {
+      const finding = stepWhileEnabled(m, t);
+      if (finding) failures.push(`${m.tasks[t].name} ${finding.message}`);
+    }
     return failures;
   });
   expect(backedOff).toEqual(["young backed off"]);
