@@ -1,7 +1,7 @@
 /** The only door to Babel: parser, printer and the table of child keys. Everything else of the compiler is our own. */
 import { generate as printNode } from "@babel/generator";
 import { parse as parseText } from "@babel/parser";
-import { VISITOR_KEYS, type File } from "@babel/types";
+import { type File, VISITOR_KEYS } from "@babel/types";
 
 export type * from "@babel/types";
 

@@ -1,10 +1,21 @@
 /** Builds the blocks of one task function; statements.ts and expressions.ts decide what goes into them. */
-import { assign, block as blockNode, call, type FunctionNode, id, isFunction, num, statement, undefinedValue, walk } from "./ast.ts";
+import {
+  assign,
+  block as blockNode,
+  call,
+  type FunctionNode,
+  id,
+  isFunction,
+  num,
+  statement,
+  undefinedValue,
+  walk,
+} from "./ast.ts";
 import type { BlockStatement, Expression, Identifier, Node, Statement } from "./babel.ts";
 import type { Block, End, Exit, Item, Local, Region } from "./cfg.ts";
 import { type FileContext, fail, freshName } from "./context.ts";
-import type { Binding } from "./scope.ts";
 import { heavyNodes } from "./heavy.ts";
+import type { Binding } from "./scope.ts";
 
 /** A try statement whose finally block waits for a completion: 0 go on, 1 throw, 2 return, 3… the registered jumps. */
 export interface Finally {
@@ -205,10 +216,7 @@ export class Builder {
   }
 
   completion({ context, how, value }: Completion): Statement[] {
-    return [
-      statement(assign(this.ref(context.value), value)),
-      statement(assign(this.ref(context.how), num(how))),
-    ];
+    return [statement(assign(this.ref(context.value), value)), statement(assign(this.ref(context.how), num(how)))];
   }
 
   returnOut(): Finally | null {

@@ -7,7 +7,11 @@ import { isUntilName } from "./until.ts";
 
 /** A generator function is task code unless its author says otherwise. */
 export function isTask(node: FunctionNode): boolean {
-  return node.type !== "ArrowFunctionExpression" && node.generator === true && !directivesOf(node).includes("use plain generator");
+  return (
+    node.type !== "ArrowFunctionExpression" &&
+    node.generator === true &&
+    !directivesOf(node).includes("use plain generator")
+  );
 }
 
 /** Task functions by node, with the names that reports give them. */
@@ -63,8 +67,7 @@ export function checkFile(file: FileContext, program: Program, tasks: ReadonlyMa
   for (const [node, task] of tasks) {
     if (node.type === "ClassMethod" || node.type === "ClassPrivateMethod")
       fail(file.filename, node, "MF0315", { task });
-    for (const each of node.params)
-      if (each.type === "RestElement") fail(file.filename, each, "MF0314", { task });
+    for (const each of node.params) if (each.type === "RestElement") fail(file.filename, each, "MF0314", { task });
     checkBody(file, node, task, taskOf);
     checkNested(file, node, task, tasks);
   }
@@ -99,8 +102,7 @@ function checkBody(file: FileContext, task: FunctionNode, name: string, taskOf: 
       case "CallExpression": {
         const binding = names.bindingOf.get(node.callee);
         const callee = binding === undefined ? undefined : taskOf.get(binding);
-        if (ownCode && !delegated && callee !== undefined)
-          fail(filename, node, "MF0313", { task: name, callee });
+        if (ownCode && !delegated && callee !== undefined) fail(filename, node, "MF0313", { task: name, callee });
         if (delegated && isUntilName(names, node.callee)) {
           for (const each of node.arguments) visit(each, false, ownThis, ownCode);
           return;

@@ -11,7 +11,24 @@
  *
  * The loop is there only when some case is jumped to other than by falling into it.
  */
-import { assign, binary, block as blockNode, call, conditional, declare, id, ifThen, index, located, not, num, statement, str, undefinedValue, walk } from "./ast.ts";
+import {
+  assign,
+  binary,
+  block as blockNode,
+  call,
+  conditional,
+  declare,
+  id,
+  ifThen,
+  index,
+  located,
+  not,
+  num,
+  statement,
+  str,
+  undefinedValue,
+  walk,
+} from "./ast.ts";
 import type { Expression, Node, Statement, SwitchCase } from "./babel.ts";
 import type { Builder } from "./builder.ts";
 import type { Block, Local, Region } from "./cfg.ts";
@@ -36,13 +53,21 @@ export function emitStep(b: Builder, flow: Flow, layout: Layout, storage: Storag
   const slotAt = (slot: number): Expression => index(id(W), binary("+", id(f), num(firstSlot + slot)));
   const load = (local: Local): Statement => {
     const word = assign(id(w), slotAt(storage.slotOf.get(local) ?? 0));
-    const value = conditional(binary("&", word, num(1)), call(id(b.file.runtime.decode), id(w)), binary(">>", id(w), num(1)));
+    const value = conditional(
+      binary("&", word, num(1)),
+      call(id(b.file.runtime.decode), id(w)),
+      binary(">>", id(w), num(1)),
+    );
     return statement(assign(b.ref(local), value));
   };
   const store = (slot: number, local: Local | null, point: number): Statement => {
     if (local === null) return statement(assign(slotAt(slot) as never, num(0)));
     const shifted = (): Expression => binary("<<", b.ref(local), num(1));
-    const isNumber = binary("===", { type: "UnaryExpression", operator: "typeof", prefix: true, argument: b.ref(local) }, str("number"));
+    const isNumber = binary(
+      "===",
+      { type: "UnaryExpression", operator: "typeof", prefix: true, argument: b.ref(local) },
+      str("number"),
+    );
     const fits = binary("===", binary(">>", shifted(), num(1)), b.ref(local));
     const slow = call(id(b.file.runtime.encode), b.ref(local), id(code), num(slot), num(point));
     const test: Expression = { type: "LogicalExpression", operator: "&&", left: isNumber, right: fits };
@@ -50,10 +75,7 @@ export function emitStep(b: Builder, flow: Flow, layout: Layout, storage: Storag
   };
   const goto = (to: Block): Statement[] => {
     loops = true;
-    return [
-      statement(assign(id(label), num(numberOf.get(to) ?? -1))),
-      { type: "ContinueStatement", label: id(loop) },
-    ];
+    return [statement(assign(id(label), num(numberOf.get(to) ?? -1))), { type: "ContinueStatement", label: id(loop) }];
   };
   const stop = (at: Node | null = null): Statement => located({ type: "ReturnStatement", argument: null }, at);
 
@@ -80,7 +102,11 @@ export function emitStep(b: Builder, flow: Flow, layout: Layout, storage: Storag
         break;
       }
       case "switch": {
-        const cases: SwitchCase[] = end.cases.map(({ test, to }) => ({ type: "SwitchCase", test, consequent: on(to, null) }));
+        const cases: SwitchCase[] = end.cases.map(({ test, to }) => ({
+          type: "SwitchCase",
+          test,
+          consequent: on(to, null),
+        }));
         out.push({ type: "SwitchStatement", discriminant: end.value, cases });
         out.push(...on(end.otherwise, next));
         break;
@@ -190,11 +216,7 @@ function cannotThrow(node: Node): boolean {
 }
 
 /** Functions of the task that its code uses: those that read its locals are made in each step, the others once. */
-function splitRemade(
-  b: Builder,
-  flow: Flow,
-  body: readonly Statement[],
-): { inside: Statement[]; before: Statement[] } {
+function splitRemade(b: Builder, flow: Flow, body: readonly Statement[]): { inside: Statement[]; before: Statement[] } {
   const used = new Set<Local>();
   const note = (node: Node): void =>
     walk(node, (each) => {

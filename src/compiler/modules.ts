@@ -44,7 +44,9 @@ export function dropTypeImports(program: Program, names: Names): void {
       return node.specifiers.length > 0;
     }
     if (node.type === "ExportNamedDeclaration" && !node.source && !node.declaration && node.specifiers.length > 0) {
-      node.specifiers = node.specifiers.filter((each) => each.type !== "ExportSpecifier" || names.bindingOf.has(each.local));
+      node.specifiers = node.specifiers.filter(
+        (each) => each.type !== "ExportSpecifier" || names.bindingOf.has(each.local),
+      );
       return node.specifiers.length > 0;
     }
     return true;

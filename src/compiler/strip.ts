@@ -3,8 +3,9 @@
  * own type stripping, syntax that would have to be turned into code (enums, namespaces with values, parameter
  * properties, `import x = …`, `export = …`) is refused (MF0311).
  */
-import type { File, Node, Statement } from "./babel.ts";
+
 import { replaceChildren } from "./ast.ts";
+import type { File, Node, Statement } from "./babel.ts";
 
 /** Raises the error for syntax that cannot be stripped: `refuse(node, what)` throws. */
 export type Refuse = (node: Node, what: string) => never;

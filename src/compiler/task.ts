@@ -1,5 +1,5 @@
 /** One task function, from its body to its step function and what the machine must know about it. */
-import { forEachChild, type FunctionNode, isFunction, walk } from "./ast.ts";
+import { type FunctionNode, forEachChild, isFunction, walk } from "./ast.ts";
 import type { Expression, Node, Statement } from "./babel.ts";
 import { Builder } from "./builder.ts";
 import { type FileContext, fail, freshName, placeOf, textOf } from "./context.ts";
@@ -53,7 +53,12 @@ export function compileTask(task: FunctionNode, name: string, file: FileContext,
   explodeBody(b);
   const layout = layOut(b.entry);
   if (layout.labels > maxLabels)
-    fail(file.filename, task, "MF0310", { task: name, count: layout.labels, what: "suspension points", limit: maxLabels });
+    fail(file.filename, task, "MF0310", {
+      task: name,
+      count: layout.labels,
+      what: "suspension points",
+      limit: maxLabels,
+    });
   const flow = new Flow(b);
   const params = b.locals.filter((local) => local.param >= 0).sort((x, y) => x.param - y.param);
   nameLocals(b, flow);

@@ -6,7 +6,18 @@
  *
  * Expressions and methods become `(() => { const $code = …; return (a, b) => { $enter($code, a, b); }; })()`.
  */
-import { block, call, declare, type FunctionNode, id, isFunction, literal, located, replaceChildren, statement } from "./ast.ts";
+import {
+  block,
+  call,
+  declare,
+  type FunctionNode,
+  id,
+  isFunction,
+  literal,
+  located,
+  replaceChildren,
+  statement,
+} from "./ast.ts";
 import type { Expression, FunctionDeclaration, Node, ObjectMethod, Program, Statement } from "./babel.ts";
 import { type FileContext, freshName } from "./context.ts";
 import { compileTask, type TaskMeta } from "./task.ts";
@@ -20,7 +31,10 @@ export function replaceTasks(
   const metas: TaskMeta[] = [];
 
   /** Statements that define the task function, and the body of the function that the author's code calls. */
-  function compile(node: FunctionNode, name: string): { definition: Statement[]; wrapper: (at: string[]) => Statement; params: string[] } {
+  function compile(
+    node: FunctionNode,
+    name: string,
+  ): { definition: Statement[]; wrapper: (at: string[]) => Statement; params: string[] } {
     const code = freshName(file.names.taken, `$code_${name.replace(/\W/g, "_")}`);
     const { meta, step, before, params } = compileTask(node, name, file, code);
     metas.push(meta);
@@ -49,7 +63,10 @@ export function replaceTasks(
     };
     if (node.type === "FunctionExpression" && node.id) {
       // The body may call itself by its own name: it must be declared around the step.
-      const declaration: FunctionDeclaration = { ...(own as Expression & { type: "FunctionExpression" }), type: "FunctionDeclaration" };
+      const declaration: FunctionDeclaration = {
+        ...(own as Expression & { type: "FunctionExpression" }),
+        type: "FunctionDeclaration",
+      };
       made.body = block([declaration, ...definition, { type: "ReturnStatement", argument: { ...node.id } }]);
     }
     return located(call(made), node);
@@ -57,7 +74,13 @@ export function replaceTasks(
 
   function asProperty(node: ObjectMethod, name: string): Node {
     return located(
-      { type: "ObjectProperty", key: node.key, value: asExpression(node, name), computed: node.computed, shorthand: false },
+      {
+        type: "ObjectProperty",
+        key: node.key,
+        value: asExpression(node, name),
+        computed: node.computed,
+        shorthand: false,
+      },
       node,
     );
   }

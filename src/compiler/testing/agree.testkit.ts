@@ -1,7 +1,7 @@
 "use plain generator";
 /** Runs a module compiled and as plain generators, and tells what each has done. */
 import { compileTaskModule } from "../compile.ts";
-import { evaluate, type MockRuntime, mockRuntime, moduleBody } from "./mockRuntime.testkit.ts";
+import { evaluate, mockRuntime, moduleBody } from "./mockRuntime.testkit.ts";
 
 export interface Outcome {
   readonly events: unknown[][][];
@@ -90,7 +90,7 @@ export function runCompiled(source: string, options: Options = {}): Outcome {
     return { words: W.slice(), seen, failed };
   };
 
-  for (let round = 0, active = true; active && round < (options.maxSteps ?? 300) + 3; round++) {
+  for (let round = 0, active = true; active && round < (options.maxSteps ?? 100) + 1; round++) {
     active = false;
     for (let task = 0; task < tasks; task++) {
       if (machine.isDone(task) || threw[task]) continue;
@@ -105,7 +105,7 @@ export function runCompiled(source: string, options: Options = {}): Outcome {
       const second = observedStep(task);
       if (
         JSON.stringify([first.seen, first.failed]) !== JSON.stringify([second.seen, second.failed]) ||
-        result !== results[task] ||
+        !Object.is(result, results[task]) ||
         first.words.some((word, i) => word !== second.words[i])
       )
         throw new Error("the same words led to two different steps");
@@ -120,4 +120,21 @@ export function runCompiled(source: string, options: Options = {}): Outcome {
   return { events, results };
 }
 
-export type { MockRuntime };
+/** The first difference between two outcomes, in words; undefined when there is none. */
+export function difference(plain: Outcome, compiled: Outcome): string | undefined {
+  for (const [task, result] of plain.results.entries()) {
+    const endless = result === "endless" || compiled.results[task] === "endless";
+    const [left, right] = [plain.events[task] ?? [], compiled.events[task] ?? []];
+    const length = endless ? Math.min(left.length, right.length) : Math.max(left.length, right.length);
+    for (let i = 0; i < length; i++)
+      if (text(left[i]) !== text(right[i])) return `task ${task}, event ${i}: ${text(left[i])} or ${text(right[i])}`;
+    if (!endless && text(result) !== text(compiled.results[task]))
+      return `task ${task}, result: ${text(result)} or ${text(compiled.results[task])}`;
+  }
+  return undefined;
+}
+
+/** undefined as itself. */
+function text(value: unknown): string {
+  return JSON.stringify(value, (_, each: unknown) => (each === undefined ? "undefined" : each)) ?? "nothing";
+}

@@ -162,7 +162,9 @@ export function mockRuntime(tasks: number, interned: readonly object[] = []) {
     topSlots(task: number): Record<string, unknown> {
       const f = W[baseOf(task) + FP] as number;
       const { slots } = (codes[(W[f] as number) >>> 12] as MockCode).meta;
-      return Object.fromEntries(slots.map((name, i) => [name, W[f + 2 + i] === 0 ? 0 : decodeSlow(W[f + 2 + i] as number)]));
+      return Object.fromEntries(
+        slots.map((name, i) => [name, W[f + 2 + i] === 0 ? 0 : decodeSlow(W[f + 2 + i] as number)]),
+      );
     },
     labelOf(task: number): number {
       return (W[W[baseOf(task) + FP] as number] as number) & 4095;
@@ -174,8 +176,14 @@ export function mockRuntime(tasks: number, interned: readonly object[] = []) {
 export function moduleBody(code: string): string {
   const exported: string[] = [];
   const body = code
-    .replace(/^import \{([^}]*)\} from "mayfail\/runtime";/, (_, list: string) => `const {${list.replaceAll(" as ", ": ")}} = $runtime;`)
-    .replace(/^import \{([^}]*)\} from "[^"]*";/gm, (_, list: string) => `const {${list.replaceAll(" as ", ": ")}} = $scope;`)
+    .replace(
+      /^import \{([^}]*)\} from "mayfail\/runtime";/,
+      (_, list: string) => `const {${list.replaceAll(" as ", ": ")}} = $runtime;`,
+    )
+    .replace(
+      /^import \{([^}]*)\} from "[^"]*";/gm,
+      (_, list: string) => `const {${list.replaceAll(" as ", ": ")}} = $scope;`,
+    )
     .replace(/^export (const|function\*?) (\w+)/gm, (_, kind: string, name: string) => {
       exported.push(name);
       return `${kind} ${name}`;

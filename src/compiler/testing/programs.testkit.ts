@@ -35,7 +35,7 @@ export function programFrom(bytes: readonly number[]): string {
   let size = 0;
   const choose = (n: number): number => (bytes[at++] ?? 0) % n;
   const fresh = (base: string): string => `${base}${names++}`;
-  const tired = (depth: number): boolean => depth <= 0 || at >= bytes.length || size > 120;
+  const tired = (depth: number): boolean => depth <= 0 || at >= bytes.length || size > 150;
 
   function variable(w: Where): string {
     return w.vars[choose(w.vars.length)] as string;
@@ -45,7 +45,7 @@ export function programFrom(bytes: readonly number[]): string {
     size++;
     const e = (): string => expression(w, depth - 1, suspend);
     if (tired(depth)) return choose(2) === 0 ? variable(w) : String(choose(6));
-    switch (choose(26)) {
+    switch (choose(32)) {
       case 0:
       case 1:
         return variable(w);
@@ -68,7 +68,7 @@ export function programFrom(bytes: readonly number[]): string {
       case 11:
         return `(${variable(w)} = ${e()})`;
       case 12:
-        return `(${variable(w)} ${["+=", "-=", "|="][choose(3)]} ${e()} | 0)`;
+        return `(${variable(w)} ${["|=", "^=", "&="][choose(3)]} ${e()} | 0)`;
       case 13:
         return `(${variable(w)} ${["&&=", "||=", "??="][choose(3)]} ${e()})`;
       case 14:
@@ -78,7 +78,7 @@ export function programFrom(bytes: readonly number[]): string {
       case 16:
         return `OBJ.list[${e()} & 1]`;
       case 17:
-        return `{ m: ${e()}, [\`k\${${e()}}\`]: ${e()} }.m`.replace(/^/, "(").concat(")");
+        return `{ m: ${e()}, [${e()}]: ${e()} }.m`.replace(/^/, "(").concat(")");
       case 18:
         return `(${e()}, ${e()})`;
       case 19:
@@ -99,7 +99,7 @@ export function programFrom(bytes: readonly number[]): string {
 
   function call(w: Where, depth: number): string {
     const e = (): string => expression(w, depth - 1, true);
-    if (w.fn > 0 && choose(3) === 0) return `(yield* f${choose(w.fn)}(${e()}, ${e()}))`;
+    if (w.fn > 0 && choose(2) === 0) return `(yield* f${choose(w.fn)}(${e()}, ${e()}))`;
     if (choose(8) === 0) return `(yield* (${e()} ? op(${e()}) : op(1, ${e()})))`;
     return `(yield* op(${e()}))`;
   }
@@ -122,7 +122,7 @@ export function programFrom(bytes: readonly number[]): string {
     size++;
     const e = (): string => expression(w, 2, true);
     if (tired(depth)) return `note(${variable(w)});`;
-    switch (choose(25)) {
+    switch (choose(32)) {
       case 0:
         return `note(${e()});`;
       case 1:
@@ -131,7 +131,10 @@ export function programFrom(bytes: readonly number[]): string {
       case 3: {
         // Shadows an outer name half of the time.
         const name = choose(2) === 0 ? fresh("v") : variable(w);
-        const value = choose(4) === 0 ? "" : ` = ${expression({ ...w, vars: w.vars.filter((each) => each !== name).concat("z") }, 2, true)}`;
+        const value =
+          choose(4) === 0
+            ? ""
+            : ` = ${expression({ ...w, vars: w.vars.filter((each) => each !== name).concat("z") }, 2, true)}`;
         if (w.vars.includes(name)) return `{ let ${name}${value}; note(${name});\n${body(w, depth - 1)}}`;
         w.vars.push(name);
         return `let ${name}${value};`;
@@ -170,8 +173,7 @@ export function programFrom(bytes: readonly number[]): string {
         const [x, y] = [fresh("x"), fresh("y")];
         return loopOf(
           w,
-          (_, inner) =>
-            `for (const [${x}, ${y} = 3] of PAIRS) {\n${body(inner, depth - 1)}note(${x} + ${y});\n}`,
+          (_, inner) => `for (const [${x}, ${y} = 3] of PAIRS) {\n${body(inner, depth - 1)}note(${x} + ${y});\n}`,
         );
       }
       case 13: {
@@ -180,7 +182,8 @@ export function programFrom(bytes: readonly number[]): string {
           const test = choose(4) === 0 ? e() : String(i);
           return `case ${test}:\n${body({ ...w, around }, depth - 1)}${choose(2) === 0 ? "break;\n" : ""}`;
         });
-        if (choose(2) === 0) cases.splice(choose(cases.length + 1), 0, `default:\n${body({ ...w, around }, depth - 1)}`);
+        if (choose(2) === 0)
+          cases.splice(choose(cases.length + 1), 0, `default:\n${body({ ...w, around }, depth - 1)}`);
         return `switch (${e()}) {\n${cases.join("")}}`;
       }
       case 14:
@@ -191,7 +194,11 @@ export function programFrom(bytes: readonly number[]): string {
         const handler = `catch (${x}) {\nnote(${x});\n${body(w, depth - 1)}}`;
         const finalizer = `finally {\n${body(w, depth - 1)}}`;
         const block = `try {\n${body(inTry, depth - 1)}${kind !== 2 && choose(2) === 0 ? `if (${e()}) throw ${variable(w)};\n` : ""}}`;
-        return kind === 0 ? `${block} ${handler}` : kind === 1 ? `${block} ${handler} ${finalizer}` : `${block} ${finalizer}`;
+        return kind === 0
+          ? `${block} ${handler}`
+          : kind === 1
+            ? `${block} ${handler} ${finalizer}`
+            : `${block} ${finalizer}`;
       }
       case 16:
         return w.catches ? `if (${e()}) throw ${expression(w, 1, true)};` : `note(${e()});`;
@@ -235,6 +242,7 @@ export function programFrom(bytes: readonly number[]): string {
   const functions = choose(3);
   for (let n = 0; n <= functions; n++) {
     const name = n === functions ? "main" : `f${n}`;
+    size = 0;
     const w: Where = { vars: ["a", "b", "c"], around: [], catches: false, fn: n, helpers: [] };
     const init = expression({ ...w, vars: ["a"] }, 2, false);
     text += `export function* ${name}(a${choose(3) === 0 ? " = 2" : ""}, b = ${init}) {\nlet c = 1; var z = 0;\n${body(w, 4)}`;
