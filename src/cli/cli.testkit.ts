@@ -14,11 +14,11 @@ export async function plainCheck(...[program, options]: Parameters<Engines["chec
   return onMachine(program, {}, (m) => {
     options.onProgress?.({ phase: "searching", states: 0, transitions: 0 });
     const maxStates = options.maxStates ?? Number.POSITIVE_INFINITY;
-    const r = searchStateful(m, { maxStates, shouldStop: () => options.shouldStop?.() ?? null });
+    const r = searchStateful(m, { shouldStop: () => options.shouldStop?.() ?? null });
     const found = r.violations[0];
     return {
       verdict: found?.finding.verdict ?? "ok",
-      complete: r.complete,
+      complete: r.complete && r.states <= maxStates,
       states: r.states,
       transitions: r.transitions,
       maxDepth: r.maxDepth,

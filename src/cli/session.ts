@@ -12,7 +12,7 @@
 import { Worker } from "node:worker_threads";
 import { MayfailError, mayfailError } from "../errors.ts";
 import type { Progress } from "../search/check.ts";
-import type { JobArguments, JobKind, JobResult } from "./jobs.ts";
+import type { Bounds, JobArguments, JobKind, JobResult } from "./jobs.ts";
 import { fromPlain, type PlainError } from "./plainError.ts";
 
 export interface Session {
@@ -67,6 +67,7 @@ export class WorkerSession implements Session {
   private lastProgress = "";
   private phase: Phase = "loading the file";
   private looking = false;
+  private parallel = false;
   private stopping: NodeJS.Timeout | null = null;
 
   constructor(options: SessionOptions) {
@@ -77,6 +78,7 @@ export class WorkerSession implements Session {
     this.worker ??= this.start();
     const id = ++this.calls;
     const { worker } = this;
+    this.parallel = kind === "check" && ((args[2] as Bounds | undefined)?.workers ?? 1) > 1;
     return new Promise<JobResult<K>>((resolve, reject) => {
       this.pending = { id, kind, resolve: resolve as (value: never) => void, reject };
       this.sign();
@@ -118,7 +120,8 @@ export class WorkerSession implements Session {
     if ("progress" in m) {
       const { phase, states, transitions } = m.progress;
       const now = `${phase} ${states} ${transitions}`;
-      if (now !== this.lastProgress) this.sign();
+      // The searching threads of a parallel search are others than the one that reports: only news of them count.
+      if (!this.parallel || phase !== "searching" || now !== this.lastProgress) this.sign();
       this.lastProgress = now;
       this.options.onProgress(m.progress);
     } else if ("phase" in m) {

@@ -1,13 +1,14 @@
 /**
- * Where a thread stands that gives no sign of life: it is paused for a moment with the debugger that is built into Node,
- * and its stack is read. Nothing is left behind; the thread goes on unless the caller ends it.
+ * Where a thread stands that gives no sign of life, and whether it is stuck there: it is paused twice for a moment with the
+ * debugger that is built into Node, and its stack is read. Nothing is left behind; it goes on unless the caller ends it.
+ *
+ * Stuck = task code is on the stack both times, and within a step it is the same step: the first look leaves a mark in the
+ * frame of Machine.step, and what has not changed a single word in between is taken for the same step, too.
  */
-import { readFileSync } from "node:fs";
 import { Session } from "node:inspector";
-import { SourceMap, type SourceMapPayload } from "node:module";
-import { fileURLToPath } from "node:url";
 import type { Worker } from "node:worker_threads";
 import type { SourcePlace } from "../errors.ts";
+import { originalPlace, type Script } from "./sourcePlace.ts";
 
 export interface Stall {
   readonly where: SourcePlace;
@@ -21,30 +22,27 @@ interface CallFrame {
   readonly location: { readonly scriptId: string; readonly lineNumber: number; readonly columnNumber: number };
 }
 
-interface Script {
-  readonly url: string;
-  readonly sourceMapURL: string;
-}
-
+/** What the debugger of the worker says. */
 interface Message {
   readonly id?: number;
   readonly method?: string;
-  readonly params?: { callFrames: CallFrame[]; scriptId: string; url: string; sourceMapURL: string };
+  readonly params?: { readonly callFrames: CallFrame[]; readonly scriptId: string } & Script;
   readonly result?: { readonly result?: { readonly value?: unknown } };
 }
 
-const PATIENCE_MS = 2000;
+const PATIENCE_MS = 4000;
+const BETWEEN_LOOKS_MS = 250;
 
-/** Where in task code `worker` stands; null when it is in our own code or cannot be paused. */
+/** Where in task code `worker` is stuck; null when it is not, is in our own code, or cannot be paused. */
 export async function findStall(worker: Worker): Promise<Stall | null> {
   const session = new Session();
   let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(resolve, PATIENCE_MS, null);
+  });
   try {
     session.connect();
-    return await new Promise<Stall | null>((resolve) => {
-      timer = setTimeout(() => resolve(null), PATIENCE_MS);
-      look(session, worker.threadId, resolve);
-    });
+    return await Promise.race([lookTwice(new Debugger(session, worker.threadId)), late]);
   } catch {
     return null;
   } finally {
@@ -53,87 +51,126 @@ export async function findStall(worker: Worker): Promise<Stall | null> {
   }
 }
 
-function look(session: Session, threadId: number, done: (stall: Stall | null) => void): void {
-  const scripts = new Map<string, Script>();
-  let stall: Stall | null = null;
-  session.on("NodeWorker.attachedToWorker", ({ params: { sessionId, workerInfo } }) => {
-    if (Number.isFinite(threadId) && workerInfo.type !== "worker") return;
-    let id = 0;
-    const send = (method: string, params: object = {}) =>
-      session.post("NodeWorker.sendMessageToWorker", {
-        sessionId,
-        message: JSON.stringify({ id: ++id, method, params }),
-      });
-    session.on("NodeWorker.receivedMessageFromWorker", (event) => {
-      if (event.params.sessionId !== sessionId) return;
-      const { method, params, result, id: answered } = JSON.parse(event.params.message) as Message;
-      if (method === "Debugger.scriptParsed" && params) scripts.set(params.scriptId, params);
-      if (method === "Debugger.paused" && params) {
-        stall = stallOf(params.callFrames, scripts);
-        const step = params.callFrames.find((f) => isMachineStep(f, scripts));
-        if (stall === null || step === undefined) return finish();
-        send("Debugger.evaluateOnCallFrame", { callFrameId: step.callFrameId, expression: "this.tasks[t].name" });
-      } else if (answered === EVALUATION && stall !== null) {
-        const name = result?.result?.value;
-        stall = { ...stall, task: typeof name === "string" ? name : null };
-        finish();
-      }
-    });
-    const finish = () => {
-      send("Debugger.disable");
-      done(stall);
-    };
-    send("Debugger.enable");
-    send("Debugger.pause");
-  });
-  session.post("NodeWorker.enable", { waitForDebuggerOnStart: false });
+async function lookTwice(d: Debugger): Promise<Stall | null> {
+  await d.attach();
+  const first = await look(d);
+  if (first === null) return null;
+  await new Promise((resolve) => setTimeout(resolve, BETWEEN_LOOKS_MS));
+  const second = await look(d);
+  if (second === null) return null;
+  const { step } = second;
+  if (step === null) return first.step === null ? { where: second.where, task: null } : null;
+  const same = step.marked || (first.step?.words === step.words && first.step.task === step.task);
+  return same ? { where: second.where, task: step.task } : null;
 }
 
-/** The third message that is sent to a worker. */
-const EVALUATION = 3;
+interface Look {
+  readonly where: SourcePlace;
+  /** The step that is being made: its task, whether an earlier look has marked it, and a hash of all words. */
+  readonly step: { readonly task: string; readonly marked: boolean; readonly words: string } | null;
+}
 
-/** The innermost place that is neither ours nor Node's. */
-function stallOf(frames: readonly CallFrame[], scripts: ReadonlyMap<string, Script>): Stall | null {
-  for (const { location } of frames) {
-    const script = scripts.get(location.scriptId);
-    if (!script || script.url === "" || script.url.startsWith("node:") || isOurs(script.url)) continue;
-    return { where: original(script, location.lineNumber, location.columnNumber), task: null };
+/** Pauses the thread, reads its stack, and lets it go on. Null when no task code is on it. */
+async function look(d: Debugger): Promise<Look | null> {
+  const frames = await d.pause();
+  try {
+    const inner = frames.find((f) => isTaskCode(d.scripts.get(f.location.scriptId)));
+    const script = inner && d.scripts.get(inner.location.scriptId);
+    if (!inner || !script) return null;
+    const where = originalPlace(script, inner.location.lineNumber, inner.location.columnNumber);
+    const step = frames.find((f) => f.functionName === "step" && isMachine(d.scripts.get(f.location.scriptId)));
+    if (!step) return { where, step: null };
+    const said = await d.evaluate(step.callFrameId, READ_STEP);
+    const [marked = "", words = "", ...task] = said.split(" ");
+    return { where, step: { task: task.join(" "), marked: marked === "true", words } };
+  } finally {
+    d.resume();
   }
-  return null;
 }
+
+/** Runs in the frame of `Machine.step(t, choice)`, whose `choice` is no longer needed while task code runs. */
+const READ_STEP = `(() => {
+  const marked = choice === "marked";
+  choice = "marked";
+  let h = 5;
+  for (const w of this.words) h = Math.imul(h ^ w, 16777619);
+  return marked + " " + h + " " + this.tasks[t].name;
+})()`;
 
 const HERE = new URL("..", import.meta.url).href;
 
-function isOurs(url: string): boolean {
-  return url.startsWith(HERE) && !/\/(atlas|drivers|mm)\//.test(url.slice(HERE.length - 1));
+/** The user's files, and those of ours that hold task code. */
+function isTaskCode(script: Script | undefined): boolean {
+  if (!script || script.url === "" || script.url.startsWith("node:")) return false;
+  return !script.url.startsWith(HERE) || /^(atlas|drivers|mm)\//.test(script.url.slice(HERE.length));
 }
 
-function isMachineStep(f: CallFrame, scripts: ReadonlyMap<string, Script>): boolean {
-  return f.functionName === "step" && /\/machine\/machine\.[jt]s$/.test(scripts.get(f.location.scriptId)?.url ?? "");
+function isMachine(script: Script | undefined): boolean {
+  return script?.url === `${HERE}machine/machine.js`;
 }
 
-/** The place in the author's file. Lines and columns of the debugger count from 0. */
-function original(script: Script, line: number, column: number): SourcePlace {
-  const file = script.url.startsWith("file:")
-    ? fileURLToPath(script.url.replace(/[?#].*$/, ""))
-    : script.url.slice(0, 80);
-  try {
-    const entry = new SourceMap(mapOf(script)).findEntry(line, column);
-    if ("originalSource" in entry) {
-      const source = new URL(entry.originalSource, script.url);
-      const path = source.protocol === "file:" ? fileURLToPath(source) : entry.originalSource;
-      return { file: path, line: entry.originalLine + 1, column: entry.originalColumn + 1 };
-    }
-  } catch {
-    // No map, or one that cannot be read: the place in the compiled file is better than none.
+/** The debugger of one worker thread, spoken to through this thread. */
+class Debugger {
+  readonly scripts = new Map<string, Script>();
+  private readonly session: Session;
+  private readonly threadId: number;
+  private worker = "";
+  private sent = 0;
+  private readonly answers = new Map<number, (m: Message) => void>();
+  private paused: (frames: readonly CallFrame[]) => void = () => undefined;
+
+  constructor(session: Session, threadId: number) {
+    this.session = session;
+    this.threadId = threadId;
   }
-  return { file, line: line + 1, column: column + 1 };
-}
 
-function mapOf({ url, sourceMapURL }: Script): SourceMapPayload {
-  const inline = /^data:application\/json[^,]*?(;base64)?,(.*)$/s.exec(sourceMapURL);
-  const text = inline
-    ? Buffer.from(decodeURIComponent(inline[2] ?? ""), inline[1] ? "base64" : "utf8").toString()
-    : readFileSync(new URL(sourceMapURL, url), "utf8");
-  return JSON.parse(text) as SourceMapPayload;
+  attach(): Promise<unknown> {
+    const { session } = this;
+    session.on("NodeWorker.receivedMessageFromWorker", ({ params }) => {
+      if (params.sessionId === this.worker) this.receive(JSON.parse(params.message) as Message);
+    });
+    const attached = new Promise<void>((resolve) => {
+      session.on("NodeWorker.attachedToWorker", ({ params }) => {
+        if (params.workerInfo.workerId !== String(this.threadId) && this.worker !== "") return;
+        this.worker = params.sessionId;
+        resolve();
+      });
+    });
+    session.post("NodeWorker.enable", { waitForDebuggerOnStart: false });
+    return attached.then(() => this.send("Debugger.enable"));
+  }
+
+  async pause(): Promise<readonly CallFrame[]> {
+    const frames = new Promise<readonly CallFrame[]>((resolve) => {
+      this.paused = resolve;
+    });
+    void this.send("Debugger.pause");
+    return frames;
+  }
+
+  resume(): void {
+    void this.send("Debugger.resume");
+  }
+
+  /** The value of an expression in a frame, as a string; empty when it raises. */
+  async evaluate(callFrameId: string, expression: string): Promise<string> {
+    const { result } = await this.send("Debugger.evaluateOnCallFrame", { callFrameId, expression });
+    const value = result?.result?.value;
+    return typeof value === "string" ? value : "";
+  }
+
+  private send(method: string, params: object = {}): Promise<Message> {
+    const id = ++this.sent;
+    const message = JSON.stringify({ id, method, params });
+    return new Promise((resolve) => {
+      this.answers.set(id, resolve);
+      this.session.post("NodeWorker.sendMessageToWorker", { sessionId: this.worker, message });
+    });
+  }
+
+  private receive(m: Message): void {
+    if (m.id !== undefined) this.answers.get(m.id)?.(m);
+    if (m.method === "Debugger.scriptParsed" && m.params) this.scripts.set(m.params.scriptId, m.params);
+    if (m.method === "Debugger.paused" && m.params) this.paused(m.params.callFrames);
+  }
 }

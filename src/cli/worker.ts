@@ -8,13 +8,20 @@ import type { FromWorker, ToWorker } from "./session.ts";
 const port = parentPort;
 const { stopWord } = workerData as { stopWord: Int32Array };
 const jobs = jobsOn(engines);
+const PROGRESS_MS = 50;
+let posted = 0;
 const post = (m: FromWorker) => port?.postMessage(m);
 
 process.setSourceMapsEnabled(true);
 
 port?.on("message", async ({ id, kind, args }: ToWorker) => {
   const hooks: Hooks = {
-    progress: (progress) => post({ id, progress }),
+    progress(progress) {
+      const now = performance.now();
+      if (now - posted < PROGRESS_MS) return;
+      posted = now;
+      post({ id, progress });
+    },
     phase: (phase) => post({ id, phase }),
     stopped: () => (Atomics.load(stopWord, 0) === 1 ? "interrupted" : null),
   };

@@ -34,10 +34,15 @@ export function cycleEdges(run: Run): CycleEdge[] {
   });
 }
 
-/** Slots of the tasks that the deadlock is about, in waiting order. A cycle leaves out who waits outside of it. */
+/**
+ * Slots of the tasks that the deadlock is about, in waiting order, beginning with the lowest. A cycle leaves out who waits
+ * outside of it.
+ */
 export function waitingTasks(run: Run): readonly number[] {
   const cycle = run.finding?.cycle ?? [];
-  return cycle.length > 0 ? cycle : run.waiters.map((w) => w.task);
+  if (cycle.length === 0) return run.waiters.map((w) => w.task);
+  const first = cycle.indexOf(Math.min(...cycle));
+  return [...cycle.slice(first), ...cycle.slice(0, first)];
 }
 
 function edge(run: Run, waiter: Waiter, owner: number | undefined): CycleEdge {

@@ -92,3 +92,14 @@ test("the sentence names who holds what since which line", () => {
     "deadlock: worker waits for obj0.mm.lock, which worker itself holds since src/drivers/i915Userptr.ts:123.",
   );
 });
+
+test("a schedule that is too long for a line is broken so that a shell puts it together again", () => {
+  const word = `1-${"ab".repeat(60)}-${"_ab-7".repeat(20)}-x0y1`;
+  const outcome: Outcome = { ...AB_BA, run: run({ tasks: ["t1", "t2"], schedule: word, steps: [] }) };
+  const mail = mailReport(outcome, "0.1.0");
+  const command = /^ {2}mayfail replay [\s\S]*?(?<!\\)$/m.exec(mail)?.[0] ?? "";
+  const words = command.replace(/\\\n/g, " ").trim().split(/\s+/);
+  expect(words.slice(0, 3)).toEqual(["mayfail", "replay", "ab-ba:buggy"]);
+  expect(words.slice(3).join("")).toBe(word);
+  expect(words.filter((w) => w.startsWith("-"))).toEqual([]);
+});

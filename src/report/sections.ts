@@ -81,7 +81,8 @@ export function replayCommand(o: Outcome, style: Style): string[] {
   const schedule = shellWord(word);
   const room = style.width - 4;
   if (command.length + schedule.length <= room) return [`  ${command}${schedule}`];
-  const parts = word.match(new RegExp(`.{1,${room - 2}}`, "gs")) ?? [];
+  // No part may begin with a dash: it would be taken for an option.
+  const parts = word.match(new RegExp(`.{1,${room - 2}}(?!-)`, "gs")) ?? [];
   return [`  ${command}\\`, ...parts.map((p, i) => `    ${shellWord(p)}${i + 1 < parts.length ? " \\" : ""}`)];
 }
 
