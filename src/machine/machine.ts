@@ -36,13 +36,15 @@ import {
 import { Finding } from "./finding.ts";
 import { Layout, type WordKind } from "./layout.ts";
 import { NeedsRefinement } from "./refinement.ts";
-import { deadlockFinding } from "./waitFor.ts";
+import { deadlockFinding, waitCycle } from "./waitFor.ts";
 
 export type TaskFunction<A extends unknown[]> = (...args: A) => Task<unknown>;
 
 export interface SpawnOptions {
   /** Never ends by itself (kswapd, a device): waiting for ever is no deadlock of its own. */
   readonly daemon?: boolean;
+  /** Name of the operation in which a daemon rests; any other wait of it that lasts for ever is a deadlock after all. */
+  readonly rests?: string;
   /** How many tasks it may spawn; the machine is built again with more when that is not enough. */
   readonly children?: number;
 }
@@ -52,6 +54,7 @@ export interface TaskInfo {
   readonly base: number;
   name: string;
   daemon: boolean;
+  readonly rests: string | null;
   /** Slots reserved for its children, in order of spawning. */
   readonly children: number[];
   readonly parent: number;
@@ -220,7 +223,7 @@ export class Machine {
 
   /** Adds a task that starts at once. `args` and what they reach become usable as values of task code. */
   spawn<A extends unknown[]>(name: string, f: TaskFunction<A>, args: A, options: SpawnOptions = {}): TaskInfo {
-    const task = this.addSlot(name, -1, options.daemon ?? false);
+    const task = this.addSlot(name, -1, options.daemon ?? false, options.rests ?? null);
     const children = (options.children ?? 0) + this.options.extraChildren;
     for (let i = 0; i < children; i++) task.children.push(this.addSlot(`${name}/${i}`, task.slot, false).slot);
     for (const a of args) this.keep(a);
@@ -228,12 +231,12 @@ export class Machine {
     return task;
   }
 
-  private addSlot(name: string, parent: number, daemon: boolean): TaskInfo {
+  private addSlot(name: string, parent: number, daemon: boolean, rests: string | null = null): TaskInfo {
     if (this.tasks.length === this.taskBases.length) throw mayfailError("MF0210", { limit: MAX_TASKS });
     const { heldWords, stackWords } = this.options;
     const base = this.layout.take(HEADER + heldWords + stackWords, name, "task");
     const slot = this.tasks.length;
-    const task: TaskInfo = { slot, base, name, daemon, children: [], parent };
+    const task: TaskInfo = { slot, base, name, daemon, rests, children: [], parent };
     this.tasks.push(task);
     this.taskBases[slot] = base;
     this.stackEnds[slot] = base + HEADER + heldWords + stackWords;
@@ -470,11 +473,11 @@ export class Machine {
   }
 
   /**
-   * Judges a state in which no task is enabled: a deadlock if some task still waits that is not a daemon, else the
-   * final checks. Returns null when all is well.
+   * Judges a state in which no task is enabled: a deadlock if some task still waits that is not a daemon at rest, else
+   * the final checks. Returns null when all is well.
    */
   judgeEnd(): Finding | null {
-    const waiting = this.tasks.filter((t) => this.stateOf(t.slot) === LIVE && !t.daemon).map((t) => t.slot);
+    const waiting = this.tasks.filter((t) => this.mustGoOn(t)).map((t) => t.slot);
     if (waiting.length > 0) return deadlockFinding(this, waiting);
     try {
       for (const c of this.finals) this.test(c);
@@ -482,6 +485,13 @@ export class Machine {
       return e as Finding;
     }
     return null;
+  }
+
+  /** Is it a deadlock if nobody ever lets `t` go on? Not for ended tasks, nor for daemons, except stuck outside of their rest. */
+  private mustGoOn(t: TaskInfo): boolean {
+    if (this.stateOf(t.slot) !== LIVE) return false;
+    if (!t.daemon) return true;
+    return t.rests === null ? waitCycle(this, t.slot) !== null : this.pendingOp(t.slot).name !== t.rests;
   }
 
   /** The finding for a cycle of waits that has closed while other tasks may still run. */

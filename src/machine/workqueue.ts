@@ -55,7 +55,7 @@ export function workqueue(name: string, options: WorkQueueOptions = {}): WorkQue
   const n = options.workers ?? 1;
   for (let i = 0; i < n; i++) {
     const title = n === 1 ? `kworker/${name}` : `kworker/${name}:${i}`;
-    wq.workers.push(m.spawn(title, worker, [wq], { daemon: true }));
+    wq.workers.push(m.spawn(title, worker, [wq], { daemon: true, rests: takeOp.name }));
   }
   return wq;
 }
