@@ -41,3 +41,20 @@ export const selfLock: Case = defineCase({
     m.spawn("t1", takeBoth, [a, a]);
   },
 });
+
+/** Stands for the case of the demonstration: its variants are named HAZARD-ANSWER. */
+export const hazards: Case = defineCase({
+  id: "gup-reclaim-recursive-wait",
+  title: "a stand-in",
+  class: "deadlock",
+  variants: {
+    "a-before": { expect: "deadlock", about: "as it was", locks: 1 },
+    "a-after": { expect: "ok", about: "as it is", locks: 2 },
+    "b-before": { expect: "ok", about: "as it was", locks: 2 },
+    "b-after": { expect: "ok", about: "as it is", locks: 2 },
+  },
+  setup(m, { locks }) {
+    const all = [mutex("a"), mutex("b")];
+    m.spawn("worker", takeBoth, [all[0], all[locks - 1]]);
+  },
+});
