@@ -15,6 +15,7 @@
 import { type Cell, cellField, readOnce, touch, writeOnce } from "../machine/cell.ts";
 import { mightSleep } from "../machine/context.ts";
 import type { Handle, Task } from "../machine/core.ts";
+import { lockMapTouch, mmuNotifierInvalidateRangeStart } from "../machine/lockMap.ts";
 import type { Machine } from "../machine/machine.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { ref, struct } from "../machine/struct.ts";
@@ -169,6 +170,7 @@ export function* mmuIntervalNotifierInsert(sub: IntervalNotifier): Task {
 export function* mmuIntervalNotifierRemove(k: Kernel, sub: IntervalNotifier): Task {
   const subs = sub.subscriptions;
   mightSleep("mmu_interval_notifier_remove");
+  lockMapTouch(mmuNotifierInvalidateRangeStart);
   yield* lock(subs.lock);
   yield* touch(subs.itree, subs.invalidateSeq);
   const seq = subs.invalidateSeq.value;
@@ -208,6 +210,7 @@ function unlinkDeferred(subs: NotifierSubscriptions, sub: IntervalNotifier): voi
 export function* mmuIntervalReadBegin(sub: IntervalNotifier): Task<number> {
   const subs = sub.subscriptions;
   mightSleep("mmu_interval_read_begin");
+  lockMapTouch(mmuNotifierInvalidateRangeStart);
   yield* lock(subs.lock);
   yield* touch(sub.invalidateSeq, subs.invalidateSeq);
   const seq = sub.invalidateSeq.value;

@@ -14,6 +14,7 @@ import { mightSleep, nonBlockEnd, nonBlockStart } from "../machine/context.ts";
 import { type Handle, handleOf, type Task } from "../machine/core.ts";
 import { EAGAIN } from "../machine/errno.ts";
 import { must } from "../machine/finding.ts";
+import { lockMapAcquire, lockMapRelease, mmuNotifierInvalidateRangeStart } from "../machine/lockMap.ts";
 import type { Machine } from "../machine/machine.ts";
 import { lock, type Mutex, spinlockField, unlock } from "../machine/mutex.ts";
 import { downWrite, upWrite } from "../machine/rwsem.ts";
@@ -128,9 +129,11 @@ export function* invalidateRangeStart(k: Kernel, mm: Mm, start: Vpn, end: Vpn, f
   const subs = mm.notifierSubscriptions;
   if (rangeBlockable(flags)) mightSleep("invalidate_range_start");
   openSection(mm, start, end);
+  lockMapAcquire(mmuNotifierInvalidateRangeStart);
   let error = 0;
   if (subs.hasItree) error = yield* itreeInvalidate(k, mm, start, end, flags);
   if (error === 0) error = yield* hlistInvalidateRangeStart(k, mm, start, end, flags);
+  lockMapRelease(mmuNotifierInvalidateRangeStart);
   // Refused: there will be no end. A range that may fail is different, its callbacks do get their end.
   if (error !== 0 && !rangeMayFail(flags)) closeSection(mm, start, end);
   return error;
@@ -139,8 +142,10 @@ export function* invalidateRangeStart(k: Kernel, mm: Mm, start: Vpn, end: Vpn, f
 /** mmu_notifier_range_end. */
 export function* invalidateRangeEnd(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number): Task {
   const subs = mm.notifierSubscriptions;
+  lockMapAcquire(mmuNotifierInvalidateRangeStart);
   if (subs.hasItree) yield* itreeInvEnd(subs);
   yield* hlistInvalidateRangeEnd(k, mm, start, end, flags);
+  lockMapRelease(mmuNotifierInvalidateRangeStart);
   closeSection(mm, start, end);
 }
 

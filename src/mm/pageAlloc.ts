@@ -13,8 +13,9 @@
 import { touch } from "../machine/cell.ts";
 import { contextWord, mightSleep, PF_MEMALLOC } from "../machine/context.ts";
 import type { Task } from "../machine/core.ts";
+import { fsReclaim, lockMapTouch, mmuNotifierInvalidateRangeStart } from "../machine/lockMap.ts";
 import { lock, unlock } from "../machine/mutex.ts";
-import { __GFP_DIRECT_RECLAIM, __GFP_NOFAIL, __GFP_NORETRY, currentGfpContext } from "./gfp.ts";
+import { __GFP_DIRECT_RECLAIM, __GFP_FS, __GFP_NOFAIL, __GFP_NORETRY, currentGfpContext } from "./gfp.ts";
 import type { Kernel } from "./kernel.ts";
 import { folioPut } from "./lru.ts";
 import type { Folio } from "./page.ts";
@@ -23,17 +24,29 @@ import { tryToFreePages } from "./vmscan.ts";
 /** alloc_pages(gfp, 0): a folio with one reference, or null. May sleep, and enter notifiers, as `gfp` and the task allow. */
 export function* allocPage(k: Kernel, gfp: number): Task<Folio | null> {
   gfp = currentGfpContext(gfp);
+  mightAlloc(gfp);
   for (;;) {
     const folio = yield* rmqueue(k);
     if (folio) return folio;
     if ((gfp & __GFP_DIRECT_RECLAIM) === 0) return null;
     if ((contextWord() & PF_MEMALLOC) !== 0) return null;
-    mightSleep("allocate with direct reclaim");
     const freed = yield* tryToFreePages(k, gfp);
     if (freed > 0 && (gfp & __GFP_NORETRY) === 0) continue;
     if ((gfp & __GFP_NOFAIL) !== 0) continue;
     return freed > 0 ? yield* rmqueue(k) : null;
   }
+}
+
+/**
+ * might_alloc: what lockdep and the sleep check are told about every allocation, also when a page is free. Whatever may
+ * reclaim directly may call notifiers, GFP_NOFS and GFP_NOIO included.
+ */
+export function mightAlloc(gfp: number): void {
+  if ((gfp & __GFP_DIRECT_RECLAIM) === 0) return;
+  mightSleep("allocate with direct reclaim");
+  if ((contextWord() & PF_MEMALLOC) !== 0) return;
+  if ((gfp & __GFP_FS) !== 0) lockMapTouch(fsReclaim);
+  lockMapTouch(mmuNotifierInvalidateRangeStart);
 }
 
 /** Takes a folio off the free list. It is ours alone until we publish it. */

@@ -1,0 +1,170 @@
+/**
+ * i915 userptr since v5.13: one interval notifier for each object, no worker, no mm.lock. The pages are pinned by the
+ * submitting task, outside of all locks, and kept after an invalidation until the next submission finds them outdated.
+ *
+ *   submitInit   q = read_begin ─▶ old pages go ─▶ pin pages ─▶ object lock: read_retry(q)? ─▶ -EAGAIN, unpin
+ *                                                                     └─▶ sg table, pages and q are the object's
+ *   submitDone   notifier_lock for reading: read_retry? ─▶ -EAGAIN, userspace starts again
+ *
+ *   callback     notifier_lock for writing: set_seq. v5.13 … v6.8: then waits for all requests that use the object.
+ *                Since v6.9 (86ceaaaec597) nothing else: the pages are pinned, so there is nothing to wait for.
+ *
+ * The price: a page stays pinned, unaccounted, for as long as nobody submits (case unaccounted-notifier-immune-pin).
+ */
+import type { Handle, Task } from "../machine/core.ts";
+import { EAGAIN, ENOMEM } from "../machine/errno.ts";
+import { type Fence, fenceField, fenceWait } from "../machine/fence.ts";
+import type { Machine } from "../machine/machine.ts";
+import { lock, type Mutex, mutexField, unlock } from "../machine/mutex.ts";
+import { downRead, downWrite, type RwSem, rwlock, upRead, upWrite } from "../machine/rwsem.ts";
+import { bool, int, ref, struct } from "../machine/struct.ts";
+import { GFP_KERNEL } from "../mm/gfp.ts";
+import { createPages, FOLL_WRITE, type PageSlot, pinUserPagesUnlocked, unpinUserPages } from "../mm/gup.ts";
+import type { Kernel } from "../mm/kernel.ts";
+import type { Mm } from "../mm/mm.ts";
+import {
+  createIntervalNotifier,
+  type IntervalNotifier,
+  mmuIntervalReadBegin,
+  mmuIntervalReadRetry,
+  mmuIntervalSetSeq,
+} from "../mm/mmuIntervalNotifier.ts";
+import { rangeBlockable } from "../mm/mmuNotifier.ts";
+import type { Folio, Vpn } from "../mm/page.ts";
+import { kfree, kmalloc } from "../mm/pageAlloc.ts";
+
+export interface I915IntervalOptions {
+  /** v5.13 … v6.8: the callback waits for the object's requests. */
+  readonly waitInCallback: boolean;
+}
+
+export interface IntervalObject extends Handle {
+  /** The object's dma_resv lock: guards pages, sg table and their sequence. Never taken by the callback. */
+  readonly lock: Mutex;
+  hasPages: boolean;
+  sgTable: Folio | null;
+  /** read_begin of the pages that it has. */
+  seq: number;
+  readonly requests: Fence;
+  /** mm.notifier_lock of the device: a job passes submitDone under it for reading, the callback moves the sequence. */
+  readonly notifierLock: RwSem;
+  readonly mm: Mm;
+  readonly start: Vpn;
+  readonly pageCount: number;
+  readonly pages: readonly PageSlot[];
+  readonly pvec: readonly PageSlot[];
+  readonly options: I915IntervalOptions;
+}
+
+const objectStruct = struct("userptr", {
+  lock: mutexField(),
+  hasPages: bool({ guardedBy: "lock" }),
+  sgTable: ref<Folio>({ guardedBy: "lock" }),
+  seq: int({ guardedBy: "lock" }),
+  requests: fenceField({ signaled: true }),
+});
+
+const i915IntervalOps = { invalidate: userptrInvalidate };
+
+/** Set-up: an object of the pages [start, start + pageCount) and its subscription; it has no pages yet. */
+export function createIntervalUserptr(
+  m: Machine,
+  mm: Mm,
+  start: Vpn,
+  pageCount: number,
+  options: I915IntervalOptions,
+): { object: IntervalObject; notifier: IntervalNotifier<IntervalObject> } {
+  const constants = {
+    notifierLock: rwlock("i915.notifierLock"),
+    pages: createPages("obj.sg", pageCount),
+    pvec: createPages("obj.pvec", pageCount),
+    ...{ mm, start, pageCount, options },
+  };
+  m.keep(constants);
+  const object: IntervalObject = Object.assign(objectStruct.create("obj"), constants);
+  const range = [start, start + pageCount] as const;
+  return { object, notifier: createIntervalNotifier(m, mm, "obj.notifier", range, i915IntervalOps, object) };
+}
+
+/** Set-up: pages installed, each with a pin. */
+export function setInstalled(object: IntervalObject, folios: readonly Folio[], seq: number): void {
+  for (const [i, folio] of folios.entries()) object.pages[i].folio = folio;
+  object.hasPages = true;
+  object.seq = seq;
+}
+
+/** i915_gem_userptr_invalidate. */
+function* userptrInvalidate(
+  _k: Kernel,
+  sub: IntervalNotifier,
+  _start: Vpn,
+  _end: Vpn,
+  flags: number,
+  seq: number,
+): Task<boolean> {
+  const object = sub.driver as IntervalObject;
+  if (!rangeBlockable(flags)) return false;
+  yield* downWrite(object.notifierLock);
+  yield* mmuIntervalSetSeq(sub, seq);
+  yield* upWrite(object.notifierLock);
+  if (object.options.waitInCallback) yield* fenceWait(object.requests);
+  return true;
+}
+
+/** i915_gem_object_userptr_submit_init: the object has pages that were right when it looked. 0, -EAGAIN, -ENOMEM. */
+export function* submitInit(k: Kernel, object: IntervalObject, notifier: IntervalNotifier): Task<number> {
+  const seq = yield* mmuIntervalReadBegin(notifier);
+  yield* lock(object.lock);
+  const upToDate = object.hasPages && object.seq === seq;
+  if (!upToDate) yield* putOldPages(k, object);
+  yield* unlock(object.lock);
+  if (upToDate) return 0;
+  // The loop of June 2020: page n is brought in with pages 0 … n-1 pinned. No lock is held.
+  const { mm, start, pageCount, pvec } = object;
+  const result = yield* pinUserPagesUnlocked(k, mm, start, pageCount, FOLL_WRITE, pvec);
+  let error = result === pageCount ? 0 : -ENOMEM;
+  if (error === 0) {
+    yield* lock(object.lock);
+    if (yield* mmuIntervalReadRetry(notifier, seq)) error = -EAGAIN;
+    else error = yield* install(k, object, seq);
+    yield* unlock(object.lock);
+  }
+  yield* unpinUserPages(k, pvec, pageCount);
+  return error;
+}
+
+/** ____i915_gem_object_get_pages: allocates under the object's lock, which is allowed: no callback takes it. */
+function* install(k: Kernel, object: IntervalObject, seq: number): Task<number> {
+  const table = yield* kmalloc(k, GFP_KERNEL);
+  if (!table) return -ENOMEM;
+  object.sgTable = table;
+  object.hasPages = true;
+  object.seq = seq;
+  for (let n = 0; n < object.pageCount; n++) {
+    object.pages[n].folio = object.pvec[n].folio;
+    object.pvec[n].folio = null;
+  }
+  return 0;
+}
+
+/** i915_gem_object_userptr_unbind: waits for the GPU, then lets the old pages go. Object lock held. */
+function* putOldPages(k: Kernel, object: IntervalObject): Task {
+  if (!object.hasPages) return;
+  yield* fenceWait(object.requests);
+  object.hasPages = false;
+  yield* unpinUserPages(k, object.pages, object.pageCount);
+  const { sgTable } = object;
+  object.sgTable = null;
+  yield* kfree(k, sgTable);
+}
+
+/** i915_gem_object_userptr_submit_done: 0 = the job may run on these pages; -EAGAIN = they are outdated. */
+export function* submitDone(object: IntervalObject, notifier: IntervalNotifier): Task<number> {
+  yield* lock(object.lock);
+  const { seq } = object;
+  yield* unlock(object.lock);
+  yield* downRead(object.notifierLock);
+  const outdated = yield* mmuIntervalReadRetry(notifier, seq);
+  yield* upRead(object.notifierLock);
+  return outdated ? -EAGAIN : 0;
+}
