@@ -8,13 +8,15 @@
 import { mightSleep } from "./context.ts";
 import { current, defineOp, type Handle, objectAt, pend, type Task, W } from "./core.ts";
 import { Finding } from "./finding.ts";
-import { activeMachine, nameWords, settingUpMachine, takeWords } from "./machine.ts";
+import { activeMachine, nameWords, settingUpMachine, type TaskInfo, takeWords } from "./machine.ts";
 import { type Embedded, embedded } from "./struct.ts";
 
 export interface RefcountOptions {
   readonly initial?: number;
-  /** Remember which tasks hold references; those of `initial` belong to nobody. */
+  /** Remember which tasks hold references; give those of the start with `hold`, as `initial` ones belong to nobody. */
   readonly tracked?: boolean;
+  /** A get at 0 is a use after the free (the default); false for counts of users or pins that may rise again. */
+  readonly zeroIsFinal?: boolean;
 }
 
 const HOLDERS = 1;
@@ -26,14 +28,21 @@ export class Refcount implements Handle {
   readonly at: number;
   readonly name: string;
   readonly tracked: boolean;
+  readonly zeroIsFinal: boolean;
 
   constructor(at: number, name: string, options: RefcountOptions) {
     this.at = at;
     this.name = name;
     this.tracked = options.tracked ?? false;
+    this.zeroIsFinal = options.zeroIsFinal ?? true;
     this.id = settingUpMachine("a reference count").register(this, at);
     nameWords(at, name, { "": "int" });
     W[at] = options.initial ?? 1;
+  }
+
+  /** Set-up: one more reference, held by `task`. */
+  hold(task: TaskInfo): void {
+    change(this.at, task.slot, 1);
   }
 
   /** Slots of the tasks that are known to hold references. */
@@ -64,7 +73,6 @@ function held(at: number, t: number): number {
 
 function change(at: number, task: number, by: 1 | -1): void {
   const r = refAt(at);
-  if (W[at] + by < 0) throw new Finding("assertion", `${r.name} drops below zero`);
   if (r.tracked) {
     const n = held(at, task) + by;
     const name = activeMachine().tasks[task].name;
@@ -74,6 +82,7 @@ function change(at: number, task: number, by: 1 | -1): void {
     const word = at + HOLDERS + (task >> 3);
     W[word] = (W[word] & ~(MAX_HELD << shift)) | (n << shift);
   }
+  if (W[at] + by < 0) throw new Finding("assertion", `${r.name} drops below zero`);
   W[at] += by;
 }
 
@@ -126,7 +135,7 @@ const untilZeroOp = defineOp({ name: "refUntilZero", waits: "all", ...untilKind 
 /** Down to n > 0, or holders that are not known: some put or other will do. */
 const untilOp = defineOp({ name: "refUntil", waits: "any", ...untilKind });
 
-/** refcount_inc. Raises `use-after-free` when the count is 0. */
+/** refcount_inc. Raises `use-after-free` when the count is 0 and that is final. */
 export function refGet(r: Refcount): Task {
   return pend(getOp.id, r.at) as never;
 }

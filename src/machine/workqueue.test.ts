@@ -17,7 +17,7 @@ import {
   workqueue,
 } from "./workqueue.ts";
 
-const valueOf = (name: string) => (m: Machine) =>
+const cellNamed = (name: string) => (m: Machine) =>
   String((m.handles.find((h) => h instanceof Object && (h as Cell).name === name) as Cell).value);
 
 function* count(c: Cell) {
@@ -31,7 +31,7 @@ test("a work runs once for each time it was queued while not pending", () => {
   const r = exploreBoth((m) => {
     const c = cell("c");
     m.spawn("q", queues, [work("w", workqueue("wq"), count, c), 2]);
-  }, valueOf("c"));
+  }, cellNamed("c"));
   expect(r.verdicts).toEqual(["ok"]);
   expect(r.ends).toEqual(["1", "2"]);
 });
@@ -88,7 +88,7 @@ test("works run in the order in which they were queued", () => {
     const wq = workqueue("wq");
     const log = cell("log");
     m.spawn("q", queuesBoth, [work("a", wq, append, log, 1), work("b", wq, append, log, 2)]);
-  }, valueOf("log"));
+  }, cellNamed("log"));
   expect(r.ends).toEqual(["12"]);
 });
 
