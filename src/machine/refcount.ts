@@ -90,8 +90,10 @@ const getOp = defineOp({
   name: "refGet",
   enabled: () => true,
   apply: (at, _a, _b, task) => {
-    if (W[at] === 0)
-      throw new Finding("use-after-free", `a reference of ${refAt(at).name} is taken after the last put`);
+    const r = refAt(at);
+    if (W[at] === 0 && r.zeroIsFinal) {
+      throw new Finding("use-after-free", `a reference of ${r.name} is taken after the last put`);
+    }
     change(at, task, 1);
   },
   access: (at, _a, _b, _t, out) => out.write(at),
