@@ -246,12 +246,20 @@ async function outcomeOf(
     reduction,
     covered,
     estimate: r.estimate === null ? null : { states: r.estimate.states, traces: r.estimate.traces },
-    seed,
+    seed: r.estimate === null ? null : seed,
     minimal: r.minimal?.certain ?? false,
-    run: run === null ? null : withShortPaths(run),
+    run: run === null ? null : withShortPaths(withFinding(run, r)),
     loop: r.cycleStart === null ? null : r.cycleStart + 1,
     lockdep: [],
   };
+}
+
+/** A livelock is nothing that a single run shows: its finding comes from the search. */
+function withFinding(run: Run, { finding }: CheckResult): Run {
+  if (run.finding !== null || finding === null) return run;
+  const { verdict, message, task, cycle } = finding;
+  const stack = run.steps.findLast((s) => s.task === task)?.stack ?? [];
+  return { ...run, finding: { verdict, message, task: task < 0 ? null : task, cycle, stack } };
 }
 
 function replayed(run: Run, c: Case, name: CaseName, variant: string): Outcome {

@@ -157,11 +157,12 @@ export class WorkerSession implements Session {
     this.looking = true;
     const { id } = this.pending;
     try {
-      const { findStall } = await import("./stalled.ts");
-      const stall = await findStall(this.worker);
+      const { stateOf } = await import("./stalled.ts");
+      const state = await stateOf(this.worker);
       if (this.pending?.id !== id || this.silentSeconds() < patienceSeconds) return;
-      if (stall === null && this.silentSeconds() < OWN_CODE * patienceSeconds) return;
-      const what = stall?.task != null ? `A step of the task ${stall.task}` : capital(this.phase);
+      if (state === "busy" && this.silentSeconds() < OWN_CODE * patienceSeconds) return;
+      const stall = typeof state === "string" ? null : state;
+      const what = stall?.task ? `A step of the task ${stall.task}` : capital(this.phase);
       this.end(mayfailError("MF0110", { what, seconds: patienceSeconds }, stall?.where));
     } finally {
       this.looking = false;

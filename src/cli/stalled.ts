@@ -33,35 +33,38 @@ interface Message {
 const PATIENCE_MS = 4000;
 const BETWEEN_LOOKS_MS = 250;
 
-/** Where in task code `worker` is stuck; null when it is not, is in our own code, or cannot be paused. */
-export async function findStall(worker: Worker): Promise<Stall | null> {
+/** "idle": it does not run at all. "busy": it runs, in our own code or making one step after the other. */
+export type State = Stall | "idle" | "busy";
+
+/** What `worker` is doing. */
+export async function stateOf(worker: Worker): Promise<State> {
   const session = new Session();
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(resolve, PATIENCE_MS, null);
+  const late = new Promise<"idle">((resolve) => {
+    timer = setTimeout(resolve, PATIENCE_MS, "idle");
   });
   try {
     session.connect();
     return await Promise.race([lookTwice(new Debugger(session, worker.threadId)), late]);
   } catch {
-    return null;
+    return "busy";
   } finally {
     clearTimeout(timer);
     session.disconnect();
   }
 }
 
-async function lookTwice(d: Debugger): Promise<Stall | null> {
+async function lookTwice(d: Debugger): Promise<State> {
   await d.attach();
   const first = await look(d);
-  if (first === null) return null;
+  if (first === null) return "busy";
   await new Promise((resolve) => setTimeout(resolve, BETWEEN_LOOKS_MS));
   const second = await look(d);
-  if (second === null) return null;
+  if (second === null) return "busy";
   const { step } = second;
-  if (step === null) return first.step === null ? { where: second.where, task: null } : null;
+  if (step === null) return first.step === null ? { where: second.where, task: null } : "busy";
   const same = step.marked || (first.step?.words === step.words && first.step.task === step.task);
-  return same ? { where: second.where, task: step.task } : null;
+  return same ? { where: second.where, task: step.task } : "busy";
 }
 
 interface Look {

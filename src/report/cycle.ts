@@ -20,6 +20,8 @@ export interface CycleEdge {
   readonly self: boolean;
   /** The owner's hold of that very object; null for what is not held, such as a fence. */
   readonly since: Hold | null;
+  /** All that the waiting task holds, oldest first. */
+  readonly holds: readonly Hold[];
 }
 
 /** The waits of the cycle in waiting order; of all waiting tasks when there is no cycle. */
@@ -52,6 +54,7 @@ function edge(run: Run, waiter: Waiter, owner: number | undefined): CycleEdge {
     object: waiter.object,
     stack: waiter.stack,
     owner: owner === undefined ? null : taskName(run, owner),
+    holds: waiter.holds.filter((h) => h.kind !== "map"), // lockdep's maps are no locks
     self: owner === waiter.task,
     since: (owner === undefined ? undefined : run.holds[owner]?.find((h) => h.lock === waiter.object)) ?? null,
   };

@@ -45,7 +45,7 @@ export interface LaneOptions {
 /** The lines of the drawing, and below it the legend of the marks that occur. */
 export function lanes(run: Run, style: Style, options: LaneOptions = {}): string[] {
   const rows = rowsOf(run, style, options);
-  const tasks = [...new Set(rows.filter((r) => r.task >= 0).map((r) => r.task))].sort((a, b) => a - b);
+  const tasks = [...new Set(rows.filter((r) => r.task >= 0).map((r) => r.task))]; // by their first step
   if (rows.length === 0) return ["(no step: the rule is broken from the start)"];
   const layout = fitLayout(run, rows, tasks, style);
   const lines = layout === null ? asList(run, rows, style) : asLanes(run, rows, tasks, layout, style);
@@ -62,7 +62,7 @@ function rowsOf(run: Run, style: Style, options: LaneOptions): Row[] {
     mark: s.preempted ? "!" : "",
     task: s.task,
     text: clean(s.choice === null ? s.text : `${s.text}: ${s.choice.taken}`, style),
-    notes: notesOf(s, options).map((e) => clean(e, style)),
+    notes: notesOf(run, s, options).map((e) => clean(e, style)),
     stack: s.stack,
     bad: false,
   }));
@@ -83,13 +83,17 @@ function rowsOf(run: Run, style: Style, options: LaneOptions): Row[] {
   return rows;
 }
 
-/** What the step did besides its operation. Locks that it took and gave back at once are no news. */
-function notesOf(s: RunStep, options: LaneOptions): string[] {
-  const released = s.released.filter(
-    (r) => r.task === s.task && !s.text.includes(r.lock) && !s.acquired.some((a) => a.lock === r.lock),
-  );
+/** What the step did besides its operation: it released locks that the reader saw being taken in an earlier step. */
+function notesOf(run: Run, s: RunStep, options: LaneOptions): string[] {
+  const seen = (lock: string) =>
+    run.steps.some((e) => e.step < s.step && e.task === s.task && e.text.includes(lock) && takes(e, lock));
+  const released = s.released.filter((r) => r.task === s.task && !s.text.includes(r.lock) && seen(r.lock));
   const changes = options.changes ? s.changes.map((c) => `${c.name}: ${c.before} -> ${c.after}`) : [];
-  return [...released.map((r) => `unlock ${r.lock}`), ...s.events, ...changes];
+  return [...released.map((r) => `release ${r.lock}`), ...s.events, ...changes];
+}
+
+function takes(s: RunStep, lock: string): boolean {
+  return s.acquired.some((a) => a.lock === lock);
 }
 
 function endRow(label: string, task: number, text: string, stack: readonly Frame[]): Row {

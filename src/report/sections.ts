@@ -1,5 +1,5 @@
 /** The parts of a report that the terminal and the mail share: each a list of lines in the given style. */
-import type { Run } from "../search/run.ts";
+import type { Hold, Run } from "../search/run.ts";
 import { cycleEdges, edgeInWords, placeInWords, stackInWords } from "./cycle.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Style } from "./style.ts";
@@ -11,12 +11,20 @@ export function cycleSection(run: Run, style: Style): string[] {
   return cycleEdges(run).flatMap((e) => {
     const frame = e.stack[0];
     const at = frame ? [`at ${placeInWords(frame.place)}: ${frame.place.text}`] : [];
+    const holds = e.holds.length > 0 ? [`holding ${e.holds.map(holdInWords).join(", ")}`] : [];
     const calls = e.stack.length > 0 ? [`in ${stackInWords(e.stack, arrow)}`] : [];
     return [
       ...wrap(clean(edgeInWords(e), style), style.width - 2, "  ").map((l) => `  ${l}`),
-      ...[...at, ...calls].flatMap((text) => wrap(clean(text, style), style.width - 6, "   ").map((l) => `      ${l}`)),
+      ...[...at, ...calls, ...holds].flatMap((text) =>
+        wrap(clean(text, style), style.width - 6, "   ").map((l) => `      ${l}`),
+      ),
     ];
   });
+}
+
+function holdInWords(h: Hold): string {
+  const how = h.shared ? " for reading" : "";
+  return `${h.lock}${how} (${h.place === null ? "from the start" : placeInWords(h.place)})`;
 }
 
 /** Where the rule was broken: for findings that are not about waiting. */
