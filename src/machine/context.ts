@@ -16,8 +16,6 @@ export const PF_MEMALLOC_NOIO = 1 << 14;
 export const PF_MEMALLOC_PIN = 1 << 15;
 export const PF_KSWAPD = 1 << 16;
 export const PF_EXITING = 1 << 17;
-/** TASK_UNINTERRUPTIBLE: on a wait queue, and not woken yet. */
-export const TASK_SLEEPING = 1 << 18;
 
 /** The context word of the running task. */
 export function contextWord(): number {

@@ -16,21 +16,9 @@
 
 import type { Cell } from "./cell.ts";
 import { readOnce } from "./cell.ts";
-import { mightSleep, TASK_SLEEPING } from "./context.ts";
-import {
-  baseOf,
-  current,
-  currentBase,
-  defineOp,
-  type Handle,
-  immediately,
-  objectAt,
-  pend,
-  T_CONTEXT,
-  type Task,
-  W,
-} from "./core.ts";
-import { activeMachine, nameWords, settingUpMachine, takeWords } from "./machine.ts";
+import { mightSleep } from "./context.ts";
+import { baseOf, current, defineOp, type Handle, immediately, objectAt, pend, T_CONTEXT, type Task } from "./core.ts";
+import { activeMachine, type Machine, nameWords, settingUpMachine, takeWords } from "./machine.ts";
 import { type Embedded, embedded } from "./struct.ts";
 import { addTask, clearTasks, hasTask, noTasks, removeTask, TASK_SET_WORDS, tasksIn } from "./taskSet.ts";
 
@@ -42,10 +30,22 @@ export class WaitQueue implements Handle {
   constructor(at: number, name: string) {
     this.at = at;
     this.name = name;
-    this.id = settingUpMachine("a wait queue").register(this, at);
+    const m = settingUpMachine("a wait queue");
+    this.id = m.register(this, at);
     nameWords(at, name, { "": "tasks", high: "tasks" });
+    if (!sleepersOf.has(m)) sleepersOf.set(m, m.layout.take(TASK_SET_WORDS, "sleeping tasks", "tasks"));
   }
 }
+
+/**
+ * Where the states of tasks are: a task in this set is TASK_UNINTERRUPTIBLE. Not in the header of the task, because a
+ * step changes no words of other tasks. As its own word for partial-order reduction stands `stateOf(t)`.
+ */
+const sleepersOf = new WeakMap<Machine, number>();
+
+/** 0, which holds no task, in machines without wait queues. */
+const sleepers = (): number => sleepersOf.get(activeMachine()) ?? 0;
+const stateOf = (t: number): number => baseOf(t) + T_CONTEXT;
 
 /** A wait queue that stands alone; as a field of a struct use `waitQueueField()`. */
 export function waitQueue(name: string): WaitQueue {
@@ -57,7 +57,6 @@ export function waitQueueField(): Embedded<WaitQueue> {
 }
 
 const queueAt = (at: number): WaitQueue => objectAt[at] as WaitQueue;
-const sleeping = (t: number): boolean => (W[baseOf(t) + T_CONTEXT] & TASK_SLEEPING) !== 0;
 
 /** Queues that task slot `t` is on. */
 export function queuesOf(t: number): WaitQueue[] {
@@ -69,23 +68,23 @@ const prepareOp = defineOp({
   enabled: () => true,
   apply: (at, _a, _b, task) => {
     addTask(at, task);
-    W[baseOf(task) + T_CONTEXT] |= TASK_SLEEPING;
+    addTask(sleepers(), task);
   },
   access: (at, _a, _b, task, out) => {
     out.write(at);
-    out.write(baseOf(task) + T_CONTEXT);
+    out.write(stateOf(task));
   },
   describe: (at) => `prepare to wait on ${queueAt(at).name}`,
 });
 
-/** ARG = the task's own slot, for reports; who will wake it is not known. */
+/** OBJ = the set of sleeping tasks, ARG = the task's own slot, for reports; who will wake it is not known. */
 const scheduleOp = defineOp({
   name: "schedule",
   waits: "any",
   sleeps: true,
-  enabled: (_at, _a, _b, task) => !sleeping(task),
+  enabled: (at, _a, _b, task) => !hasTask(at, task),
   apply: () => undefined,
-  access: (_at, _a, _b, task, out) => out.read(baseOf(task) + T_CONTEXT),
+  access: (_at, _a, _b, task, out) => out.read(stateOf(task)),
   describe: (_at, slot) => {
     const names = queuesOf(slot).map((q) => q.name);
     return names.length === 0 ? "schedule" : `sleep on ${names.join(" and ")} until woken`;
@@ -97,13 +96,13 @@ const wakeOp = defineOp({
   name: "wakeUp",
   enabled: () => true,
   apply: (at) => {
-    for (const t of tasksIn(at)) W[baseOf(t) + T_CONTEXT] &= ~TASK_SLEEPING;
+    for (const t of tasksIn(at)) removeTask(sleepers(), t);
     clearTasks(at);
   },
   access: (at, _a, _b, _task, out) => {
     if (noTasks(at)) return out.read(at);
     out.write(at);
-    for (const t of tasksIn(at)) out.write(baseOf(t) + T_CONTEXT);
+    for (const t of tasksIn(at)) out.write(stateOf(t));
   },
   describe: (at) => `wake up ${queueAt(at).name}`,
 });
@@ -116,13 +115,13 @@ export function prepareToWait(wq: WaitQueue): Task {
 /** schedule: sleeps until a wake-up; returns at once when it came already, or when the task is not on a queue. */
 export function schedule(): Task {
   mightSleep("schedule");
-  return pend(scheduleOp.id, 0, current) as never;
+  return pend(scheduleOp.id, sleepers(), current) as never;
 }
 
 /** finish_wait: off the queue and running. A wake-up before or after makes no difference: no scheduling point. */
 export function finishWait(wq: WaitQueue): Task {
   removeTask(wq.at, current);
-  W[currentBase() + T_CONTEXT] &= ~TASK_SLEEPING;
+  removeTask(sleepers(), current);
   return immediately(undefined) as never;
 }
 
