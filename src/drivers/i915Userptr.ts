@@ -138,11 +138,16 @@ export function setWorkPending(object: UserptrObject): void {
   object.active = true;
 }
 
-/** Set-up: as the object is when a job uses it: pages installed, in the tree, bound. `folios` have a pin each. */
-export function setBound(object: UserptrObject, folios: readonly Folio[]): void {
+/** Set-up: pages installed, in the tree, not bound. `folios` have a pin each. */
+export function setInstalled(object: UserptrObject, folios: readonly Folio[]): void {
   for (const [i, folio] of folios.entries()) object.pages[i].folio = folio;
   object.hasPages = true;
   object.active = true;
+}
+
+/** Set-up: as the object is when a job uses it: pages installed, in the tree, bound. */
+export function setBound(object: UserptrObject, folios: readonly Folio[]): void {
+  setInstalled(object, folios);
   object.bound = true;
   object.pagesPinCount.value = 1;
 }

@@ -158,6 +158,13 @@ function* putOldPages(k: Kernel, object: IntervalObject): Task {
   yield* kfree(k, sgTable);
 }
 
+/** The object is destroyed: the pages go once the GPU is done with them. */
+export function* releaseObject(k: Kernel, object: IntervalObject): Task {
+  yield* lock(object.lock);
+  yield* putOldPages(k, object);
+  yield* unlock(object.lock);
+}
+
 /** i915_gem_object_userptr_submit_done: 0 = the job may run on these pages; -EAGAIN = they are outdated. */
 export function* submitDone(object: IntervalObject, notifier: IntervalNotifier): Task<number> {
   yield* lock(object.lock);

@@ -31,14 +31,19 @@ export interface Area {
   readonly start?: number;
 }
 
+export interface MmOptions {
+  /** False: starts without ends are no finding of their own, so that their consequences show. */
+  readonly judgePairing?: boolean;
+}
+
 /** Set-up: an address space of `k` whose areas lie one after the other from page 0 on; nothing is mapped yet. */
-export function createMm(m: Machine, k: Kernel, name: string, areas: readonly Area[]): Mm {
+export function createMm(m: Machine, k: Kernel, name: string, areas: readonly Area[], options: MmOptions = {}): Mm {
   const ptes: Pte[] = [];
   const mappings = m.keep([...new Set(areas.map((area) => area.mapping))]);
   const mm: Mm = Object.assign(mmStruct.create(name), {
     ptes,
     mappings,
-    notifierSubscriptions: createSubscriptions(m, name, k.notifierSrcu),
+    notifierSubscriptions: createSubscriptions(m, name, k.notifierSrcu, options.judgePairing ?? true),
   });
   for (const { mapping, pages, start = 0 } of areas) {
     const vpn: Vpn = ptes.length;

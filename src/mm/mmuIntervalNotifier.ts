@@ -186,7 +186,7 @@ export function* mmuIntervalNotifierRemove(k: Kernel, sub: IntervalNotifier): Ta
   }
   yield* unlock(subs.lock);
   if (!frozen || !isIn) return;
-  yield* until(() => subs.invalidateSeq.value !== seq, subs);
+  yield* until(() => subs.invalidateSeq.value !== seq, subs.invalidateSeq);
   if (k.rules.intervalRemoveRecheck) {
     // Whoever moved the sequence did so under the lock and still goes through the deferred list: wait until it is out.
     yield* lock(subs.lock);
@@ -216,7 +216,7 @@ export function* mmuIntervalReadBegin(sub: IntervalNotifier): Task<number> {
   const seq = sub.invalidateSeq.value;
   const invalidating = seq === subs.invalidateSeq.value;
   yield* unlock(subs.lock);
-  if (invalidating) yield* until(() => subs.invalidateSeq.value !== seq, subs);
+  if (invalidating) yield* until(() => subs.invalidateSeq.value !== seq, subs.invalidateSeq);
   return seq;
 }
 

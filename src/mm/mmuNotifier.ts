@@ -76,6 +76,8 @@ export interface NotifierSubscriptions extends Handle {
   sections: number;
   /** The global srcu of notifier lists; constant. */
   readonly srcu: Srcu;
+  /** Is a start without its end a finding? */
+  readonly judgePairing: boolean;
   /** All interval subscribers that there may ever be, in the order of the tree: by start, then as created. */
   readonly intervals: IntervalNotifier[];
   /** All classic subscribers that there may ever be. */
@@ -96,8 +98,13 @@ const subscriptionsStruct = struct("notifierSubscriptions", {
 const notifierStruct = struct("mmuNotifier", { next: cellField(), open: int({ ordered: ghost }) });
 
 /** Set-up: the subscriptions of an mm, none yet. `srcu` is the one that all lists of the kernel share. */
-export function createSubscriptions(m: Machine, mmName: string, srcu: Srcu): NotifierSubscriptions {
-  const constants = { srcu, intervals: [], notifiers: [] };
+export function createSubscriptions(
+  m: Machine,
+  mmName: string,
+  srcu: Srcu,
+  judgePairing: boolean,
+): NotifierSubscriptions {
+  const constants = { srcu, judgePairing, intervals: [], notifiers: [] };
   const subscriptions: NotifierSubscriptions = Object.assign(subscriptionsStruct.create(`${mmName}.subs`), constants);
   m.keep(subscriptions.intervals);
   m.keep(subscriptions.notifiers);
@@ -265,7 +272,7 @@ function closeSection(mm: Mm, start: Vpn, end: Vpn): void {
   subs.sections--;
   if (subs.sections > 0) return;
   for (const sub of subs.notifiers) {
-    const missed = sub.open > 0 && sub.ops.invalidateRangeEnd;
+    const missed = subs.judgePairing && sub.open > 0 && sub.ops.invalidateRangeEnd;
     must(!missed, "missed-notification", `${sub.name} accepted a start and never gets its end`);
     sub.open = 0;
   }

@@ -1,0 +1,142 @@
+import { createGrantMap } from "../drivers/gntdev.ts";
+import { createUserptr, i915MmuNotifier, setInstalled } from "../drivers/i915Userptr.ts";
+import {
+  createIntervalUserptr,
+  type IntervalObject,
+  releaseObject,
+  setInstalled as setIntervalInstalled,
+  submitInit,
+} from "../drivers/i915UserptrInterval.ts";
+import type { Task } from "../machine/core.ts";
+import { EAGAIN } from "../machine/errno.ts";
+import { defineCase } from "../machine/scenario.ts";
+import { pinAtSetUp } from "../mm/gup.ts";
+import { createKernel, type Kernel } from "../mm/kernel.ts";
+import { ANON, createMapping } from "../mm/mapping.ts";
+import { munmap, populate } from "../mm/memory.ts";
+import { createMm } from "../mm/mm.ts";
+import type { IntervalNotifier } from "../mm/mmuIntervalNotifier.ts";
+import { type PresetName, rules } from "../mm/rules.ts";
+
+/** One more job on the object, which lets outdated pages go; then the object is destroyed. */
+function* submitAndRelease(k: Kernel, object: IntervalObject, notifier: IntervalNotifier): Task {
+  while ((yield* submitInit(k, object, notifier)) === -EAGAIN);
+  yield* releaseObject(k, object);
+}
+
+interface Apis {
+  readonly gntdev: "classic" | "interval";
+  readonly i915: "classic" | "interval";
+  readonly gntdevFirst: boolean;
+  readonly rules: PresetName;
+}
+const v5_4 = { gntdev: "classic", i915: "classic", rules: "linux-5.7" } as const;
+const v5_10 = { gntdev: "interval", i915: "classic", rules: "linux-5.10" } as const;
+const v5_15 = { gntdev: "interval", i915: "interval", rules: "linux-5.11" } as const;
+
+export default defineCase({
+  id: "gntdev-waits-for-next-callback",
+  title: "a callback waits for references that the next callback would drop",
+  class: "deadlock",
+  text: `gntdev may give a granted page back only when nobody refers to it any more, and its callback waited for that. If the
+page is part of an i915 userptr object, i915's pin has to go first, and who lets it go depends on the kernel:
+
+- Both classic (until v5.4): i915's callback does. The newest subscriber is called first, so it is a matter of who
+  registered last. Correctness must not depend on that.
+- gntdev interval, i915 classic (v5.5 … v5.12): interval callbacks come before all classic ones, whatever the order of
+  registration, so this always deadlocks. The catalogue predicted "ok for the other order"; that holds for the first
+  kind only.
+- Both interval (v5.13 … v5.18, where QubesOS met it): i915's callback lets nothing go. Its next submission does, and if
+  i915's callback came first, that waits in read_begin for the end of the section that gntdev's callback is holding up. A
+  second thread, and the opposite order: with gntdev first the submission does not notice the section yet, and the page
+  is free when the object goes.
+
+*Fix:* unmap asynchronously. The section ends, the pin goes, then a work item gives the page back.`,
+  sources: [
+    { ref: "dbe97cff7dd9", what: "xen/gntdev: Avoid blocking in unmap_grant_pages(), v5.19" },
+    { ref: "QubesOS issue 7481", what: "where it was met: i915 waited for gntdev's notifier, gntdev for i915's pages" },
+  ],
+  variants: {
+    buggy: {
+      ...v5_4,
+      gntdevFirst: false,
+      asyncUnmap: false,
+      expect: "deadlock",
+      about: "both classic, gntdev newest: called first",
+    },
+    "buggy-other-order": {
+      ...v5_4,
+      gntdevFirst: true,
+      asyncUnmap: false,
+      expect: "ok",
+      about: "both classic, i915 newest",
+    },
+    "buggy-5.10": {
+      ...v5_10,
+      gntdevFirst: false,
+      asyncUnmap: false,
+      expect: "deadlock",
+      about: "gntdev interval: always before i915",
+    },
+    "buggy-5.10-other-order": {
+      ...v5_10,
+      gntdevFirst: true,
+      asyncUnmap: false,
+      expect: "deadlock",
+      about: "the same, i915 newest",
+    },
+    "buggy-5.15": {
+      ...v5_15,
+      gntdevFirst: false,
+      asyncUnmap: false,
+      expect: "deadlock",
+      about: "both interval, i915 called first",
+    },
+    "buggy-5.15-other-order": {
+      ...v5_15,
+      gntdevFirst: true,
+      asyncUnmap: false,
+      expect: "ok",
+      about: "both interval, gntdev called first",
+    },
+    fixed: { ...v5_4, gntdevFirst: false, asyncUnmap: true, expect: "ok", about: "asynchronous unmap, gntdev newest" },
+    "fixed-other-order": {
+      ...v5_4,
+      gntdevFirst: true,
+      asyncUnmap: true,
+      expect: "ok",
+      about: "asynchronous unmap, i915 newest",
+    },
+    "fixed-5.10": {
+      ...v5_10,
+      gntdevFirst: false,
+      asyncUnmap: true,
+      expect: "ok",
+      about: "asynchronous unmap, gntdev interval",
+    },
+    "fixed-5.15": {
+      ...v5_15,
+      gntdevFirst: false,
+      asyncUnmap: true,
+      expect: "ok",
+      about: "v5.19: asynchronous unmap, both interval",
+    },
+  },
+  setup(m, v: Apis & { asyncUnmap: boolean }) {
+    const k = createKernel(m, rules(v.rules), 4);
+    const mm = createMm(m, k, "mm", [{ mapping: createMapping(m, "area", ANON, 1), pages: 1 }]);
+    const folio = pinAtSetUp(populate(k, mm, 0));
+    const gntdev = () => createGrantMap(m, k, mm, 0, folio, { api: v.gntdev, asyncUnmap: v.asyncUnmap });
+    const early = v.gntdevFirst ? gntdev() : null;
+    if (v.i915 === "classic") {
+      setInstalled(createUserptr(m, i915MmuNotifier(m, mm), 0, 1), [folio]);
+    } else {
+      const { object, notifier } = createIntervalUserptr(m, mm, 0, 1, { waitInCallback: true });
+      setIntervalInstalled(object, [folio], notifier.invalidateSeq.value);
+      m.spawn("submitter", submitAndRelease, [k, object, notifier]);
+    }
+    const grant = early ?? gntdev();
+    m.spawn("unmapper", munmap, [k, mm, 0, 1]);
+    m.atEnd("the grant is given back", () => grant.given.value === 1);
+  },
+});

@@ -1,0 +1,22 @@
+/** The cases of the atlas, in the order of its tables. */
+import type { Case } from "../machine/scenario.ts";
+import allocUnderNotifierLock from "./allocUnderNotifierLock.ts";
+import gntdevWaitsForNextCallback from "./gntdevWaitsForNextCallback.ts";
+import gupReclaimRecursiveWait from "./gupReclaimRecursiveWait.ts";
+import intervalRemoveEarlyReturn from "./intervalRemoveEarlyReturn.ts";
+import seqReadTwice from "./seqReadTwice.ts";
+import unpairedStartOnEagain from "./unpairedStartOnEagain.ts";
+
+export const ATLAS: readonly Case[] = [
+  gupReclaimRecursiveWait,
+  allocUnderNotifierLock,
+  intervalRemoveEarlyReturn,
+  unpairedStartOnEagain,
+  seqReadTwice,
+  gntdevWaitsForNextCallback,
+];
+
+/** The case called `id`, undefined if there is none. */
+export function findCase(id: string): Case | undefined {
+  return ATLAS.find((c) => c.id === id);
+}
