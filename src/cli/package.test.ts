@@ -1,0 +1,83 @@
+/**
+ * A driver author's first hour: the packed tarball, installed into an empty folder without network, checks a file that
+ * imports "mayfail"; the editor's type checker knows the package.
+ */
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { root } from "../../scripts/project.mjs";
+import { built } from "./process.testkit.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "mayfail-package-"));
+const installed = join(folder, "node_modules/mayfail");
+
+function run(command: string, ...args: string[]) {
+  const env = { ...process.env, npm_config_update_notifier: "false", npm_config_loglevel: "error" };
+  return spawnSync(command, args, { cwd: folder, encoding: "utf8", env, timeout: 50_000 });
+}
+
+beforeAll(() => {
+  built();
+  const packed = spawnSync("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", folder], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  expect(packed.status, packed.stderr).toBe(0);
+  const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "";
+  writeFileSync(join(folder, "package.json"), '{ "name": "first-hour", "private": true, "type": "module" }\n');
+  copyFileSync(join(root, "docs/examples/mirror.ts"), join(folder, "mirror.ts"));
+  const options = ["--offline", "--ignore-scripts", "--no-audit", "--no-fund"];
+  const install = run("npm", "install", ...options, `./${tarball}`);
+  expect(install.status, install.stderr).toBe(0);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test("one package without dependencies and install scripts", () => {
+  expect(readdirSync(join(folder, "node_modules")).filter((name) => !name.startsWith("."))).toEqual(["mayfail"]);
+  const own = JSON.parse(readFileSync(join(installed, "package.json"), "utf8")) as Record<string, unknown>;
+  expect(own["dependencies"]).toBeUndefined();
+  const js = readdirSync(installed, { recursive: true, encoding: "utf8" }).filter((name) => /\.m?js$/.test(name));
+  const bytes = js.reduce((sum, name) => sum + statSync(join(installed, name)).size, 0);
+  expect(bytes).toBeLessThan(2_000_000);
+});
+
+test("npx mayfail: what it is and three commands to try", () => {
+  const { status, stdout, stderr } = run("npx", "mayfail");
+  expect([status, stderr]).toEqual([0, ""]);
+  expect(stdout).toContain("mayfail check FILE.ts");
+});
+
+test("npx mayfail check FILE.ts finds the deadlock of the buggy variant, and that the fixed one is ok", () => {
+  const { status, stdout, stderr } = run("npx", "mayfail", "check", "mirror.ts");
+  expect([status, stderr]).toEqual([1, ""]);
+  expect(stdout).toMatch(/deadlock: device waits for page0.lock, which kswapd holds since mirror.ts:\d+; kswapd/);
+  expect(stdout).toMatch(/buggy +deadlock[^\n]*\nfixed +ok/);
+});
+
+test("npx mayfail demo runs from the package", () => {
+  const { status, stdout } = run("npx", "mayfail", "demo");
+  expect(status).toBe(0);
+  expect(stdout).toContain("Who waits for whom:");
+});
+
+test("the type checker knows the package: the file is right, and a wrong call is an error", () => {
+  const compilerOptions = {
+    strict: true,
+    module: "nodenext",
+    target: "es2023",
+    lib: ["es2023"],
+    noEmit: true,
+    types: [],
+  };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }));
+  const tsc = join(root, "node_modules/typescript/bin/tsc");
+  const right = run(process.execPath, tsc, "-p", ".");
+  expect(right.stdout).toBe("");
+  expect(right.status).toBe(0);
+  const source = readFileSync(join(folder, "mirror.ts"), "utf8");
+  writeFileSync(join(folder, "mirror.ts"), source.replace("lock(mirror.lock)", "lock(mirror.valid)"));
+  const wrong = run(process.execPath, tsc, "-p", ".");
+  expect(wrong.stdout).toMatch(/^mirror\.ts\(23,\d+\): error TS2345/);
+});

@@ -1,0 +1,139 @@
+/** What a user's file may do to the command line, and the little that only a process of its own can show. */
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { root } from "../../scripts/project.mjs";
+import type { CheckJson } from "../report/json.ts";
+import { NUMBERED } from "./cli.testkit.ts";
+import { built, folderWith, mayfail, mayfailRunning } from "./process.testkit.ts";
+
+const imports = `import { assert, cell, choose, defineCase, lock, mutex, readOnce, struct, int, until, writeOnce } from "mayfail";\n`;
+
+/** A case with one task. */
+function taskCase(body: string, more = ""): string {
+  return `${imports}${more}
+const Box = struct("Box", { n: int() });
+function* task(m, box, c) {
+${body}
+}
+export default defineCase({
+  id: "bad", title: "", variants: { v: {} },
+  setup(machine) { machine.spawn("worker", task, [mutex("m"), Box.create("box"), cell("c")]); },
+});
+`;
+}
+
+function setupCase(body: string): string {
+  return `${imports}export default defineCase({ id: "bad", title: "", variants: { v: {} }, setup(m) {\n${body}\n} });\n`;
+}
+
+/** Name of the file, its content, and the message: the beginning, or a pattern. */
+const BAD_FILES: readonly (readonly [string, string | Buffer, RegExp])[] = [
+  ["empty.ts", "", /^MF0107: The file empty\.ts does not export a case/],
+  ["syntax.ts", "export default {", /^MF0301: syntax\.ts:1:\d+: The file cannot be parsed/],
+  ["binary.ts", Buffer.from([1, 0, 2, 255]), /^MF0104: .*it is not a text/],
+  ["latin1.ts", Buffer.from([0xff, 0xfe, 0x41]), /^MF03\d\d: latin1\.ts:1/],
+  ["number.ts", "export default 42;", /^MF0107/],
+  ["almost.ts", 'export default { kind: "mayfail-case", id: 1 };', /^MF0107/],
+  ["throws.ts", 'throw new Error("no luck");', /^MF0108: The file throws\.ts could not be loaded: .*no luck/],
+  ["import.ts", 'import { x } from "./missing.ts"; export default x;', /^MF03\d\d|^MF0108/],
+  ["package.ts", 'import x from "no-such-package"; export default x;', /^MF03\d\d|^MF0108/],
+  ["noexport.ts", 'import { nothing } from "mayfail"; export default nothing();', /^MF0108/],
+  ["loop.ts", "for (;;);", /^MF0110: loop\.ts:1:\d+: Loading the file did not end within 1 seconds/],
+  ["await.ts", "await new Promise(() => {}); export default 1;", /^MF0110: Loading the file did not end/],
+  ["exit.ts", "process.exit(0);", /^MF0111: .*process\.exit\(0\)/],
+  ["exitlater.ts", taskCase("  yield* lock(m);\n  process.exit(7);"), /^MF0111: .*process\.exit\(7\)/],
+  [
+    "setup-throws.ts",
+    setupCase("m.spwan();"),
+    /^MF0112: The set-up of setup-throws\.ts:v failed: m\.spwan is not a function/,
+  ],
+  ["setup-loop.ts", setupCase("for (;;);"), /^MF0110: setup-loop\.ts:2:\d+: The set-up of the case did not end/],
+  [
+    "step-loop.ts",
+    taskCase("  yield* lock(m);\n  for (;;);"),
+    /^MF0110: step-loop\.ts:6:\d+: A step of the task worker did not/,
+  ],
+  [
+    "step-write.ts",
+    taskCase("  yield* lock(m);\n  for (;;) box.n++;"),
+    /^MF0110: step-write\.ts:6:\d+: A step of the task worker/,
+  ],
+  ["plain-yield.ts", taskCase("  yield 1;"), /^MF0302: plain-yield\.ts:5:\d+/],
+  [
+    "string.ts",
+    taskCase('  const s = "x" + m.name;\n  yield* lock(m);\n  box.n = s.length;'),
+    /^MF0201: string\.ts:\d+:\d+: The variable s of task/,
+  ],
+  ["big.ts", taskCase("  const n = 2 ** 40;\n  yield* lock(m);\n  box.n = n;"), /^MF0202: big\.ts/],
+  ["async.ts", `${imports}async function* f() {}\nfunction* g() { yield* f(); }`, /^MF0305: async\.ts:2/],
+  ["outer.ts", taskCase("  count++;\n  yield* lock(m);", "let count = 0;\n"), /^MF0303: outer\.ts:6/],
+];
+
+const files = Object.fromEntries(BAD_FILES.map(([name, content]) => [name, content]));
+const folder = folderWith({
+  ...files,
+  "prints.ts": taskCase('  console.log("from task code");\n  yield* lock(m);'),
+  "large.ts": `${imports}
+function* count(c) { for (let i = 0; i < 40; i++) yield* writeOnce(c, i); }
+export default defineCase({ id: "large", title: "", variants: { one: {}, two: {} }, setup(m) {
+  for (let i = 0; i < 8; i++) { const c = cell("c" + i); m.spawn("t" + i, count, [c]); m.spawn("u" + i, count, [c]); }
+} });`,
+});
+
+beforeAll(() => {
+  built();
+  copyFileSync(join(root, "docs/examples/mirror.ts"), join(folder.path, "mirror.ts"));
+});
+afterAll(() => folder.remove());
+
+describe("a bad file is answered by a numbered error with its place, exit code 2, no stack", () => {
+  test.each(BAD_FILES)("%s", (name, _content, message) => {
+    const { code, out, err } = mayfail(["check", name, "--patience", "1"], folder.path);
+    expect(err).toMatch(message);
+    expect(err).toMatch(NUMBERED);
+    expect([code, out]).toEqual([2, ""]);
+  });
+});
+
+test("mistakes in task code are findings, with the place", () => {
+  const cases = folderWith({
+    "unlock.ts": `${imports.replace("lock,", "lock, unlock,")}function* t(m) { yield* unlock(m); }
+export default defineCase({ id: "u", title: "", variants: { v: {} }, setup(m) { m.spawn("w", t, [mutex("a")]); } });`,
+  });
+  const { code, out } = mayfail(["check", "unlock.ts", "--json"], cases.path);
+  cases.remove();
+  expect(code).toBe(1);
+  expect(JSON.parse(out)).toMatchObject({ verdict: "assertion", counterexample: { message: /does not hold/ } });
+});
+
+test("a user's file with two variants: both reports, a summary, and the worst exit code", () => {
+  const { code, out, err } = mayfail(["check", "mirror.ts"], folder.path);
+  expect([code, err]).toEqual([1, ""]);
+  expect(out).toContain("deadlock: device waits for page0.lock, which kswapd holds since mirror.ts:30");
+  expect(out).toMatch(/variant +verdict +states\nbuggy +deadlock +\d+\nfixed +ok +\d+\n$/);
+  const schedule = /mayfail replay mirror\.ts:buggy (\S+)/.exec(out)?.[1] ?? "";
+  expect(mayfail(["replay", "mirror.ts:buggy", schedule], folder.path)).toMatchObject({ code: 1, err: "" });
+});
+
+test("what task code prints does not get between the lines of a result", () => {
+  const { code, out, err } = mayfail(["check", "prints.ts", "--json"], folder.path);
+  expect(code).toBe(0);
+  expect((JSON.parse(out) as CheckJson).verdict).toBe("ok");
+  expect(err).toContain("from task code");
+});
+
+test("Ctrl-C ends a long search with what is known, and exit code 130", async () => {
+  const { code, out, err } = await mayfailRunning(["check", "large.ts"], folder.path, (child) => {
+    setTimeout(() => child.kill("SIGINT"), 4000);
+  });
+  expect(err).toContain("mayfail: interrupted.");
+  expect(out).toMatch(/not decided: no rule is broken as far as the search went \([\d,]+ states\)/);
+  expect(out).toMatch(/two +not searched/);
+  expect(code).toBe(130);
+});
+
+test("a closed pipe is no error", async () => {
+  const { code, err } = await mayfailRunning(["--help"], folder.path, (child) => child.stdout?.destroy());
+  expect([code, err]).toEqual([0, ""]);
+});
