@@ -187,6 +187,23 @@ export function isTouched(at: number): boolean {
   return touched === at || touched2 === at;
 }
 
+// The running step has taken a lock and has done nothing since that anybody could notice without holding a lock of the
+// running task. See `Machine.continues`.
+let movable = false;
+
+export function setMovable(on: boolean): void {
+  movable = on;
+}
+
+export function isMovable(): boolean {
+  return movable;
+}
+
+/** What the running step does now may be noticed by others at once. */
+export function keepOrder(): void {
+  movable = false;
+}
+
 /** Receives what a condition reads while it is probed; null = nobody wants to know. */
 let probeSink: AccessSink | null = null;
 
@@ -348,6 +365,7 @@ export function pend(op: number, at: number, arg = 0, arg2 = 0): undefined {
 
 /** A primitive that did its work at once hands its value to the caller. */
 export function immediately(value: unknown): undefined {
+  movable = false;
   result = value;
   return undefined;
 }

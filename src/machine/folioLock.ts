@@ -146,6 +146,7 @@ export function folioLocked(x: WordRef): boolean {
 export function folioHandOver(x: WordRef, to: TaskInfo | null): void {
   const at = wordOf(x);
   if (current >= 0 && W[at] !== current + 1) throw wrongTask(at);
+  keepOrder();
   W[at] = to === null ? ANYBODY : to.slot + 1;
 }
 

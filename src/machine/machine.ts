@@ -12,6 +12,8 @@ import {
   type CoreTables,
   type Handle,
   HEADER,
+  isMovable,
+  keepOrder,
   moduleCodes,
   NeedsRebuild,
   type OpKind,
@@ -20,6 +22,7 @@ import {
   run,
   runAs,
   setChecking,
+  setMovable,
   setTouched,
   T_ARG,
   T_ARG2,
@@ -353,6 +356,7 @@ export class Machine {
       W[b + T_OBJ] = 0;
       W[b + T_ARG] = 0;
       W[b + T_ARG2] = 0;
+      setMovable(kind.movable && this.tried[at] === 0 && !this.options.fine);
       const v = kind.choices ? choice : kind.apply(at, arg, arg2, t);
       if (W[b + T_OP] === 0) run(v);
       this.settle();
@@ -364,8 +368,18 @@ export class Machine {
     }
   }
 
+  /**
+   * After a step of `t`: may it do its next operation at once, without hiding any behaviour? So it is when the step took
+   * a lock and did nothing else that others could notice, and the next operation can be done at any time: what others do
+   * in between, they could as well do before the lock is taken (R. Lipton, Reduction, CACM 18, 1975).
+   */
+  continues(t: number): boolean {
+    return isMovable() && !ops[W[this.taskBases[t] + T_OP]].blocks;
+  }
+
   private resume(t: number, v: unknown): void {
     this.resumed++;
+    keepOrder();
     runAs(t);
     try {
       run(v);

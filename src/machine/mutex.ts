@@ -57,6 +57,7 @@ function release(l: Mutex): void {
 const lockKind = {
   waits: "all",
   acquires: "exclusive",
+  movable: true,
   enabled: (at: number) => W[at] === 0,
   apply: (at: number, subclass: number, _arg2: number, task: number) => take(mutexAt(at), task, subclass),
   owners: (at: number) => (W[at] === 0 ? [] : [W[at] - 1]),

@@ -4,7 +4,10 @@
 export interface OpKind {
   readonly id: number;
   readonly name: string;
-  /** May it be done now? No side effect. `at`, `arg`, `arg2` are what `pend` was given. */
+  /**
+   * May it be done now? No side effect. `at`, `arg`, `arg2` are what `pend` was given. A function without parameters
+   * must be constant.
+   */
   enabled(at: number, arg: number, arg2: number, task: number): boolean;
   /**
    * Does it; the value goes to the task. Called only when enabled. May `pend` a second operation, as a writer that
@@ -18,6 +21,13 @@ export interface OpKind {
    * "all" waits close a cycle by themselves; "any" waits count when nothing else can run (a knot).
    */
   readonly waits?: "all" | "any";
+  /** False for what can be done at any time, with one outcome. */
+  readonly blocks: boolean;
+  /**
+   * Takes a lock, and no operation of another task, except for a try of that lock, can tell whether it was done before
+   * or after it.
+   */
+  readonly movable: boolean;
   /** In words, for reports: "lock object.mutex". */
   describe(at: number, arg: number, arg2: number): string;
   /** What it touches, for partial-order reduction: see `AccessSink`. Missing = conflicts with everything. */
@@ -48,7 +58,7 @@ export const ops: OpKind[] = [];
  * Registers an operation kind; `id` is its number in `T_OP`. Every kind gets all keys in one order: the searchers' calls
  * `ops[op].enabled(…)` then find objects of a single shape.
  */
-export function defineOp(kind: Omit<OpKind, "id">): OpKind {
+export function defineOp(kind: Omit<OpKind, "id" | "blocks" | "movable"> & { readonly movable?: boolean }): OpKind {
   const op: OpKind = {
     id: ops.length,
     name: kind.name,
@@ -56,6 +66,8 @@ export function defineOp(kind: Omit<OpKind, "id">): OpKind {
     apply: kind.apply,
     owners: kind.owners,
     waits: kind.waits,
+    blocks: kind.enabled.length > 0 || !kind.enabled(0, 0, 0, 0) || kind.choices !== undefined,
+    movable: kind.movable ?? false,
     describe: kind.describe,
     access: kind.access,
     choices: kind.choices,

@@ -8,7 +8,7 @@
  */
 
 import { mayfailError } from "../errors.ts";
-import { checking, current, type Handle, handleOf, isProbingNow, noteProbeRead, W } from "./core.ts";
+import { checking, current, type Handle, handleOf, isProbingNow, keepOrder, noteProbeRead, W } from "./core.ts";
 import { Finding } from "./finding.ts";
 import type { Layout } from "./layout.ts";
 import type { Lock } from "./lock.ts";
@@ -180,7 +180,7 @@ function accessCheck(structName: string, key: string, guard: GuardOptions, offse
       throw new Finding("data-race", `${taskName()} ${verb} ${o.name}.${key} without holding ${l.name}`);
     };
   }
-  if (guard.ordered !== undefined) return () => undefined;
+  if (guard.ordered !== undefined) return keepOrder;
   return (o: InstanceLike, write: boolean): void => {
     if (activeMachine().notePrivate(o.at + offset, current, write)) return;
     throw new Finding(
