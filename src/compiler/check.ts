@@ -90,8 +90,8 @@ function checkBody(file: FileContext, task: FunctionNode, name: string, taskOf: 
   const visit = (node: Node, delegated: boolean, ownThis: boolean, ownCode: boolean): void => {
     switch (node.type) {
       case "YieldExpression":
-        if (!node.delegate) fail(filename, node, "MF0302", { task: name });
-        return visit(node.argument as Node, true, ownThis, ownCode);
+        if (ownCode && !node.delegate) fail(filename, node, "MF0302", { task: name });
+        return node.argument ? visit(node.argument, true, ownThis, ownCode) : undefined;
       case "ThisExpression":
         return ownThis ? fail(filename, node, "MF0307", { task: name }) : undefined;
       case "Identifier":

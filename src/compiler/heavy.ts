@@ -13,7 +13,14 @@ export function heavyNodes(task: FunctionNode): HeavyNodes {
   const suspends = new Set<Node>();
   const heavy = new Set<Node>();
   const visit = (node: Node): void => {
-    if (isFunction(node)) return;
+    if (isFunction(node)) {
+      // The computed key of a method is code of the function around it.
+      if (!("key" in node) || !node.computed) return;
+      visit(node.key);
+      if (suspends.has(node.key)) suspends.add(node);
+      if (suspends.has(node)) heavy.add(node);
+      return;
+    }
     if (node.type === "YieldExpression") suspends.add(node);
     forEachChild(node, (child) => {
       visit(child);

@@ -184,7 +184,7 @@ export function moduleBody(code: string): string {
       /^import \{([^}]*)\} from "[^"]*";/gm,
       (_, list: string) => `const {${list.replaceAll(" as ", ": ")}} = $scope;`,
     )
-    .replace(/^export (const|function\*?) (\w+)/gm, (_, kind: string, name: string) => {
+    .replace(/^\s*export (const|function\*?) (\w+)/gm, (_, kind: string, name: string) => {
       exported.push(name);
       return `${kind} ${name}`;
     });

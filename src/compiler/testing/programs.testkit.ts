@@ -114,7 +114,7 @@ export function programFrom(bytes: readonly number[]): string {
 
   function loopOf(w: Where, make: (label: string, inner: Where) => string): string {
     const label = fresh("L");
-    const inner = { ...w, around: [...w.around, { label, kind: "loop" }] };
+    const inner = { ...w, around: [...w.around, { label, kind: "loop" as const }] };
     return `${label}: ${make(label, inner)}`;
   }
 
