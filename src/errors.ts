@@ -34,7 +34,7 @@ export const errorTable = {
     remedy: "Run the command again with --debug and report what it prints.",
   },
   MF0110: {
-    says: "{what} did not end within {seconds} seconds.",
+    says: "{what} did not end within {seconds} s.",
     remedy: "Look for a loop without a yield* there, or give it more time with --patience.",
   },
   MF0111: {

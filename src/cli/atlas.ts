@@ -3,9 +3,10 @@
 import { mayfailError } from "../errors.ts";
 import { type AtlasCell, type AtlasRow, asExpected, atlasJson } from "../report/json.ts";
 import type { Outcome } from "../report/outcome.ts";
+import type { Style } from "../report/style.ts";
 import { type Cell, table } from "../report/table.ts";
 import { paintOf } from "../report/text.ts";
-import { grouped } from "../report/width.ts";
+import { clean, grouped, wrap } from "../report/width.ts";
 import { boundsOf, type Context, EXIT } from "./context.ts";
 import type { CaseInfo } from "./jobs.ts";
 import { brief } from "./options.ts";
@@ -15,7 +16,9 @@ import { hint } from "./suggest.ts";
 export async function atlas(c: Context, words: readonly string[]): Promise<number> {
   const cases = chosenCases(await c.session.call("cases"), words);
   if (c.options.list) {
-    c.io.out(c.options.json ? `${JSON.stringify(listJson(cases))}\n` : `${list(c, cases).join("\n")}\n`);
+    c.io.out(
+      c.options.json ? `${JSON.stringify(listJson(cases))}\n` : `${list(c, cases, words.length > 0).join("\n")}\n`,
+    );
     return EXIT.ok;
   }
   const rows = await checkAll(c, cases);
@@ -95,7 +98,8 @@ function exitCode(cells: readonly AtlasCell[]): number {
   return wrong.every((v) => v.verdict === "ok" && !v.complete) ? EXIT.notDecided : EXIT.broken;
 }
 
-function list(c: Context, cases: readonly CaseInfo[]): string[] {
+/** A case that was asked for by name is told in full. */
+function list(c: Context, cases: readonly CaseInfo[], named: boolean): string[] {
   return cases.flatMap((info, i) => [
     ...(i > 0 ? [""] : []),
     `${info.id}${info.class === "" ? "" : ` (${info.class})`}`,
@@ -106,7 +110,17 @@ function list(c: Context, cases: readonly CaseInfo[]): string[] {
       c.style,
       { indent: "  " },
     ),
+    ...(named ? story(info, c.style) : []),
   ]);
+}
+
+function story(info: CaseInfo, style: Style): string[] {
+  const width = Math.min(style.width, 100);
+  const paragraphs = info.text.split(/\n\s*\n/).map((p) => wrap(clean(p.replace(/\s+/g, " "), style), width));
+  const sources = info.sources.flatMap((s) => wrap(clean(`- ${s.ref}: ${s.what}`, style), width, "  "));
+  return [...paragraphs.filter((p) => p.length > 0), sources].flatMap((lines) =>
+    lines.length > 0 ? ["", ...lines] : [],
+  );
 }
 
 function listJson(cases: readonly CaseInfo[]) {

@@ -109,6 +109,21 @@ test("atlas --json and --list", async () => {
   expect(out).toContain("ab-ba (deadlock)\n  two locks in two orders\n  buggy  deadlock  the second");
 });
 
+test("atlas --list CASE tells the case, with its sources", async () => {
+  const told = defineCase({
+    id: "told",
+    title: "",
+    text: "First\nparagraph.\n\nSecond.",
+    sources: [{ ref: "319561669a59", what: "the fix" }],
+    variants: { v: {} },
+    setup: () => undefined,
+  });
+  const { out } = await runCli(["atlas", "--list", "told"], {
+    engines: { ...smallEngines, atlas: async () => [told] },
+  });
+  expect(out).toMatch(/\n\nFirst paragraph\.\n\nSecond\.\n\n- 319561669a59: the fix\n$/);
+});
+
 test("atlas: a row that is not as expected is exit code 1, an undecided one 3", async () => {
   const wrong = defineCase({ id: "wrong", title: "", variants: { v: { expect: "leak" } }, setup: () => undefined });
   const engines = { ...smallEngines, atlas: async () => [wrong] };

@@ -37,8 +37,8 @@ export const COMMANDS = {
   },
   atlas: {
     about: "check every case of the atlas, and compare with what its author expects",
-    usage: ["atlas [CASE]…", "atlas --list"],
-    details: "",
+    usage: ["atlas [CASE]…", "atlas --list [CASE]…"],
+    details: "With --list nothing is searched; a case that is named is told in full, with its sources.",
     options: ["json", "list", ...BOUNDS],
     load: async () => (await import("./atlas.ts")).atlas,
   },

@@ -1,12 +1,11 @@
 /** The parts of Mayfail that the jobs stand on, loaded when a job first needs them. */
 import type { Engines } from "./jobs.ts";
 
-const atlasModule: string = "../atlas/index.js";
 const loaderModule: string = "../compiler/node.js";
 
 export const engines: Engines = {
   async atlas() {
-    return (await import(atlasModule)).atlasCases;
+    return (await import("../atlas/index.ts")).atlasCases;
   },
   async load(path) {
     return (await import(loaderModule)).loadTaskModule(path);

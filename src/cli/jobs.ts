@@ -3,7 +3,6 @@
  * the thread that prints. Everything heavy is imported on use, since most command lines need only a part of it.
  */
 import { readFile } from "node:fs/promises";
-import { relative, sep } from "node:path";
 import { MayfailError, mayfailError } from "../errors.ts";
 import type { Verdict } from "../machine/finding.ts";
 import type { Case } from "../machine/scenario.ts";
@@ -14,6 +13,7 @@ import type { Run } from "../search/run.ts";
 import { brief } from "./options.ts";
 import { firstLine } from "./plainError.ts";
 import type { Phase } from "./session.ts";
+import { shortPath } from "./sourcePlace.ts";
 import { hint } from "./suggest.ts";
 import { reasonOf } from "./target.ts";
 
@@ -26,6 +26,9 @@ export interface CaseInfo {
   readonly id: string;
   readonly title: string;
   readonly class: string;
+  /** Markdown. */
+  readonly text: string;
+  readonly sources: readonly { readonly ref: string; readonly what: string }[];
   readonly variants: readonly VariantInfo[];
 }
 
@@ -164,6 +167,8 @@ function infoOf(c: Case): CaseInfo {
     id: c.id,
     title: String(c.title ?? ""),
     class: String(c.class ?? ""),
+    text: String(c.text ?? ""),
+    sources: Array.isArray(c.sources) ? c.sources.map((s) => ({ ref: String(s?.ref), what: String(s?.what) })) : [],
     variants: Object.entries(c.variants).map(([name, v]) => ({
       name,
       expected: v.expect ?? null,
@@ -286,13 +291,7 @@ function replayed(run: Run, c: Case, name: CaseName, variant: string): Outcome {
 
 /** Places as seen from the current folder, where that is shorter to read. */
 function withShortPaths(run: Run): Run {
-  const cwd = process.cwd();
-  const short = (file: string) => {
-    if (!file.startsWith(sep) && !/^[A-Za-z]:/.test(file)) return file;
-    const path = relative(cwd, file);
-    return path.startsWith("..") ? file : path;
-  };
   return JSON.parse(JSON.stringify({ ...run, initial: [] }), (key, value) =>
-    key === "file" && typeof value === "string" ? short(value) : value,
+    key === "file" && typeof value === "string" ? shortPath(value) : value,
   ) as Run;
 }

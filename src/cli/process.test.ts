@@ -39,7 +39,7 @@ const BAD_FILES: readonly (readonly [string, string | Buffer, RegExp])[] = [
   ["import.ts", 'import { x } from "./missing.ts"; export default x;', /^MF03\d\d|^MF0108/],
   ["package.ts", 'import x from "no-such-package"; export default x;', /^MF03\d\d|^MF0108/],
   ["noexport.ts", 'import { nothing } from "mayfail"; export default nothing();', /^MF0108/],
-  ["loop.ts", "for (;;);", /^MF0110: loop\.ts:1:\d+: Loading the file did not end within 1 seconds/],
+  ["loop.ts", "for (;;);", /^MF0110: loop\.ts:1:\d+: Loading the file did not end within 1 s/],
   ["await.ts", "await new Promise(() => {}); export default 1;", /^MF0110: Loading the file did not end/],
   ["exit.ts", "process.exit(0);", /^MF0111: .*process\.exit\(0\)/],
   ["exitlater.ts", taskCase("  yield* lock(m);\n  process.exit(7);"), /^MF0111: .*process\.exit\(7\)/],

@@ -9,14 +9,16 @@ const FIRST_MS = 400;
 
 export class ProgressLine {
   private readonly io: Io;
-  private readonly start = performance.now();
-  private shown = 0;
+  private readonly start: number;
+  private shown = Number.NEGATIVE_INFINITY;
   private visible = false;
   /** What is being worked on; stands in front of the figures. */
   subject = "";
 
-  constructor(io: Io) {
+  /** `start`: when the command began, in milliseconds of `performance.now()`. */
+  constructor(io: Io, start = performance.now()) {
     this.io = io;
+    this.start = start;
   }
 
   show(p: Progress): void {

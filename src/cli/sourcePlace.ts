@@ -1,6 +1,7 @@
 /** From a place in code that runs to the place in the author's file, by the source map of the script. */
 import { readFileSync } from "node:fs";
 import { SourceMap, type SourceMapPayload } from "node:module";
+import { isAbsolute, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { SourcePlace } from "../errors.ts";
 
@@ -8,6 +9,13 @@ export interface Script {
   readonly url: string;
   /** As the script names it: a file beside it, or a data URL. Empty when there is none. */
   readonly sourceMapURL: string;
+}
+
+/** `path` as seen from the current folder, where that is shorter to read. */
+export function shortPath(path: string): string {
+  if (!isAbsolute(path)) return path;
+  const short = relative(process.cwd(), path);
+  return short.startsWith("..") || short === "" ? path : short;
 }
 
 /** `line` and `column` count from 0. Without a usable map the place in the script itself is better than none. */
@@ -27,7 +35,7 @@ export function originalPlace(script: Script, line: number, column: number): Sou
 function pathOf(source: string, scriptUrl: string): string {
   try {
     const url = new URL(source, scriptUrl);
-    return url.protocol === "file:" ? fileURLToPath(new URL(url.pathname, "file:")) : source.slice(0, 100);
+    return url.protocol === "file:" ? shortPath(fileURLToPath(new URL(url.pathname, "file:"))) : source.slice(0, 100);
   } catch {
     return source.slice(0, 100);
   }
