@@ -5,7 +5,7 @@ const loaderModule: string = "../compiler/node.js";
 
 export const engines: Engines = {
   async atlas() {
-    return (await import("../atlas/index.ts")).atlasCases;
+    return (await import("../atlas/index.ts")).ATLAS;
   },
   async load(path) {
     return (await import(loaderModule)).loadTaskModule(path);
