@@ -14,9 +14,11 @@ import { Accesses } from "./accesses.ts";
 import type { DporOptions, DporResult, RacesClass } from "./dpor.ts";
 import { fewestPreemptions } from "./preemptions.ts";
 import type { Races } from "./races.ts";
+import { Reversals } from "./reversals.ts";
+import { enlarged } from "./sequence.ts";
 import { SleepSets } from "./sleep.ts";
 import { Trail } from "./trail.ts";
-import { enlarged, WakeupTrees } from "./wakeup.ts";
+import { WakeupTrees } from "./wakeup.ts";
 
 export class Explorer {
   private readonly m: Machine;
@@ -25,6 +27,7 @@ export class Explorer {
   private readonly trees: WakeupTrees;
   private readonly sleep: SleepSets;
   private readonly trail: Trail;
+  private readonly reversals: Reversals;
   private readonly races: Races;
   /** The words are not those of the current depth. */
   private stale = false;
@@ -48,7 +51,8 @@ export class Explorer {
     this.trees = new WakeupTrees(this.a);
     this.sleep = new SleepSets(this.a);
     this.trail = new Trail(m, this.a);
-    this.races = new RacesOf(m, this.trail, this.a, this.trees, this.sleep, o.mode === "optimal");
+    this.reversals = new Reversals(this.trail, this.a, this.trees, this.sleep, o.mode === "optimal");
+    this.races = new RacesOf(m, this.trail, this.a, this.reversals);
   }
 
   run(): DporResult {
@@ -120,6 +124,8 @@ export class Explorer {
   private goBack(): void {
     const { trail } = this;
     trail.pop();
+    this.reversals.goBack();
+    this.races.goBack();
     this.stale = true;
     const d = trail.depth;
     this.sleep.add(d, trail.task[d], trail.choice[d], trail.outcomes[d], trail.access[d]);
@@ -146,8 +152,9 @@ export class Explorer {
       }
       if (trees.heads[d] !== 0) return;
     }
-    if (anyEnabled) this.redundant++;
-    else this.end();
+    if (!anyEnabled) return this.end();
+    this.redundant++;
+    this.lookBack();
   }
 
   /** Nothing is enabled: the end of a run. */
@@ -165,13 +172,21 @@ export class Explorer {
       else if (waiting) this.broken++;
     }
     o.onEnd?.();
-    for (let t = 0; t < trail.tasks; t++) if (m.pendingOp(t).id !== 0) this.races.blocked(t);
+    this.lookBack();
     const { executions } = this;
     if (executions >= o.maxExecutions) this.stop(`${o.maxExecutions} executions were explored`);
     else if ((executions & 63) === 0) {
       const sentence = o.shouldStop({ executions, events: this.events, depth: trail.depth });
       if (sentence !== null) this.stop(sentence);
     }
+  }
+
+  /** Plans what only the end of a run can tell. */
+  private lookBack(): void {
+    const { m, races } = this;
+    this.reversals.endOfRun();
+    races.endOfRun();
+    for (let t = 0; t < m.tasks.length; t++) if (m.pendingOp(t).id !== 0 && !m.enabled(t)) races.blocked(t);
   }
 
   private get executions(): number {

@@ -12,9 +12,8 @@
 import { Finding } from "../../machine/finding.ts";
 import type { Machine } from "../../machine/machine.ts";
 import type { Accesses } from "./accesses.ts";
-import type { SleepSets } from "./sleep.ts";
+import type { Reversals } from "./reversals.ts";
 import { READS, type Trail, UPDATES, WRITES } from "./trail.ts";
-import { Sequence, type WakeupTrees } from "./wakeup.ts";
 
 /** Marks of the events of the path: taken back; must stay. */
 const GONE = 1;
@@ -28,22 +27,30 @@ interface Racer {
   access: number;
 }
 
-/** A set of events to take back, the first of them at `low`, after which the operation can be done, with `access`. */
+/** A set of events to take back, without which the operation can be done, with `access`. */
 interface Reversal {
   readonly marks: Uint8Array;
-  readonly low: number;
+  /** Events that, with what depends on them, are the set; ascending. */
+  readonly roots: number[];
   readonly access: number;
+}
+
+/**
+ * An event whose operation, done earlier, waits for words that it did not look at where it was done, as a condition of
+ * two parts may. Later events may change those words, so it is looked at again at the end of each run.
+ */
+interface Late {
+  readonly event: number;
+  readonly access: number;
+  /** Clock of what the task had seen before. */
+  readonly past: Int32Array;
 }
 
 export class Races {
   protected readonly m: Machine;
   private readonly trail: Trail;
   private readonly a: Accesses;
-  private readonly trees: WakeupTrees;
-  private readonly sleep: SleepSets;
-  /** Optimal: whole sequences are planned. Else only their first events, and runs may turn out to be known ones. */
-  private readonly optimal: boolean;
-  private readonly v = new Sequence();
+  private readonly reversals: Reversals;
   private candidates: Int32Array = new Int32Array(64);
   private marks: Uint8Array[] = [];
   private direct: number[] = [];
@@ -52,14 +59,15 @@ export class Races {
   private patched: number[] = [];
   /** What the operation would touch where it was tried last. */
   private accessThere = 0;
+  /** It had to wait there because of a word that it did not touch where it was done. */
+  private elsewhere = false;
+  private readonly late: Late[] = [];
 
-  constructor(m: Machine, trail: Trail, a: Accesses, trees: WakeupTrees, sleep: SleepSets, optimal: boolean) {
+  constructor(m: Machine, trail: Trail, a: Accesses, reversals: Reversals) {
     this.m = m;
     this.trail = trail;
     this.a = a;
-    this.trees = trees;
-    this.sleep = sleep;
-    this.optimal = optimal;
+    this.reversals = reversals;
   }
 
   /**
@@ -81,7 +89,7 @@ export class Races {
       if (order[k] <= clocks[row + task[k]] || conflict[line + trail.access[k]] === 0) continue;
       if (count === this.candidates.length) this.moreCandidates();
       this.candidates[count++] = k;
-      join(clocks, row, k * n, n);
+      join(clocks, row, clocks, k * n, n);
     }
     clocks[row + t]++;
     if (count > 0) this.reverse(count, t, choice, outcomes, access);
@@ -100,8 +108,55 @@ export class Races {
     this.direct.length = 0;
     const marks = this.marksAt(0);
     marks.fill(0, 0, this.trail.depth);
-    this.deepen(0, this.trail.depth, access);
-    this.insertFound();
+    const n = this.trail.tasks;
+    this.deepen(0, [], this.trail.past.slice(t * n, (t + 1) * n), access);
+    this.planFound(true);
+  }
+
+  /** The path is a whole run: looks again at events that would have waited for something that comes later. */
+  endOfRun(): void {
+    const { trail, late } = this;
+    const { tasks, depth } = trail;
+    for (const { event, access, past } of late) {
+      this.setRacer(trail.task[event], trail.choice[event], trail.outcomes[event], access);
+      this.direct.length = 0;
+      const without = new Uint8Array(depth);
+      this.take(without, event);
+      const seen = past.slice();
+      const waiting: number[] = [];
+      const marks = this.marksAt(0);
+      for (let k = event - 1; k >= 0; k--) {
+        const conflict = this.a.conflict[access * this.a.stride + trail.access[k]] === 1;
+        if (trail.order[k] <= seen[trail.task[k]] || !conflict) continue;
+        join(seen, 0, trail.clocks, k * tasks, tasks);
+        marks.set(without);
+        this.take(marks, k);
+        if (!this.possible(marks, k)) waiting.push(k);
+        else {
+          this.reversals.addBlocked(
+            [k, event],
+            this.racer.task,
+            this.racer.choice,
+            this.racer.outcomes,
+            this.accessThere,
+          );
+          this.direct.push(k);
+        }
+      }
+      for (const k of waiting) {
+        marks.set(without);
+        this.take(marks, k);
+        this.possible(marks, k);
+        this.deepen(0, [k, event], past, this.accessThere);
+      }
+      this.planFound(true);
+    }
+  }
+
+  /** Forgets those of events at the current depth and deeper. */
+  goBack(): void {
+    const { late, trail } = this;
+    while (late.length > 0 && late[late.length - 1].event >= trail.depth) late.pop();
   }
 
   private setRacer(task: number, choice: number, outcomes: number, access: number): void {
@@ -123,19 +178,22 @@ export class Races {
       marks.fill(0, 0, d);
       this.take(marks, k);
       if (this.possible(marks, k)) {
-        this.insert(marks, k, this.effect(access, this.accessThere));
+        this.reversals.add([k], t, choice, outcomes, this.effect(access, this.accessThere));
         this.direct.push(k);
       } else this.candidates[waiting++] = k;
     }
     if (waiting === 0) return;
+    const past = this.trail.past.slice(t * this.trail.tasks, (t + 1) * this.trail.tasks);
+    this.elsewhere = false;
     for (let i = 0; i < waiting; i++) {
       marks.fill(0, 0, d);
       for (let j = 0; j < i; j++) marks[this.candidates[j]] = KEPT;
       this.take(marks, this.candidates[i]);
       this.possible(marks, this.candidates[i]);
-      this.deepen(0, this.candidates[i], this.accessThere);
+      this.deepen(0, [this.candidates[i]], past, this.accessThere);
     }
-    this.insertFound();
+    this.planFound(false);
+    if (this.elsewhere) this.late.push({ event: d, access, past });
   }
 
   /** What the operation touches where it is done earlier: it may fail there and succeed here, or the other way round. */
@@ -164,41 +222,45 @@ export class Races {
   }
 
   /**
-   * Searches the smallest sets that contain those marked at `level` (first one: `low`), without which the operation can
-   * be done; it cannot without the marked ones, where it would touch `access`. Only events that change something help.
+   * Searches the smallest sets that contain those marked at `level` (`roots` and what depends on them), without which
+   * the operation can be done; it cannot without the marked ones only, where it would touch `access`. Only events that
+   * change something help.
    */
-  protected deepen(level: number, low: number, access: number): void {
+  protected deepen(level: number, roots: readonly number[], past: Int32Array, access: number): void {
     const { trail } = this;
     const { clocks, tasks, depth, order, task } = trail;
     const marks = this.marks[level];
-    const seen = trail.past.slice(this.racer.task * tasks, (this.racer.task + 1) * tasks);
+    if (access !== this.racer.access) this.elsewhere = true;
+    const seen = past.slice();
     const { conflict, stride } = this.a;
     const candidates: number[] = [];
     for (let k = depth - 1; k >= 0; k--) {
       if (marks[k] === GONE || trail.effect[k] === READS) continue;
       if (order[k] <= seen[task[k]] || conflict[access * stride + trail.access[k]] === 0) continue;
       candidates.push(k);
-      join2(seen, clocks, k * tasks, tasks);
+      join(seen, 0, clocks, k * tasks, tasks);
     }
     const deeper = this.marksAt(level + 1);
     for (const k of candidates) {
       for (let i = 0; i < depth; i++) deeper[i] = marks[i];
       if (this.take(deeper, k) && !this.direct.some((c) => deeper[c] === GONE)) {
-        const first = Math.min(low, k);
-        if (this.possible(deeper, first)) {
-          this.found.push({ marks: deeper.slice(0, depth), low: first, access: this.accessThere });
-        } else this.deepen(level + 1, first, this.accessThere);
+        const all = [...roots, k].sort((x, y) => x - y);
+        if (this.possible(deeper, all[0])) {
+          this.found.push({ marks: deeper.slice(0, depth), roots: all, access: this.accessThere });
+        } else this.deepen(level + 1, all, past, this.accessThere);
       }
       marks[k] = KEPT;
     }
   }
 
-  private insertFound(): void {
-    const { found } = this;
-    if (found.length === 0) return;
+  private planFound(blocked: boolean): void {
+    const { found, reversals } = this;
+    const { task, choice, outcomes } = this.racer;
     for (const r of found) {
       if (found.length > 1 && found.some((s) => s !== r && contains(r.marks, s.marks))) continue;
-      this.insert(r.marks, r.low, this.effect(this.racer.access, r.access));
+      const access = this.effect(this.racer.access, r.access);
+      if (blocked) reversals.addBlocked(r.roots, task, choice, outcomes, access);
+      else reversals.add(r.roots, task, choice, outcomes, access);
     }
     found.length = 0;
   }
@@ -208,10 +270,10 @@ export class Races {
    * `low` is the first event that is gone. The machine is at the current depth before and after.
    */
   private possible(marks: Uint8Array, low: number): boolean {
-    const { trail, m } = this;
-    const { depth, effect } = trail;
+    const { trail, m, racer } = this;
+    const { depth, effect, task } = trail;
     for (let x = low; x < depth; x++) {
-      if (marks[x] === GONE && effect[x] === UPDATES) return this.possibleAgain(marks, low);
+      if (marks[x] === GONE && (effect[x] === UPDATES || task[x] === racer.task)) return this.possibleAgain(marks, low);
     }
     // Every word that a gone event wrote is as it was before the first such event, since all later ones are gone too.
     const { words } = m;
@@ -248,19 +310,6 @@ export class Races {
     this.accessThere = this.a.of(this.racer.task);
     return this.m.enabled(this.racer.task);
   }
-
-  /** Plans runs that take the marked events back and do the operation, with `access`, before them. */
-  private insert(marks: Uint8Array, low: number, access: number): void {
-    const { trail, v, racer } = this;
-    v.length = 0;
-    for (let x = low + 1; x < trail.depth; x++) {
-      if (marks[x] !== GONE) v.push(trail.task[x], trail.choice[x], trail.outcomes[x], trail.access[x]);
-    }
-    v.push(racer.task, racer.choice, racer.outcomes, access);
-    if (this.sleep.covers(low, v)) return;
-    if (this.optimal) this.trees.insert(low, v);
-    else this.trees.insertFirst(low, v);
-  }
 }
 
 /** Does a step again whose findings are known. */
@@ -282,11 +331,7 @@ function contains(a: Uint8Array, b: Uint8Array): boolean {
   return b.every((mark, i) => mark !== GONE || a[i] === GONE);
 }
 
-/** Row `from` of the clocks is joined into row `to`. */
-function join(clocks: Int32Array, to: number, from: number, n: number): void {
-  for (let i = 0; i < n; i++) if (clocks[from + i] > clocks[to + i]) clocks[to + i] = clocks[from + i];
-}
-
-function join2(seen: Int32Array, clocks: Int32Array, from: number, n: number): void {
-  for (let i = 0; i < n; i++) if (clocks[from + i] > seen[i]) seen[i] = clocks[from + i];
+/** The row of `clocks` at `from` is joined into the row of `into` at `to`. */
+function join(into: Int32Array, to: number, clocks: Int32Array, from: number, n: number): void {
+  for (let i = 0; i < n; i++) if (clocks[from + i] > into[to + i]) into[to + i] = clocks[from + i];
 }

@@ -3,7 +3,7 @@
  * begin with one of them is known already. The set of the deepest state lies last, so it can grow.
  */
 import type { Accesses } from "./accesses.ts";
-import { AGAINST, enlarged, initial, type Sequence } from "./wakeup.ts";
+import { AGAINST, COMMUTES, enlarged, initial, type Sequence } from "./sequence.ts";
 
 export class SleepSets {
   /** The set at depth d: entries start[d] … end[d]. */
@@ -11,7 +11,7 @@ export class SleepSets {
   private end: Int32Array = new Int32Array(64);
   private task: Int32Array = new Int32Array(1024);
   private choice: Int32Array = new Int32Array(1024);
-  private outcomes: Int32Array = new Int32Array(1024);
+  private of: Int32Array = new Int32Array(1024);
   private access: Int32Array = new Int32Array(1024);
   private readonly a: Accesses;
 
@@ -31,7 +31,7 @@ export class SleepSets {
     this.start[d + 1] = n;
     for (let i = this.start[d]; i < this.end[d]; i++) {
       if (this.task[i] === task || conflict[row + this.access[i]] === 1) continue;
-      this.put(n++, this.task[i], this.choice[i], this.outcomes[i], this.access[i]);
+      this.put(n++, this.task[i], this.choice[i], this.of[i], this.access[i]);
     }
     this.end[d + 1] = n;
   }
@@ -45,12 +45,12 @@ export class SleepSets {
     if (i === this.task.length) {
       this.task = enlarged(this.task);
       this.choice = enlarged(this.choice);
-      this.outcomes = enlarged(this.outcomes);
+      this.of = enlarged(this.of);
       this.access = enlarged(this.access);
     }
     this.task[i] = task;
     this.choice[i] = choice;
-    this.outcomes[i] = outcomes;
+    this.of[i] = outcomes;
     this.access[i] = access;
   }
 
@@ -66,21 +66,31 @@ export class SleepSets {
     return false;
   }
 
-  /** Are all runs from the state at depth `d` that contain `v` known, because a sleeping event could begin them? */
-  covers(d: number, v: Sequence): boolean {
+  /** Is an event of `v` that can be its first one asleep in the state at depth `d`? */
+  begins(d: number, v: Sequence): boolean {
     for (let i = this.start[d]; i < this.end[d]; i++) {
-      const task = this.task[i];
-      const outcomes = this.outcomes[i];
-      if (initial(this.a, v, task, this.choice[i], outcomes, this.access[i]) !== AGAINST) return true;
-      if (outcomes > 1 && this.allAsleep(d, i) && initial(this.a, v, task, -1, 1, this.access[i]) === -1) return true;
+      if (initial(this.a, v, this.task[i], this.choice[i], this.of[i], this.access[i]) >= 0) return true;
     }
     return false;
   }
 
-  /** Does every outcome of the choice of entry `i` sleep? */
-  private allAsleep(d: number, i: number): boolean {
+  /** Are all runs from the state at depth `d` that contain `v` known, because a sleeping event could begin them? */
+  covers(d: number, v: Sequence): boolean {
+    for (let i = this.start[d]; i < this.end[d]; i++) {
+      const task = this.task[i];
+      const outcomes = this.of[i];
+      if (initial(this.a, v, task, this.choice[i], outcomes, this.access[i]) !== AGAINST) return true;
+      // One outcome does not stand for the others, but all of them together do.
+      if (outcomes === 1 || this.outcomes(d, task) < outcomes) continue;
+      if (initial(this.a, v, task, -1, 1, this.access[i]) === COMMUTES) return true;
+    }
+    return false;
+  }
+
+  /** How many outcomes of the choice of `task` sleep in the state at depth `d`. */
+  outcomes(d: number, task: number): number {
     let n = 0;
-    for (let j = this.start[d]; j < this.end[d]; j++) if (this.task[j] === this.task[i]) n++;
-    return n === this.outcomes[i];
+    for (let i = this.start[d]; i < this.end[d]; i++) if (this.task[i] === task) n++;
+    return n;
   }
 }

@@ -8,7 +8,7 @@
  */
 import type { Machine, Ties } from "../../machine/machine.ts";
 import { type Accesses, EVERYTHING } from "./accesses.ts";
-import { enlarged } from "./wakeup.ts";
+import { enlarged } from "./sequence.ts";
 
 /** What an event did to shared words: nothing; wrote what it announced; changed words that it announced as read. */
 export const READS = 0;

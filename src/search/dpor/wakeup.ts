@@ -8,83 +8,8 @@
  *               event …                            a node without children: go on from there as you like
  */
 import type { Accesses } from "./accesses.ts";
-
-/** A sequence of events, as parallel arrays. `outcomes` = how many choices the event has (1 = none). */
-export class Sequence {
-  length = 0;
-  task: Int32Array;
-  choice: Int32Array;
-  outcomes: Int32Array;
-  access: Int32Array;
-
-  constructor(capacity = 256) {
-    this.task = new Int32Array(capacity);
-    this.choice = new Int32Array(capacity);
-    this.outcomes = new Int32Array(capacity);
-    this.access = new Int32Array(capacity);
-  }
-
-  push(task: number, choice: number, outcomes: number, access: number): void {
-    const n = this.length;
-    if (n === this.task.length) this.grow();
-    this.task[n] = task;
-    this.choice[n] = choice;
-    this.outcomes[n] = outcomes;
-    this.access[n] = access;
-    this.length = n + 1;
-  }
-
-  removeAt(i: number): void {
-    const n = this.length;
-    this.task.copyWithin(i, i + 1, n);
-    this.choice.copyWithin(i, i + 1, n);
-    this.outcomes.copyWithin(i, i + 1, n);
-    this.access.copyWithin(i, i + 1, n);
-    this.length = n - 1;
-  }
-
-  private grow(): void {
-    this.task = enlarged(this.task);
-    this.choice = enlarged(this.choice);
-    this.outcomes = enlarged(this.outcomes);
-    this.access = enlarged(this.access);
-  }
-}
-
-/** Twice as long, with the same beginning. */
-export function enlarged(a: Int32Array, length = 2 * a.length): Int32Array {
-  const b = new Int32Array(length);
-  b.set(a);
-  return b;
-}
-
-/** `initial`: no event at all of the sequence conflicts with it, and it is not part of it. */
-export const COMMUTES = -1;
-/** Not a weak initial. */
-export const AGAINST = -2;
-
-/**
- * Can the event be the first one of some run that contains the sequence `v`? Its index in `v`, where it may be moved
- * to the front; COMMUTES where it is not part of `v` and independent of all of it; AGAINST otherwise. One outcome of a
- * choice never stands for the others, so it must be part of `v`.
- */
-export function initial(
-  a: Accesses,
-  v: Sequence,
-  task: number,
-  choice: number,
-  outcomes: number,
-  access: number,
-): number {
-  const { conflict, stride } = a;
-  const row = access * stride;
-  const n = v.length;
-  for (let i = 0; i < n; i++) {
-    if (v.task[i] === task) return outcomes === 1 || v.choice[i] === choice ? i : AGAINST;
-    if (conflict[row + v.access[i]] === 1) return AGAINST;
-  }
-  return outcomes === 1 ? COMMUTES : AGAINST;
-}
+import { AGAINST, COMMUTES, enlarged, initial, type Sequence } from "./sequence.ts";
+import type { SleepSets } from "./sleep.ts";
 
 export class WakeupTrees {
   /** First branch of the state at each depth; 0 = none. */
@@ -149,13 +74,18 @@ export class WakeupTrees {
    * Makes sure that some run that begins with `v` is explored from the state at depth `d`: nothing to do where a leaf
    * of its tree already leads to one, else a new branch at the first place where `v` leaves the tree. Uses up `v`.
    */
-  insert(d: number, v: Sequence): void {
-    let parent = 0;
-    let c = this.heads[d];
+  insert(d: number, v: Sequence, sleep: SleepSets): void {
+    this.insertAfter([], d, v, sleep);
+  }
+
+  /** The same for the state after the nodes `path`, which begin at depth `d`. */
+  private insertAfter(path: number[], d: number, v: Sequence, sleep: SleepSets): void {
+    let c = path.length === 0 ? this.heads[d] : this.first[path[path.length - 1]];
     let last = 0;
     while (c !== 0) {
       const i = initial(this.a, v, this.task[c], this.choice[c], this.outcomes[c], this.access[c]);
       if (i === AGAINST) {
+        if (this.outcomes[c] > 1 && this.besideChoice(path, d, c, v, sleep)) return;
         last = c;
         c = this.next[c];
         continue;
@@ -163,7 +93,7 @@ export class WakeupTrees {
       if (this.first[c] === 0) return;
       if (i >= 0) v.removeAt(i);
       if (v.length === 0) return;
-      parent = c;
+      path.push(c);
       last = 0;
       c = this.first[c];
     }
@@ -174,16 +104,35 @@ export class WakeupTrees {
       added = n;
     }
     if (last !== 0) this.next[last] = added;
-    else if (parent !== 0) this.first[parent] = added;
+    else if (path.length > 0) this.first[path[path.length - 1]] = added;
     else this.heads[d] = added;
   }
 
-  /** The same for one event only: some run from the state at depth `d` begins like one that contains `v`. */
-  insertFirst(d: number, v: Sequence): void {
+  /**
+   * Where `v` has nothing to do with the choice that branch `c` begins with, it goes below that branch. True when that
+   * has now been done, or need not be done, for every outcome of the choice, so that `v` needs no branch beside them.
+   */
+  private besideChoice(path: readonly number[], d: number, c: number, v: Sequence, sleep: SleepSets): boolean {
+    const task = this.task[c];
+    if (initial(this.a, v, task, -1, 1, this.access[c]) !== COMMUTES) return false;
+    if (this.first[c] !== 0) this.insertAfter([...path, c], d, v.copy(), sleep);
+    for (let s = this.next[c]; s !== 0; s = this.next[s]) if (this.task[s] === task) return false;
+    const { conflict, stride } = this.a;
+    const disturbed = path.some(
+      (p) => this.task[p] === task || conflict[this.access[p] * stride + this.access[c]] === 1,
+    );
+    let known = disturbed ? 0 : sleep.outcomes(d, task);
+    const head = path.length === 0 ? this.heads[d] : this.first[path[path.length - 1]];
+    for (let s = head; s !== 0; s = this.next[s]) if (this.task[s] === task) known++;
+    return known === this.outcomes[c];
+  }
+
+  /** Does a branch at depth `d` begin with an event of `v` that can be the first one of `v`? */
+  begins(d: number, v: Sequence): boolean {
     for (let c = this.heads[d]; c !== 0; c = this.next[c]) {
-      if (initial(this.a, v, this.task[c], this.choice[c], this.outcomes[c], this.access[c]) !== AGAINST) return;
+      if (initial(this.a, v, this.task[c], this.choice[c], this.outcomes[c], this.access[c]) >= 0) return true;
     }
-    this.append(d, this.node(v.task[0], v.choice[0], v.outcomes[0], v.access[0]));
+    return false;
   }
 
   private grow(): void {
