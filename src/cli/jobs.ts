@@ -255,8 +255,12 @@ async function outcomeOf(
     minimal: r.minimal?.certain ?? false,
     run: run === null ? null : withShortPaths(withFinding(run, r)),
     loop: r.cycleStart === null ? null : r.cycleStart + 1,
-    lockdep: [],
+    lockdep: (r as WithLockdep).lockdep?.map((report) => report.text) ?? [],
   };
+}
+
+interface WithLockdep {
+  readonly lockdep?: readonly { readonly text: string }[];
 }
 
 /** A livelock is nothing that a single run shows: its finding comes from the search. */
