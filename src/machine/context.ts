@@ -46,7 +46,12 @@ export function nonBlockEnd(): void {
 }
 
 export function inAtomic(): boolean {
-  return (contextWord() & SPIN_MASK) !== 0;
+  return inAtomicWord(contextWord());
+}
+
+/** The same for the context word of any task. */
+export function inAtomicWord(context: number): boolean {
+  return (context & SPIN_MASK) !== 0;
 }
 
 /** might_sleep: raises `atomic-sleep` when the running task holds a spinlock or is in a non-blockable section. */

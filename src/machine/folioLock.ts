@@ -9,7 +9,18 @@
  * All operations take the object or its word index, so that columns can hold locks without an object for each page.
  */
 import { mightSleep } from "./context.ts";
-import { checking, current, defineOp, immediately, isProbingNow, noteProbeRead, pend, type Task, W } from "./core.ts";
+import {
+  checking,
+  current,
+  defineOp,
+  immediately,
+  isProbingNow,
+  keepOrder,
+  noteProbeRead,
+  pend,
+  type Task,
+  W,
+} from "./core.ts";
 import { Finding } from "./finding.ts";
 import { Lock, noteTried, releaseIsVisible } from "./lock.ts";
 import { activeMachine, nameOfWord, nameWords, type TaskInfo, takeWords } from "./machine.ts";

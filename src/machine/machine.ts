@@ -36,6 +36,7 @@ import {
   useTables,
   W,
 } from "./core.ts";
+import { type Cpu, keptOutBy, maySpinOn } from "./cpu.ts";
 import { Finding } from "./finding.ts";
 import { Layout, type WordKind } from "./layout.ts";
 import { NeedsRefinement } from "./refinement.ts";
@@ -48,6 +49,8 @@ export interface SpawnOptions {
   readonly daemon?: boolean;
   /** Name of the operation in which a daemon rests; any other wait of it that lasts for ever is a deadlock after all. */
   readonly rests?: string;
+  /** It runs on this CPU only, and so do its children; without one it has a CPU of its own. */
+  readonly cpu?: Cpu;
   /** How many tasks it may spawn; the machine is built again with more when that is not enough. */
   readonly children?: number;
 }
@@ -158,6 +161,8 @@ export class Machine {
   size = 0;
   private privateUsers = new Int32Array(0);
   private readonly codes: Code[] = moduleCodes.slice();
+  /** CPU of each task slot; null while no task is bound to one. */
+  private cpus: (Cpu | undefined)[] | null = null;
   private taskBases = new Int32Array(MAX_TASKS);
   private stackEnds = new Int32Array(MAX_TASKS);
   private sealed = false;
@@ -227,11 +232,18 @@ export class Machine {
   /** Adds a task that starts at once. `args` and what they reach become usable as values of task code. */
   spawn<A extends unknown[]>(name: string, f: TaskFunction<A>, args: A, options: SpawnOptions = {}): TaskInfo {
     const task = this.addSlot(name, -1, options.daemon ?? false, options.rests ?? null);
+    if (options.cpu) this.bind(task.slot, options.cpu);
     const children = (options.children ?? 0) + this.options.extraChildren;
     for (let i = 0; i < children; i++) task.children.push(this.addSlot(`${name}/${i}`, task.slot, false).slot);
+    if (options.cpu) for (const child of task.children) this.bind(child, options.cpu);
     for (const a of args) this.keep(a);
     this.start(task, f, args);
     return task;
+  }
+
+  private bind(t: number, c: Cpu): void {
+    this.cpus ??= [];
+    this.cpus[t] = c;
   }
 
   private addSlot(name: string, parent: number, daemon: boolean, rests: string | null = null): TaskInfo {
@@ -313,7 +325,21 @@ export class Machine {
   enabled(t: number): boolean {
     const b = this.taskBases[t];
     const op = W[b + T_OP];
-    return op !== 0 && ops[op].enabled(W[b + T_OBJ], W[b + T_ARG], W[b + T_ARG2], t);
+    if (op === 0) return false;
+    const able = ops[op].enabled(W[b + T_OBJ], W[b + T_ARG], W[b + T_ARG2], t);
+    return this.cpus === null ? able : this.mayUseCpu(t, able);
+  }
+
+  private mayUseCpu(t: number, able: boolean): boolean {
+    const c = this.cpus?.[t];
+    if (!c) return able;
+    return able ? keptOutBy(c, t) < 0 : maySpinOn(c, t);
+  }
+
+  /** Slot of the task that has the CPU of `t` and does not give it up; -1 when `t` may run. */
+  keptOut(t: number): number {
+    const c = this.cpus?.[t];
+    return c ? keptOutBy(c, t) : -1;
   }
 
   /** Number of outcomes of the pending operation of `t` (1 unless it is a choice of the environment). */
@@ -327,7 +353,9 @@ export class Machine {
   access(t: number, sink: AccessSink): void {
     const b = this.taskBases[t];
     const kind = ops[W[b + T_OP]];
-    if (kind.access) kind.access(W[b + T_OBJ], W[b + T_ARG], W[b + T_ARG2], t, sink);
+    // Whether it may run depends on what the other tasks of its CPU wait for.
+    if (this.cpus?.[t]) sink.top();
+    else if (kind.access) kind.access(W[b + T_OBJ], W[b + T_ARG], W[b + T_ARG2], t, sink);
     else sink.top();
   }
 
@@ -352,6 +380,10 @@ export class Machine {
       const at = W[b + T_OBJ];
       const arg = W[b + T_ARG];
       const arg2 = W[b + T_ARG2];
+      if (this.cpus !== null && !kind.enabled(at, arg, arg2, t)) {
+        this.occupyCpu(t); // it spins there
+        return;
+      }
       W[b + T_OP] = 0;
       W[b + T_OBJ] = 0;
       W[b + T_ARG] = 0;
@@ -359,6 +391,7 @@ export class Machine {
       setMovable(kind.movable && this.tried[at] === 0 && !this.options.fine);
       const v = kind.choices ? choice : kind.apply(at, arg, arg2, t);
       if (W[b + T_OP] === 0) run(v);
+      if (this.cpus !== null) this.occupyCpu(t);
       this.settle();
       for (const c of this.invariants) this.test(c);
     } catch (e) {
@@ -366,6 +399,11 @@ export class Machine {
     } finally {
       setChecking(false);
     }
+  }
+
+  private occupyCpu(t: number): void {
+    const c = this.cpus?.[t];
+    if (c) W[c.at] = this.stateOf(t) === LIVE ? t + 1 : 0;
   }
 
   /**

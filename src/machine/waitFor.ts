@@ -11,8 +11,18 @@ import type { Machine } from "./machine.ts";
 export function waitsFor(m: Machine, t: number): number[] {
   const b = m.tasks[t].base;
   const kind = ops[W[b + T_OP]];
-  if (!kind.owners || m.enabled(t)) return [];
-  return kind.owners(W[b + T_OBJ], W[b + T_ARG], t);
+  if (kind.enabled(W[b + T_OBJ], W[b + T_ARG], W[b + T_ARG2], t)) {
+    const runner = m.keptOut(t);
+    return runner < 0 ? [] : [runner];
+  }
+  return kind.owners ? kind.owners(W[b + T_OBJ], W[b + T_ARG], t) : [];
+}
+
+/** Must every one of `waitsFor(m, t)` act before `t` can go on? So it is with locks, and with the CPU that `t` needs. */
+function needsAll(m: Machine, t: number): boolean {
+  const b = m.tasks[t].base;
+  const kind = ops[W[b + T_OP]];
+  return kind.waits === "all" || kind.enabled(W[b + T_OBJ], W[b + T_ARG], W[b + T_ARG2], t);
 }
 
 /** What task `t` is about to do, in words. */
@@ -25,7 +35,7 @@ export function describePending(m: Machine, t: number): string {
 export function waitCycle(m: Machine, t: number): number[] | null {
   const path: number[] = [];
   const visit = (s: number): boolean => {
-    if (ops[W[m.tasks[s].base + T_OP]].waits !== "all") return false;
+    if (!needsAll(m, s)) return false;
     for (const o of waitsFor(m, s)) {
       if (o === t) {
         path.push(s);
@@ -53,7 +63,8 @@ export function deadlockFinding(m: Machine, waiting: readonly number[]): Finding
 function sentence(m: Machine, waiting: readonly number[]): string {
   const parts = waiting.map((t) => {
     const owners = waitsFor(m, t).map((o) => (o === t ? "itself" : m.tasks[o].name));
-    return `${m.tasks[t].name} waits (${describePending(m, t)})${owners.length > 0 ? ` for ${owners.join(" and ")}` : ""}`;
+    const what = `${describePending(m, t)}${m.keptOut(t) < 0 ? "" : ", without a CPU"}`;
+    return `${m.tasks[t].name} waits (${what})${owners.length > 0 ? ` for ${owners.join(" and ")}` : ""}`;
   });
   return parts.join("; ");
 }
