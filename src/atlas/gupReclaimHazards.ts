@@ -1,4 +1,4 @@
-/** The three hazards of case gup-reclaim-recursive-wait as set-ups. All reclaim runs inside the tasks named here. */
+/** The hazards of the cases gup-reclaim-recursive-wait (a, b, c) and gup-reclaim-before-first-pin (d) as set-ups. All reclaim runs inside the tasks named here. */
 
 import { runRequest, submitRequest } from "../drivers/i915Request.ts";
 import {
@@ -78,13 +78,24 @@ export function hazardA(m: Machine, answer: Answer): void {
 
 /** b: page 0 is there, for page 1 there is no frame but page 0's. The honest answer to userspace is -ENOMEM. */
 export function hazardB(m: Machine, answer: Answer): void {
-  const w = world(m, answer, 1, 1);
-  const { driver } = answer;
+  acquire(m, world(m, answer, 1, 1), answer, false);
+}
+
+/**
+ * d: b for an object so large that its page arrays come from the page allocator as well. There is one frame for that; if
+ * the ioctl still has its array in it when the worker wants one, reclaim meets the object before anything is pinned.
+ */
+export function hazardD(m: Machine, answer: Answer): void {
+  acquire(m, world(m, answer, 1, 2), answer, true);
+}
+
+/** Userspace repeats the ioctl until it has the object or is told why not. */
+function acquire(m: Machine, w: World, { driver }: Answer, largeArrays: boolean): void {
   if ("interval" in driver) {
-    const { object, notifier } = createIntervalUserptr(m, w.mm, 0, 2, driver);
+    const { object, notifier } = createIntervalUserptr(m, w.mm, 0, 2, { ...driver, largeArrays });
     m.spawn("userspace", submit, [w.k, object, notifier]);
   } else {
-    const object = createUserptr(m, i915MmuNotifier(m, w.mm, { ...I915_2020, ...driver }), 0, 2);
+    const object = createUserptr(m, i915MmuNotifier(m, w.mm, { ...I915_2020, ...driver, largeArrays }), 0, 2);
     const worker = work("getPages", workqueue("userptr"), getPagesWorker, w.k, object);
     m.spawn("userspace", getPagesUntilDone, [w.k, object, worker]);
   }

@@ -2,6 +2,7 @@
 import type { Case } from "../machine/scenario.ts";
 import allocUnderNotifierLock from "./allocUnderNotifierLock.ts";
 import gntdevWaitsForNextCallback from "./gntdevWaitsForNextCallback.ts";
+import gupReclaimBeforeFirstPin from "./gupReclaimBeforeFirstPin.ts";
 import gupReclaimRecursiveWait from "./gupReclaimRecursiveWait.ts";
 import intervalRemoveEarlyReturn from "./intervalRemoveEarlyReturn.ts";
 import seqReadTwice from "./seqReadTwice.ts";
@@ -9,6 +10,7 @@ import unpairedStartOnEagain from "./unpairedStartOnEagain.ts";
 
 export const ATLAS: readonly Case[] = [
   gupReclaimRecursiveWait,
+  gupReclaimBeforeFirstPin,
   allocUnderNotifierLock,
   intervalRemoveEarlyReturn,
   unpairedStartOnEagain,

@@ -36,6 +36,8 @@ import { kfree, kmalloc } from "../mm/pageAlloc.ts";
 export interface I915IntervalOptions {
   /** v5.13 … v6.8: the callback waits for the object's requests. */
   readonly waitInCallback: boolean;
+  /** The object is so large that its page array comes from the page allocator instead of a slab with room. */
+  readonly largeArrays?: boolean;
 }
 
 export interface IntervalObject extends Handle {
@@ -121,6 +123,7 @@ export function* submitInit(k: Kernel, object: IntervalObject, notifier: Interva
   if (upToDate) return 0;
   // The loop of June 2020: page n is brought in with pages 0 … n-1 pinned. No lock is held.
   const { mm, start, pageCount, pvec } = object;
+  const array = object.options.largeArrays ? yield* kmalloc(k, GFP_KERNEL) : null;
   const result = yield* pinUserPagesUnlocked(k, mm, start, pageCount, FOLL_WRITE, pvec);
   let error = result === pageCount ? 0 : -ENOMEM;
   if (error === 0) {
@@ -130,6 +133,7 @@ export function* submitInit(k: Kernel, object: IntervalObject, notifier: Interva
     yield* unlock(object.lock);
   }
   yield* unpinUserPages(k, pvec, pageCount);
+  yield* kfree(k, array);
   return error;
 }
 

@@ -23,12 +23,18 @@ export type Vpn = number & { readonly unit?: "vpn" };
 /** What one FOLL_PIN adds to the reference count of a small folio. */
 export const GUP_PIN_COUNTING_BIAS = 1024;
 
+/**
+ * Generations wrap, so that a loop which frees pages comes back to equal states. A use that comes exactly so many frees
+ * too late goes unnoticed, but the checker also has the run in which it comes one free too late.
+ */
+export const GENERATION_MASK = 3;
+
 export interface Folio extends Handle {
   /** PG_locked. Freeze, swap cache, and PTE removal by rmap happen under it; reclaim only tries to take it. */
   readonly lock: FolioLock;
   readonly refcount: Cell;
   readonly mapcount: Cell;
-  /** How often it has been freed. A user that remembers an older number uses freed memory. */
+  /** How often it has been freed, see GENERATION_MASK. A user that remembers an older number uses freed memory. */
   readonly generation: Cell;
   /** What backs it, and where in there; null while it is free. */
   mapping: Mapping | null;

@@ -18,7 +18,7 @@ import { lock, unlock } from "../machine/mutex.ts";
 import { __GFP_DIRECT_RECLAIM, __GFP_FS, __GFP_NOFAIL, __GFP_NORETRY, currentGfpContext } from "./gfp.ts";
 import type { Kernel } from "./kernel.ts";
 import { folioPut } from "./lru.ts";
-import type { Folio } from "./page.ts";
+import { type Folio, GENERATION_MASK } from "./page.ts";
 import { tryToFreePages } from "./vmscan.ts";
 
 /** alloc_pages(gfp, 0): a folio with one reference, or null. May sleep, and enter notifiers, as `gfp` and the task allow. */
@@ -71,7 +71,7 @@ export function* freePage(k: Kernel, folio: Folio): Task {
   folio.mapping = null;
   folio.index = 0;
   yield* touch(folio.generation);
-  folio.generation.value++;
+  folio.generation.value = (folio.generation.value + 1) & GENERATION_MASK;
   yield* lock(k.node.zoneLock);
   folio.buddyNext = k.node.freeFirst;
   k.node.freeFirst = folio;
