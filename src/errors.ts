@@ -87,6 +87,18 @@ export const errorTable = {
     says: "The machine has more than {limit} task slots.",
     remedy: "Use fewer tasks, or fewer reserved children.",
   },
+  MF0211: {
+    says: "The task {task} called {what} without yield*, or while another operation was pending.",
+    remedy: "Write `yield*` before every call of an operation or of a task function, and call them from task code only.",
+  },
+  MF0212: {
+    says: "The column {field} must say either which lock guards it or which protocol orders its accesses.",
+    remedy: "Declare it with column({ guardedBy: () => lock }) or column({ ordered: \"why\" }).",
+  },
+  MF0213: {
+    says: "There is no {field}[{index}] in columns of {count} objects.",
+    remedy: "Use the name of a declared column and an index from 0 to the number of objects minus one.",
+  },
 
   MF0301: { says: "The file cannot be parsed: {reason}.", remedy: "Mend the syntax." },
   MF0302: {
@@ -154,6 +166,10 @@ export const errorTable = {
   MF0319: {
     says: 'The import "{specifier}" cannot be resolved: {reason}.',
     remedy: "Check the path, with its extension, or install the package beside the file.",
+  },
+  MF0320: {
+    says: 'The module "{specifier}" does not export "{name}".',
+    remedy: "Check the spelling, or import it from the module that has it.",
   },
 
   MF0401: {

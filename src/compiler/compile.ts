@@ -3,12 +3,12 @@
  *
  *   source ─parse─▶ tree ─strip─▶ JavaScript ─check─▶ ─task by task: blocks ▶ liveness ▶ step─▶ ─print─▶ code + map
  */
-import { type ErrorCode, type ErrorParams, mayfailError } from "../errors.ts";
+import { type ErrorCode, type ErrorParams, mayfailError, type SourcePlace } from "../errors.ts";
 import { walk } from "./ast.ts";
 import { type File, parse, print, type SourceMap } from "./babel.ts";
 import { checkFile, findTasks } from "./check.ts";
-import { type FileContext, fail, freshName, runtimeNames } from "./context.ts";
-import { dropTypeImports, importRuntime, rewriteImports } from "./modules.ts";
+import { type FileContext, fail, freshName, placeOf, runtimeNames } from "./context.ts";
+import { dropTypeImports, exportedNames, importedNames, importRuntime, rewriteImports } from "./modules.ts";
 import { passMachineErrors } from "./native.ts";
 import { resolveNames } from "./scope.ts";
 import { stripTypes } from "./strip.ts";
@@ -23,8 +23,8 @@ export interface CompileOptions {
   readonly filename: string;
   /** Module specifier of the runtime; "mayfail/runtime" if not given. */
   readonly runtime?: string;
-  /** Called with each specifier of the module; what it answers stands in the output. */
-  readonly importRewrites?: (specifier: string) => string;
+  /** Called with each specifier of the module and its place; what it answers stands in the output. */
+  readonly importRewrites?: (specifier: string, place: SourcePlace) => string;
 }
 
 export interface CompiledModule {
@@ -32,6 +32,10 @@ export interface CompiledModule {
   readonly map: SourceMap;
   /** One entry for each task function, in source order. */
   readonly functions: readonly TaskMeta[];
+  /** Names that the module imports, with the specifier as the author wrote it. */
+  readonly imports: readonly { readonly specifier: string; readonly name: string; readonly place: SourcePlace }[];
+  /** Names that the module exports; null when it has an `export * from`. */
+  readonly exports: ReadonlySet<string> | null;
 }
 
 /**
@@ -48,7 +52,14 @@ export function compileTaskModule(source: string, options: CompileOptions): Comp
   const context: FileContext = { filename, source, names, runtime };
   const tasks = findTasks(program);
   checkFile(context, program, tasks);
-  if (options.importRewrites) rewriteImports(program, options.importRewrites);
+  const imports = importedNames(program).map(({ source: { value }, name, at }) => ({
+    specifier: value,
+    name,
+    place: placeOf(filename, at),
+  }));
+  const exports = exportedNames(program);
+  const rewrite = options.importRewrites;
+  if (rewrite) rewriteImports(program, (specifier, at) => rewrite(specifier, placeOf(filename, at)));
   const functions = replaceTasks(context, program, tasks);
   if (functions.length > 0) {
     passMachineErrors(program, runtime.rethrow, () => freshName(names.taken, "$e"));
@@ -65,7 +76,7 @@ export function compileTaskModule(source: string, options: CompileOptions): Comp
     });
     declareList(file, runtime.list);
   }
-  return { ...print(file, filename, source), functions };
+  return { ...print(file, filename, source), functions, imports, exports };
 }
 
 /** Raises MF0301. */

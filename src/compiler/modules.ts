@@ -26,6 +26,56 @@ export function importSources(program: Program): StringLiteral[] {
   return found;
 }
 
+/** A name that the module expects another one to have. */
+export interface ImportedName {
+  readonly source: StringLiteral;
+  readonly name: string;
+  readonly at: Node;
+}
+
+export function importedNames(program: Program): ImportedName[] {
+  const found: ImportedName[] = [];
+  const note = (source: StringLiteral, name: Node, at: Node): void => {
+    const text = name.type === "StringLiteral" ? name.value : name.type === "Identifier" ? name.name : "default";
+    found.push({ source, name: text, at });
+  };
+  for (const node of program.body) {
+    if (node.type === "ImportDeclaration")
+      for (const each of node.specifiers) {
+        if (each.type === "ImportSpecifier") note(node.source, each.imported, each);
+        else if (each.type === "ImportDefaultSpecifier") note(node.source, each, each);
+      }
+    if (node.type === "ExportNamedDeclaration" && node.source)
+      for (const each of node.specifiers) if (each.type === "ExportSpecifier") note(node.source, each.local, each);
+  }
+  return found;
+}
+
+/** What the module exports; null when it also passes on all that another module exports. */
+export function exportedNames(program: Program): Set<string> | null {
+  const found = new Set<string>();
+  for (const node of program.body) {
+    if (node.type === "ExportAllDeclaration") return null;
+    if (node.type === "ExportDefaultDeclaration") found.add("default");
+    if (node.type !== "ExportNamedDeclaration") continue;
+    for (const each of node.specifiers)
+      found.add(each.exported.type === "StringLiteral" ? each.exported.value : each.exported.name);
+    const declaration = node.declaration;
+    if (declaration?.type === "VariableDeclaration")
+      for (const each of declaration.declarations) addNames(each.id, found);
+    else if (declaration && "id" in declaration && declaration.id?.type === "Identifier")
+      found.add(declaration.id.name);
+  }
+  return found;
+}
+
+function addNames(pattern: Node, found: Set<string>): void {
+  walk(pattern, (node) => {
+    if (node.type === "Identifier") found.add(node.name);
+    return true;
+  });
+}
+
 export function rewriteImports(program: Program, rewrite: (specifier: string, at: Node) => string): void {
   for (const source of importSources(program)) {
     const value = rewrite(source.value, source);
