@@ -67,7 +67,7 @@ export function minimise(program: Program, verdict: Broken, options: Partial<Min
     m.restore(initial, 0);
     const shrunk = known && shrink(m, known, o, scale, Math.ceil(o.maxNodes / SHRINK_SHARE));
     m.restore(initial, 0);
-    const found = bestFirst(m, { ...o, scale, below: shrunk && shrunk.cost, guide: null });
+    const found = bestFirst(m, { ...o, scale, below: shrunk?.cost ?? null, guide: null });
     m.restore(initial, 0);
     const best = found.goal ?? shrunk;
     const proven = found.stopped === null;
