@@ -36,6 +36,8 @@ export interface CompiledModule {
   readonly imports: readonly { readonly specifier: string; readonly name: string; readonly place: SourcePlace }[];
   /** Names that the module exports; null when it has an `export * from`. */
   readonly exports: ReadonlySet<string> | null;
+  /** It contains an `import()`. */
+  readonly importsLater: boolean;
 }
 
 /**
@@ -58,6 +60,11 @@ export function compileTaskModule(source: string, options: CompileOptions): Comp
     place: placeOf(filename, at),
   }));
   const exports = exportedNames(program);
+  let importsLater = false;
+  walk(program, (node) => {
+    importsLater ||= node.type === "Import";
+    return !importsLater;
+  });
   const rewrite = options.importRewrites;
   if (rewrite) rewriteImports(program, (specifier, at) => rewrite(specifier, placeOf(filename, at)));
   const functions = replaceTasks(context, program, tasks);
@@ -76,7 +83,7 @@ export function compileTaskModule(source: string, options: CompileOptions): Comp
     });
     declareList(file, runtime.list);
   }
-  return { ...print(file, filename, source), functions, imports, exports };
+  return { ...print(file, filename, source), functions, imports, exports, importsLater };
 }
 
 /** Raises MF0301. */

@@ -1,6 +1,6 @@
 "use plain generator";
 /** User files in Node: folders of real files, loaded as the command line loads them. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -85,6 +85,24 @@ test("a file and what it imports, in every spelling, in a circle, with packages 
   expect(runtime.defined.find((each) => each.name === "run")?.file).toBe(join(folder, "case.ts"));
   (module["default"] as (x: number) => void)(4);
   expect(runtime.entered).toEqual([["run", 4]]);
+});
+
+test("nothing is left behind in the folder for temporary files, unless an import() may need it", async () => {
+  const temporary = join(folder, "temporary");
+  mkdirSync(temporary);
+  const before = process.env["TMPDIR"];
+  process.env["TMPDIR"] = temporary;
+  files({ "gone.ts": "export const x = 1;", "later.ts": 'export const get = () => import("./gone.ts");' });
+  try {
+    await load("gone.ts");
+    await errorOf("missing-again.ts");
+    expect(readdirSync(temporary)).toEqual([]);
+    const { get } = await load("later.ts");
+    expect(await (get as () => Promise<unknown>)()).toMatchObject({ x: 1 });
+  } finally {
+    if (before === undefined) delete process.env["TMPDIR"];
+    else process.env["TMPDIR"] = before;
+  }
 });
 
 test("a file loaded again after a change is the changed one", async () => {

@@ -5,7 +5,7 @@
  *   case.ts ──imports──▶ ./driver.ts ──▶ …        tmp/mayfail-…/0-case.mjs ──▶ ./1-driver.mjs
  *      └──imports──▶ mayfail, node:…, packages         └──▶ file URLs
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { tmpdir } from "node:os";
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from "node:path";
@@ -22,24 +22,26 @@ export interface LoadOptions {
 const compiledExtensions = [".ts", ".mts", ".js", ".mjs"];
 const maxBytes = 8 * 2 ** 20;
 
-let root: string | undefined;
-let loads = 0;
-
 /**
  * Imports the module at `path`, compiled. Raises MF0104 when it cannot be read, MF0319 for an import that leads nowhere,
  * MF0301 … MF0318 for what the compiler refuses, and MF0108 when the module fails while it is evaluated.
  */
 export async function loadTaskModule(path: string, options: LoadOptions = {}): Promise<Record<string, unknown>> {
-  const folder = join(temporaryRoot(), String(loads++));
-  const graph = new Graph(folder, options.packages ?? ownPackages());
+  const graph = new Graph(options.packages ?? ownPackages());
   const entry = graph.add(resolve(path), path);
   await graph.link();
-  graph.write();
+  const folder = mkdtempSync(join(tmpdir(), "mayfail-"));
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  graph.write(folder);
   try {
     return (await import(pathToFileURL(join(folder, entry)).href)) as Record<string, unknown>;
   } catch (error) {
     if (error instanceof MayfailError) throw error;
-    throw mayfailError("MF0108", { file: path, reason: graph.inOriginalNames(reasonOf(error)) });
+    throw mayfailError("MF0108", { file: path, reason: graph.inOriginalNames(reasonOf(error), folder) });
+  } finally {
+    // An import() may still come for its file; everything else has been read.
+    if (graph.importsLater) process.once("exit", remove);
+    else remove();
   }
 }
 
@@ -53,7 +55,7 @@ interface Import {
 
 /** The files of one program, each compiled once, cycles included. */
 class Graph {
-  readonly #folder: string;
+  importsLater = false;
   readonly #packages: Readonly<Record<string, string>>;
   /** Name in the temporary folder of each file, by its path. */
   readonly #names = new Map<string, string>();
@@ -62,8 +64,7 @@ class Graph {
   readonly #exports = new Map<string, ReadonlySet<string> | null>();
   readonly #imports: Import[] = [];
 
-  constructor(folder: string, packages: Readonly<Record<string, string>>) {
-    this.#folder = folder;
+  constructor(packages: Readonly<Record<string, string>>) {
     this.#packages = packages;
   }
 
@@ -75,7 +76,7 @@ class Graph {
     this.#names.set(path, name);
     this.#shown.set(name, shown);
     const targets = new Map<string, string>();
-    const { code, map, imports, exports } = compileTaskModule(readText(path, shown), {
+    const { code, map, imports, exports, importsLater } = compileTaskModule(readText(path, shown), {
       filename: shown,
       runtime: this.#packages["mayfail/runtime"] ?? "mayfail/runtime",
       importRewrites: (specifier, at) => {
@@ -84,6 +85,7 @@ class Graph {
         return target;
       },
     });
+    this.importsLater ||= importsLater;
     this.#exports.set(`./${name}`, exports);
     for (const each of imports) this.#imports.push({ ...each, target: targets.get(each.specifier) ?? "" });
     const mapText = JSON.stringify({ ...map, sources: [pathToFileURL(path).href] });
@@ -102,14 +104,13 @@ class Graph {
     }
   }
 
-  write(): void {
-    mkdirSync(this.#folder, { recursive: true });
-    for (const [name, code] of this.#codes) writeFileSync(join(this.#folder, name), code);
+  write(folder: string): void {
+    for (const [name, code] of this.#codes) writeFileSync(join(folder, name), code);
   }
 
   /** Error messages of Node name files of the temporary folder: say which of the author's files is meant. */
-  inOriginalNames(message: string): string {
-    let text = message.replaceAll(`${pathToFileURL(this.#folder).href}/`, "").replaceAll(`${this.#folder}/`, "");
+  inOriginalNames(message: string, folder: string): string {
+    let text = message.replaceAll(`${pathToFileURL(folder).href}/`, "").replaceAll(`${folder}/`, "");
     for (const [name, shown] of this.#shown) text = text.replaceAll(`./${name}`, shown).replaceAll(name, shown);
     return text;
   }
@@ -201,14 +202,4 @@ function ownPackages(): Readonly<Record<string, string>> {
     mayfail: new URL("index.js", dist).href,
     "mayfail/runtime": new URL("machine/runtime.js", dist).href,
   };
-}
-
-/** One folder for all that this thread loads; it goes when the thread ends. */
-function temporaryRoot(): string {
-  if (root === undefined || !existsSync(root)) {
-    const made = mkdtempSync(join(tmpdir(), "mayfail-"));
-    process.once("exit", () => rmSync(made, { recursive: true, force: true }));
-    root = made;
-  }
-  return root;
 }
