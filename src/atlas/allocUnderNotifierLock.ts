@@ -1,6 +1,7 @@
 import { createMkeyCache, createMr, deregMr, initMkeyCache } from "../drivers/mlx5Odp.ts";
 import { defineCase } from "../machine/scenario.ts";
 import { createKernel } from "../mm/kernel.ts";
+import { claimReferences } from "../mm/leak.ts";
 import { ANON, createMapping } from "../mm/mapping.ts";
 import { populate } from "../mm/memory.ts";
 import { createMm } from "../mm/mm.ts";
@@ -45,6 +46,7 @@ the first CPU allocates itself, and one thread is enough. *Fix:* drop umem_mutex
     populate(k, mm, 0);
     const mr = createMr(m, mm);
     const cache = createMkeyCache(entries);
+    claimReferences(m, k, () => ({ pinned: [], memory: [cache.newest] }));
     m.spawn("dereg", deregMr, [k, mr, cache, early]);
     if (other) m.spawn("cacheInit", initMkeyCache, [k, cache]);
   },

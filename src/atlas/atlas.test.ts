@@ -1,13 +1,25 @@
 import { expect, test } from "vitest";
-import { explore } from "../mm/explore.testkit.ts";
+import { checkProgram } from "../search/check.ts";
+import { caseProgram } from "../search/program.ts";
 import { ATLAS } from "./index.ts";
 
 for (const c of ATLAS) {
   for (const [name, v] of Object.entries(c.variants)) {
-    test(`${c.id}:${name}`, () => {
-      const r = explore((m) => c.setup(m, name));
-      console.log(c.id, name, r.verdict, r.states, r.message, r.steps.length);
-      expect(r.verdict).toBe(v.expect);
+    test(`${c.id}:${name} is ${v.expect}`, async () => {
+      const r = await checkProgram(caseProgram(c, name));
+      console.log(
+        "R",
+        c.id,
+        name,
+        r.verdict,
+        r.complete,
+        r.engine,
+        r.states,
+        r.seconds.toFixed(2),
+        JSON.stringify(r.minimal),
+        r.covered,
+      );
+      expect(r).toMatchObject({ verdict: v.expect, complete: true });
     });
   }
 }

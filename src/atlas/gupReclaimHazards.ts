@@ -27,6 +27,7 @@ import type { Machine } from "../machine/machine.ts";
 import { flushWork, type Work, work, workqueue } from "../machine/workqueue.ts";
 import { pinAtSetUp } from "../mm/gup.ts";
 import { createKernel, type Kernel } from "../mm/kernel.ts";
+import { claimReferences } from "../mm/leak.ts";
 import { ANON, createMapping, SHMEM } from "../mm/mapping.ts";
 import { populate } from "../mm/memory.ts";
 import { createMm, type Mm } from "../mm/mm.ts";
@@ -55,6 +56,11 @@ function world(m: Machine, answer: Answer, resident: number, frames: number): Wo
   return { k, mm };
 }
 
+/** Nobody may end with a pin or an allocation that the object does not know of. */
+function claimObject(m: Machine, { k }: World, object: UserptrObject | IntervalObject): void {
+  claimReferences(m, k, () => ({ pinned: object.pages, memory: [object.sgTable] }));
+}
+
 /** A page of another process, younger than all others: what reclaim finds in the end. */
 function addColdPage(m: Machine, { k }: World): void {
   const cold = createMm(m, k, "other", [{ mapping: createMapping(m, "cold", ANON, 1), pages: 1 }]);
@@ -69,10 +75,12 @@ export function hazardA(m: Machine, answer: Answer): void {
   if ("interval" in driver) {
     const { object, notifier } = createIntervalUserptr(m, w.mm, 0, 2, driver);
     m.spawn("submitter", submit, [w.k, object, notifier]);
+    claimObject(m, w, object);
   } else {
     const object = createUserptr(m, i915MmuNotifier(m, w.mm, { ...I915_2020, ...driver }), 0, 2);
     setWorkPending(object);
     m.spawn("worker", getPagesWorker, [w.k, object]);
+    claimObject(m, w, object);
   }
 }
 
@@ -94,10 +102,12 @@ function acquire(m: Machine, w: World, { driver }: Answer, largeArrays: boolean)
   if ("interval" in driver) {
     const { object, notifier } = createIntervalUserptr(m, w.mm, 0, 2, { ...driver, largeArrays });
     m.spawn("userspace", submit, [w.k, object, notifier]);
+    claimObject(m, w, object);
   } else {
     const object = createUserptr(m, i915MmuNotifier(m, w.mm, { ...I915_2020, ...driver, largeArrays }), 0, 2);
     const worker = work("getPages", workqueue("userptr"), getPagesWorker, w.k, object);
     m.spawn("userspace", getPagesUntilDone, [w.k, object, worker]);
+    claimObject(m, w, object);
   }
 }
 
@@ -107,6 +117,7 @@ export function hazardC(m: Machine, answer: Answer): void {
   const folios = w.k.folios.slice(0, 2).map(pinAtSetUp);
   addColdPage(m, w);
   const object = objectInUse(m, answer, w, folios);
+  claimObject(m, w, object);
   const submitted = cell("job.submitted");
   const gpu = m.spawn("gpu", runRequest, [object.requests, submitted], { daemon: true });
   const task = m.spawn("requester", submitRequest, [w.k, object.requests, submitted, gpu]);

@@ -2,6 +2,7 @@ import { createMirror } from "../drivers/mirror.ts";
 import type { Task } from "../machine/core.ts";
 import { defineCase } from "../machine/scenario.ts";
 import { createKernel, type Kernel } from "../mm/kernel.ts";
+import { claimReferences } from "../mm/leak.ts";
 import { ANON, createMapping } from "../mm/mapping.ts";
 import { madviseDontneed } from "../mm/memory.ts";
 import { createMm } from "../mm/mm.ts";
@@ -38,6 +39,7 @@ returns and frees the node; the invalidator, still under the lock, takes the fre
     const k = createKernel(m, rules(variant.rules), 1);
     const mm = createMm(m, k, "mm", [{ mapping: createMapping(m, "anon", ANON, 1), pages: 1 }]);
     const { notifier } = createMirror(m, mm);
+    claimReferences(m, k, () => ({ pinned: [], memory: [] }));
     m.spawn("invalidator", madviseDontneed, [k, mm, 0, 1]);
     m.spawn("remover", removeAndFree, [k, notifier]);
   },

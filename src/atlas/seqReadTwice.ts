@@ -6,6 +6,7 @@ import { downRead, upRead } from "../machine/rwsem.ts";
 import { defineCase } from "../machine/scenario.ts";
 import { hmmRangeFault } from "../mm/hmm.ts";
 import { createKernel, type Kernel } from "../mm/kernel.ts";
+import { claimReferences } from "../mm/leak.ts";
 import { ANON, createMapping } from "../mm/mapping.ts";
 import { madviseDontneed, populate } from "../mm/memory.ts";
 import { createMm } from "../mm/mm.ts";
@@ -69,6 +70,7 @@ The variant *buggy-unwatched* does not compare the two page tables, so what show
     for (let vpn = 0; vpn < PAGES; vpn++) populate(k, mm, vpn);
     const { mirror, notifier } = createMirror(m, mm);
     if (watched) claimCoherence(m, mirror);
+    claimReferences(m, k, () => ({ pinned: [], memory: [] }));
     m.spawn("validator", validate, [k, mirror, notifier, seqForEachChunk]);
     m.spawn("dropper", madviseDontneed, [k, mm, 0, 1]);
   },

@@ -2,6 +2,7 @@ import { createUserptr, i915MmuNotifier } from "../drivers/i915Userptr.ts";
 import { createKvm, vcpuFault } from "../drivers/kvm.ts";
 import { defineCase } from "../machine/scenario.ts";
 import { createKernel } from "../mm/kernel.ts";
+import { claimReferences } from "../mm/leak.ts";
 import { ANON, createMapping } from "../mm/mapping.ts";
 import { populate } from "../mm/memory.ts";
 import { createMm } from "../mm/mm.ts";
@@ -57,6 +58,7 @@ book-keeping off, so that the consequence shows: a vCPU that never gets its page
     if (!v.kvmFirst) object();
     const kvm = createKvm(m, mm);
     if (v.kvmFirst) object();
+    claimReferences(m, k, () => ({ pinned: [], memory: [] }));
     m.spawn("oomReaper", oomReapArea, [k, mm, 0, 1]);
     m.spawn("vcpu", vcpuFault, [k, kvm, 0]);
   },

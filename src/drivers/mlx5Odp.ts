@@ -5,13 +5,13 @@
 import type { Handle, Task } from "../machine/core.ts";
 import type { Machine } from "../machine/machine.ts";
 import { lock, type Mutex, mutexField, unlock } from "../machine/mutex.ts";
-import { bool, int, struct } from "../machine/struct.ts";
+import { bool, int, ref, struct } from "../machine/struct.ts";
 import { GFP_KERNEL } from "../mm/gfp.ts";
 import type { Kernel } from "../mm/kernel.ts";
 import type { Mm } from "../mm/mm.ts";
 import { createIntervalNotifier, type IntervalNotifier, mmuIntervalSetSeq } from "../mm/mmuIntervalNotifier.ts";
 import { rangeBlockable } from "../mm/mmuNotifier.ts";
-import type { Vpn } from "../mm/page.ts";
+import type { Folio, Vpn } from "../mm/page.ts";
 import { kmalloc } from "../mm/pageAlloc.ts";
 
 /** ib_umem_odp with the mr that it belongs to. */
@@ -27,6 +27,8 @@ export interface MkeyCache extends Handle {
   readonly rbLock: Mutex;
   /** Entries for different sizes of regions. */
   entries: number;
+  /** The entry that was made last. */
+  newest: Folio | null;
   stored: number;
 }
 
@@ -38,6 +40,7 @@ const mrStruct = struct("mr", {
 const cacheStruct = struct("mkeyCache", {
   rbLock: mutexField(),
   entries: int({ guardedBy: "rbLock" }),
+  newest: ref<Folio>({ guardedBy: "rbLock" }),
   stored: int({ guardedBy: "rbLock" }),
 });
 
@@ -99,5 +102,6 @@ function* createEntry(k: Kernel, cache: MkeyCache): Task<boolean> {
   const entry = yield* kmalloc(k, GFP_KERNEL);
   if (!entry) return false;
   cache.entries++;
+  cache.newest = entry;
   return true;
 }

@@ -24,10 +24,10 @@ export type Vpn = number & { readonly unit?: "vpn" };
 export const GUP_PIN_COUNTING_BIAS = 1024;
 
 /**
- * Generations wrap, so that a loop which frees pages comes back to equal states. A use that comes exactly so many frees
+ * Generations wrap, so that a loop which frees pages comes back to equal states. A use that comes exactly two frees
  * too late goes unnoticed, but the checker also has the run in which it comes one free too late.
  */
-export const GENERATION_MASK = 3;
+export const GENERATION_MASK = 1;
 
 export interface Folio extends Handle {
   /** PG_locked. Freeze, swap cache, and PTE removal by rmap happen under it; reclaim only tries to take it. */
