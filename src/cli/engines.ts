@@ -1,14 +1,12 @@
 /** The parts of Mayfail that the jobs stand on, loaded when a job first needs them. */
 import type { Engines } from "./jobs.ts";
 
-const loaderModule: string = "../compiler/node.js";
-
 export const engines: Engines = {
   async atlas() {
     return (await import("../atlas/index.ts")).ATLAS;
   },
   async load(path) {
-    return (await import(loaderModule)).loadTaskModule(path);
+    return (await import("../compiler/node.ts")).loadTaskModule(path);
   },
   async check(program, options) {
     return (await import("../search/check.ts")).checkProgram(program, options);

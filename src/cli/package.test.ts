@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { root } from "../../scripts/project.mjs";
-import { built } from "./process.testkit.ts";
+import { publishedCopy } from "./process.testkit.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "mayfail-package-"));
 const installed = join(folder, "node_modules/mayfail");
@@ -19,7 +19,7 @@ function run(command: string, ...args: string[]) {
 }
 
 beforeAll(() => {
-  built();
+  publishedCopy().remove();
   const packed = spawnSync("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", folder], {
     cwd: root,
     encoding: "utf8",

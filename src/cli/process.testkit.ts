@@ -1,11 +1,9 @@
 /** The command line as a child process: what only a process of its own can show. */
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root } from "../../scripts/project.mjs";
-
-export const bin = join(root, "bin/mayfail.mjs");
 
 export interface ProcessResult {
   readonly code: number | null;
@@ -13,19 +11,26 @@ export interface ProcessResult {
   readonly err: string;
 }
 
-/** Makes dist/ what the sources say: any command line of a checkout does. */
-export function built(): void {
-  const r = spawnSync(process.execPath, [bin, "--version"], { encoding: "utf8" });
-  if (r.status !== 0) throw new Error(r.stderr);
+/**
+ * A copy of what would be published, as the sources say it is now; child processes run it. It has no scripts, so it builds
+ * nothing, and nobody else changes it.
+ */
+export function publishedCopy(): { readonly bin: string; readonly remove: () => void } {
+  const built = spawnSync(process.execPath, [join(root, "bin/mayfail.mjs"), "--version"], { encoding: "utf8" });
+  if (built.status !== 0) throw new Error(built.stderr);
+  const folder = mkdtempSync(join(tmpdir(), "mayfail-copy-"));
+  for (const part of ["bin", "dist", "package.json"]) cpSync(join(root, part), join(folder, part), { recursive: true });
+  return { bin: join(folder, "bin/mayfail.mjs"), remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-export function mayfail(args: readonly string[], cwd = root): ProcessResult {
+export function mayfail(bin: string, args: readonly string[], cwd: string): ProcessResult {
   const r = spawnSync(process.execPath, [bin, ...args], { cwd, encoding: "utf8", timeout: 45_000 });
   return { code: r.status, out: r.stdout, err: r.stderr };
 }
 
-/** Starts it, and calls `onOutput` whenever it has printed something. */
+/** Starts it; `during` may do something to the process while it runs. */
 export function mayfailRunning(
+  bin: string,
   args: readonly string[],
   cwd: string,
   during: (child: ReturnType<typeof spawn>) => void,

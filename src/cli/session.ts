@@ -9,6 +9,9 @@
  *     answer ◀───────── result or error ──────┘
  *     no sign of life: look where it stands (stalled.ts), end it, say so
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { MayfailError, mayfailError } from "../errors.ts";
 import type { Progress } from "../search/check.ts";
@@ -100,8 +103,12 @@ export class WorkerSession implements Session {
   }
 
   private start(): Worker {
+    // The thread may be ended at any moment, so what it writes (compiled files) is for this one to take away.
+    const folder = mkdtempSync(join(tmpdir(), "mayfail-"));
+    process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
     const worker = new Worker(new URL("./worker.js", import.meta.url), {
       workerData: { stopWord: this.stopWord },
+      env: { ...process.env, TMPDIR: folder, TEMP: folder },
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
       stdout: true,
       stderr: true,

@@ -67,7 +67,7 @@ export function taskName(run: Run, slot: number): string {
 /** "worker waits for obj0.mm.lock, which worker itself holds since i915Userptr.ts:123". */
 export function edgeInWords(e: CycleEdge): string {
   const waits = `${e.task} ${waitsFor(e)}`;
-  if (e.owner === null) return waits;
+  if (e.owner === null) return `${waits}, and nobody is left who could act`;
   const who = e.self ? `${e.task} itself` : e.owner;
   if (e.since === null) return `${waits}, which is up to ${who}`;
   const how = e.since.shared ? "holds for reading" : "holds";
