@@ -54,36 +54,37 @@ export class StatePath {
   /** Finds what task `t`, or `ANYBODY`, has changed since the level at `depth`. */
   compare(t: number): void {
     if (this.end + 2 * this.words.length > this.log.length) this.log = doubled(this.log);
-    this.changed = this.end;
-    if (t === ANYBODY) {
-      this.compareRun(0, this.words.length);
-    } else {
-      const b = this.taskBases[t];
-      const before = this.base[b + T_SP];
-      const now = this.words[b + T_SP];
+    const { words, base, log, lowKeys, highKeys, objects } = this;
+    let { low, high } = this;
+    let changed = this.end;
+    let first = 0;
+    let end = words.length;
+    let run = objects.length;
+    if (t !== ANYBODY) {
+      first = this.taskBases[t];
       // Behind the stack pointer all words are 0.
-      this.compareRun(b, now > before ? now : before);
-      const { objects } = this;
-      for (let i = 0; i < objects.length; i += 2) this.compareRun(objects[i], objects[i + 1]);
+      end = Math.max(base[first + T_SP], words[first + T_SP]);
+      run = 0;
     }
-  }
-
-  private compareRun(first: number, end: number): void {
-    const { words, base, log, lowKeys, highKeys } = this;
-    let { low, high, changed } = this;
-    for (let i = first; i < end; i++) {
-      const x = words[i];
-      const y = base[i];
-      if (x === y) continue;
-      log[changed] = i;
-      log[changed + 1] = y;
-      changed += 2;
-      const lowKey = lowKeys[i];
-      const highKey = highKeys[i];
-      const a = mixLow(x ^ lowKey);
-      const b = mixLow(y ^ lowKey);
-      low = (low + a - b) | 0;
-      high = (high + mixHigh(a + highKey) - mixHigh(b + highKey)) | 0;
+    for (;;) {
+      for (let i = first; i < end; i++) {
+        const x = words[i];
+        const y = base[i];
+        if (x === y) continue;
+        log[changed] = i;
+        log[changed + 1] = y;
+        changed += 2;
+        const lowKey = lowKeys[i];
+        const highKey = highKeys[i];
+        const a = mixLow(x ^ lowKey);
+        const b = mixLow(y ^ lowKey);
+        low = (low + a - b) | 0;
+        high = (high + mixHigh(a + highKey) - mixHigh(b + highKey)) | 0;
+      }
+      if (run === objects.length) break;
+      first = objects[run];
+      end = objects[run + 1];
+      run += 2;
     }
     this.low = low;
     this.high = high;
@@ -144,14 +145,13 @@ export class StatePath {
 // not equal in the other.
 
 function mixLow(x: number): number {
-  x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
+  x = Math.imul(x, 0x7feb352d);
   x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
   return x ^ (x >>> 16);
 }
 
 function mixHigh(x: number): number {
-  x = Math.imul(x ^ (x >>> 15), 0x2c1b3c6d);
-  x = Math.imul(x ^ (x >>> 12), 0x297a2d39);
+  x = Math.imul(x, 0x2c1b3c6d);
   return x ^ (x >>> 15);
 }
 

@@ -17,7 +17,10 @@ export interface StatefulOptions {
   readonly maxBytes: number;
   /** Asked every 1,024 transitions; a sentence ends the search there. */
   readonly shouldStop: (progress: StatefulProgress) => string | null;
-  /** Explore a local operation alone where that is enough; off = every enabled task from every state. */
+  /**
+   * Explore a local operation alone where that is enough, and go on at once after taking a lock where nobody can notice;
+   * off = every enabled task from every state.
+   */
   readonly localSteps: boolean;
   /** Go on after a violation (its task stops there), to see all of them; deadlocks are then seen where all is still. */
   readonly all: boolean;
@@ -80,6 +83,8 @@ class StatefulSearch {
   private readonly violations: Violation[] = [];
   private readonly path: StatePath;
   private cursor: Int32Array;
+  /** How often the task went on at once after the transition of the cursor. */
+  private more: Int32Array;
   /** Slot of the only task explored from the state at a depth, -1 = all of them. */
   private alone: Int32Array;
   private transitions = 0;
@@ -100,6 +105,7 @@ class StatefulSearch {
     const levels = 64;
     this.path = new StatePath(m);
     this.cursor = new Int32Array(levels);
+    this.more = new Int32Array(levels);
     this.alone = new Int32Array(levels);
   }
 
@@ -159,10 +165,9 @@ class StatefulSearch {
       const t = next >> CHOICE_BITS;
       const resumed = m.resumed;
       const finding = this.step(t, next & ((1 << CHOICE_BITS) - 1));
-      if (finding !== null) {
-        this.report(finding, path.depth + 1);
+      for (let f = finding; f !== null; f = m.fail(f.task < 0 ? t : f.task)) {
+        this.report(f, path.depth + 1);
         if (!this.o.all) return;
-        m.fail(finding.task < 0 ? t : finding.task);
       }
       path.compare(finding === null && m.resumed === resumed ? t : ANYBODY);
       if (visited.insert(path.low, path.high)) {
@@ -197,6 +202,20 @@ class StatefulSearch {
 
   private step(t: number, choice: number): Finding | null {
     const { m } = this;
+    const d = this.path.depth;
+    let finding = this.singleStep(t, choice);
+    this.more[d] = 0;
+    // A local step is enough by itself; what comes behind it may not be local.
+    if (!this.reduce || this.alone[d] >= 0) return finding;
+    while (finding === null && m.continues(t)) {
+      this.more[d]++;
+      finding = this.singleStep(t, 0);
+    }
+    return finding;
+  }
+
+  private singleStep(t: number, choice: number): Finding | null {
+    const { m } = this;
     const resumed = m.resumed;
     const finding = this.o.all ? onlyStep(m, t, choice) : stepAndJudge(m, t, choice);
     if (m.resumed === resumed) this.noteAccess(t);
@@ -223,6 +242,7 @@ class StatefulSearch {
     for (let d = 0; d < length; d++) {
       const x = this.cursor[d];
       schedule.push({ task: x >> CHOICE_BITS, choice: x & ((1 << CHOICE_BITS) - 1) });
+      for (let i = 0; i < this.more[d]; i++) schedule.push({ task: x >> CHOICE_BITS, choice: 0 });
     }
     this.violations.push({ finding, schedule });
   }
@@ -241,6 +261,7 @@ class StatefulSearch {
 
   private growPath(): void {
     this.cursor = larger(this.cursor);
+    this.more = larger(this.more);
     this.alone = larger(this.alone);
   }
 }

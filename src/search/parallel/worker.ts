@@ -120,7 +120,9 @@ class Worker {
         if (dirty) m.restore(here, 0);
         dirty = true;
         this.transitions++;
-        const finding = this.step(t, choice);
+        let finding = this.step(t, choice);
+        // As in stateful.ts: the same states and transitions.
+        while (this.reduce && alone < 0 && finding === null && m.continues(t)) finding = this.step(t, 0);
         if (finding) return this.found(finding);
         this.add(depth + 1);
       }
