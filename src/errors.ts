@@ -89,11 +89,13 @@ export const errorTable = {
   },
   MF0211: {
     says: "The task {task} called {what} without yield*, or while another operation was pending.",
-    remedy: "Write `yield*` before every call of an operation or of a task function, and call them from task code only.",
+    remedy:
+      "Write `yield*` before every call of an operation or of a task function, and call them from task code only.",
   },
   MF0212: {
     says: "The column {field} must say either which lock guards it or which protocol orders its accesses.",
-    remedy: "Declare it with column({ guardedBy: () => lock }) or column({ ordered: \"why\" }).",
+    remedy:
+      "Give column() either the option guardedBy, a function that returns the lock, or the option ordered, a sentence.",
   },
   MF0213: {
     says: "There is no {field}[{index}] in columns of {count} objects.",

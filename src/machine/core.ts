@@ -215,6 +215,11 @@ export function noteProbeRead(at: number): void {
   if (probeSink !== null) probeSink.read(at);
 }
 
+/** The condition reads something that any step may change: it conflicts with everything. */
+export function noteProbeOfAnything(): void {
+  if (probeSink !== null) probeSink.top();
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Values in words
 
@@ -356,6 +361,7 @@ export function probe(value: boolean): void {
 
 /** The running task is about to do operation `op`: its step ends here. */
 export function pend(op: number, at: number, arg = 0, arg2 = 0): undefined {
+  if (W[base + T_OP] !== 0) throw twice(op);
   W[base + T_OP] = op;
   W[base + T_OBJ] = at;
   W[base + T_ARG] = arg;
@@ -398,12 +404,20 @@ export function run(v: unknown): void {
     result = undefined;
     codes[code >>> 12].step(w, f, code & 4095, v);
     if (w[b + T_OP] !== 0) {
+      if (w[b + T_FP] !== f) throw twice(w[b + T_OP]);
       if (onPend !== null) onPend(current);
       return;
     }
     if (left === 0) throw endless(codes[code >>> 12]);
     v = result;
   }
+}
+
+/** An operation has become pending that the running function does not wait for. */
+function twice(op: number): Error {
+  const f = W[base + T_FP];
+  const code = f === 0 ? undefined : codes[W[f] >>> 12];
+  return mayfailError("MF0211", { task: code?.meta.name ?? "?", what: ops[op].name }, code && placeOf(code));
 }
 
 function endless(code: Code): Error {

@@ -554,9 +554,7 @@ export class Machine {
   // -- snapshots ------------------------------------------------------------------------------------------------------
 
   save(target: Int32Array, offset: number): void {
-    const n = this.size;
-    const w = this.words;
-    for (let i = 0; i < n; i++) target[offset + i] = w[i];
+    target.set(this.words, offset);
   }
 
   restore(source: Int32Array, offset: number): void {

@@ -8,7 +8,7 @@
  */
 
 import { mayfailError } from "../errors.ts";
-import { checking, current, type Handle, handleOf, isProbingNow, keepOrder, noteProbeRead, W } from "./core.ts";
+import { checking, current, type Handle, handleOf, isProbingNow, keepOrder, noteProbeOfAnything, W } from "./core.ts";
 import { Finding } from "./finding.ts";
 import type { Layout } from "./layout.ts";
 import type { Lock } from "./lock.ts";
@@ -139,13 +139,14 @@ function defineField(proto: object, structName: string, key: string, spec: Field
     return;
   }
   const check = accessCheck(structName, key, spec.guard, offset);
-  const ordered = spec.guard.guardedBy === undefined && spec.guard.ordered !== undefined;
+  const isConstant = constantCheck(spec.guard, offset);
   const decode = DECODE[spec.kind as keyof typeof DECODE];
   const encode = ENCODE[spec.kind as keyof typeof ENCODE];
   Object.defineProperty(proto, key, {
     get(this: InstanceLike) {
-      if (checking) check(this, false);
-      else if (ordered && isProbingNow()) noteProbeRead(this.at + offset);
+      if (isProbingNow()) {
+        if (!isConstant(this)) noteProbeOfAnything();
+      } else if (checking) check(this, false);
       return decode(W[this.at + offset]);
     },
     set(this: InstanceLike, value: never) {
@@ -167,14 +168,31 @@ const ENCODE = {
   ref: (v: Handle | null): number => (v === null ? 0 : v.id + 1),
 };
 
+type LockOf = (o: InstanceLike) => Lock;
+
+function lockOf(guardedBy: Exclude<GuardOptions["guardedBy"], undefined>): LockOf {
+  return (typeof guardedBy === "string" ? (o: InstanceLike) => o.parts[guardedBy] : guardedBy) as LockOf;
+}
+
+/**
+ * For conditions of `until`: can no other task change the field while the running one waits? What is not known to be
+ * constant may change with any step, since accesses to plain fields belong to no operation.
+ */
+function constantCheck(guard: GuardOptions, offset: number): (o: InstanceLike) => boolean {
+  if (guard.guardedBy !== undefined) {
+    const lock = lockOf(guard.guardedBy);
+    return (o) => lock(o).heldBy(current, false);
+  }
+  if (guard.ordered !== undefined) return () => false;
+  return (o) => activeMachine().notePrivate(o.at + offset, current, false);
+}
+
 function accessCheck(structName: string, key: string, guard: GuardOptions, offset: number) {
   const { guardedBy } = guard;
   if (guardedBy !== undefined) {
-    const lockOf = (typeof guardedBy === "string" ? (o: InstanceLike) => o.parts[guardedBy] : guardedBy) as (
-      o: InstanceLike,
-    ) => Lock;
+    const lock = lockOf(guardedBy);
     return (o: InstanceLike, write: boolean): void => {
-      const l = lockOf(o);
+      const l = lock(o);
       if (l.heldBy(current, write)) return;
       const verb = write ? "writes" : "reads";
       throw new Finding("data-race", `${taskName()} ${verb} ${o.name}.${key} without holding ${l.name}`);
