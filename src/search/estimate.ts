@@ -2,10 +2,7 @@
  * How large is the search, before it is made? A few hundred random walks tell the number of traces (what a stateless
  * search has to run) and the number of states (what a stateful search has to visit); the cheaper engine is chosen.
  *
- * Traces. A walk that makes schedule s with probability q(s) is one sample of 1 / (q(s) L(s)), where L(s) is the number of
- * schedules with the same trace: the expectation is the number of traces, as in Knuth's estimate of the size of a tree
- * (Math. Comp. 29, 1975). Tasks are drawn in proportion to the steps that they have left, which makes all orders of
- * independent events equally likely and so keeps the samples close to each other; L is estimated the same way.
+ * Traces: see traceCount.ts; the mean over many seeds is exact, one figure is right within a factor of a few.
  *
  * States. Each walk runs the tasks at speeds of its own, so that the walks spread over all ways to be at one depth. From
  * how many states of a depth were met once and twice, Chao's estimate tells how many there are (A. Chao, Scand. J.
@@ -13,11 +10,10 @@
  */
 import { fingerprint, hashHigh, hashLow } from "../machine/hash.ts";
 import type { Machine, MachineOptions } from "../machine/machine.ts";
-import { logExtensions, logMeanExp } from "./extensions.ts";
 import { enabledTasks, stepAndJudge } from "./judge.ts";
 import { type Decision, onMachine, type Program, type Violation } from "./program.ts";
 import { Rng } from "./random/rng.ts";
-import { TraceBuilder, type TraceEvent } from "./traceGuide.ts";
+import { countTraces } from "./traceCount.ts";
 
 export interface EstimateOptions {
   readonly walks: number;
@@ -34,7 +30,7 @@ export interface Estimate {
   readonly traces: number;
   /** States of coarse steps, or of fine ones where the options say so. */
   readonly states: number;
-  /** Too few states were met twice: there may be far more. */
+  /** The walks met less than half of them, so there may be far more. */
   readonly statesAtLeast: boolean;
   /** Mean number of steps of a run, fine; and of enabled transitions of a state. */
   readonly traceLength: number;
@@ -53,16 +49,21 @@ const DEFAULTS: EstimateOptions = { walks: 200, seed: 1, maxSteps: 1000, machine
 /** Estimates the sizes of `program`. The same options give the same figures. */
 export function estimate(program: Program, options: Partial<EstimateOptions> = {}): Estimate {
   const o = { ...DEFAULTS, ...options };
-  const { traces, traceLength } = onMachine(program, { ...o.machine, fine: true }, (m) => sampleTraces(m, o));
+  const { traces, length } = onMachine(program, { ...o.machine, fine: true }, (m) =>
+    countTraces(m, 2 * o.walks, Math.min(o.maxSteps, MAX_EVENTS), new Rng(o.seed)),
+  );
   const byState = onMachine(program, o.machine, (m) => new StateWalks(m, o).run());
   return {
     ...byState,
     traces: byState.cyclic ? Number.POSITIVE_INFINITY : traces,
-    traceLength,
+    traceLength: length,
     walks: o.walks,
     seed: o.seed,
   };
 }
+
+/** Longer traces are for the stateful engine anyway. */
+const MAX_EVENTS = 400;
 
 /** Measured costs in microseconds: of a trace, of each of its events, of a transition between states. */
 const TRACE_COST = 20;
@@ -73,75 +74,6 @@ const TRANSITION_COST = 2;
 export function preferDpor(e: Estimate): boolean {
   if (e.cyclic || !Number.isFinite(e.traces)) return false;
   return e.traces * (TRACE_COST + EVENT_COST * e.traceLength) < e.states * e.branching * TRANSITION_COST;
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Traces
-
-/** Walks that only tell how many steps each task makes. */
-const SCOUTS = 20;
-/** Events above which L is not worth its price: such programs are for the stateful engine anyway. */
-const MAX_EVENTS = 400;
-
-function sampleTraces(m: Machine, o: EstimateOptions): { traces: number; traceLength: number } {
-  if (m.initialFinding) return { traces: 1, traceLength: 0 };
-  const initial = m.snapshot();
-  const rng = new Rng(o.seed);
-  const lengths = new Float64Array(m.tasks.length);
-  const samples: number[] = [];
-  let events = 0;
-  for (let i = 0; i < SCOUTS + o.walks; i++) {
-    m.restore(initial, 0);
-    const scouting = i < SCOUTS;
-    const sample = traceWalk(m, rng, scouting ? null : lengths, Math.min(o.maxSteps, MAX_EVENTS));
-    if (!sample) return { traces: Number.POSITIVE_INFINITY, traceLength: MAX_EVENTS };
-    if (scouting) for (const e of sample.events) lengths[e.task] += 1 / SCOUTS;
-    else {
-      events += sample.events.length;
-      samples.push(-sample.logProbability - logExtensions(sample.events, m.tasks.length, rng));
-    }
-  }
-  m.restore(initial, 0);
-  return { traces: Math.exp(logMeanExp(samples)), traceLength: events / o.walks };
-}
-
-/** One walk to its end, tasks drawn by the steps that `lengths` leaves to them; null when it is cut. */
-function traceWalk(
-  m: Machine,
-  rng: Rng,
-  lengths: Float64Array | null,
-  maxSteps: number,
-): { events: readonly TraceEvent[]; logProbability: number } | null {
-  const trace = new TraceBuilder(m);
-  const enabled: number[] = [];
-  const weights = new Float64Array(m.tasks.length);
-  const made = new Int32Array(m.tasks.length);
-  let logProbability = 0;
-  while (enabledTasks(m, enabled) > 0) {
-    if (trace.events.length >= maxSteps) return null;
-    let sum = 0;
-    for (const t of enabled) sum += weights[t] = lengths ? Math.max(MIN_WEIGHT, lengths[t] - made[t]) : 1;
-    const task = draw(enabled, weights, sum, rng);
-    made[task]++;
-    const outcomes = m.choices(task);
-    const choice = outcomes > 1 ? rng.below(outcomes) : 0;
-    logProbability += Math.log(weights[task] / (sum * outcomes));
-    trace.add(task, choice);
-    if (stepAndJudge(m, task, choice)) break;
-  }
-  return { events: trace.events, logProbability };
-}
-
-/** A task that has made more steps than expected still gets its turn. */
-const MIN_WEIGHT = 0.5;
-
-function draw(enabled: readonly number[], weights: Float64Array, sum: number, rng: Rng): number {
-  let x = rng.real() * sum;
-  for (const t of enabled) {
-    x -= weights[t];
-    if (x < 0) return t;
-  }
-  return enabled[enabled.length - 1];
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -236,7 +168,6 @@ class StateWalks {
   /** Chao's estimate for each depth, over the states that were never met nearer to the beginning. */
   private count(): { states: number; atLeast: boolean } {
     let states = 0;
-    let unsure = 0;
     this.met.forEach((counts, depth) => {
       let seen = 0;
       let once = 0;
@@ -247,10 +178,18 @@ class StateWalks {
         if (count === 1) once++;
         if (count === 2) twice++;
       }
-      const here = seen + (once * (once - 1)) / (2 * (twice + 1));
-      states += here;
-      if (once > 10 && twice < 2) unsure += here;
+      states += seen + (once * (once - 1)) / (2 * (twice + 1));
     });
-    return { states: Math.round(states), atLeast: unsure > states / 2 };
+    return { states: Math.round(states), atLeast: states > 2 * this.depthOf.size };
   }
+}
+
+/** One of `enabled`, in proportion to its weight; `sum` is that of all. */
+function draw(enabled: readonly number[], weights: Float64Array, sum: number, rng: Rng): number {
+  let x = rng.real() * sum;
+  for (const t of enabled) {
+    x -= weights[t];
+    if (x < 0) return t;
+  }
+  return enabled[enabled.length - 1];
 }
