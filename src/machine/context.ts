@@ -62,3 +62,20 @@ export function mightSleep(what: string): void {
   const where = (c & SPIN_MASK) !== 0 ? "while it holds a spinlock" : "in a non-blockable section";
   throw new Finding("atomic-sleep", `${name} may sleep (${what}) ${where}`);
 }
+
+const FLAG_NAMES: readonly (readonly [number, string])[] = [
+  [PF_MEMALLOC, "PF_MEMALLOC"],
+  [PF_MEMALLOC_NOFS, "PF_MEMALLOC_NOFS"],
+  [PF_MEMALLOC_NOIO, "PF_MEMALLOC_NOIO"],
+  [PF_MEMALLOC_PIN, "PF_MEMALLOC_PIN"],
+  [PF_KSWAPD, "PF_KSWAPD"],
+  [PF_EXITING, "PF_EXITING"],
+];
+
+/** A context word in words; "" when it says nothing. */
+export function contextText(context: number): string {
+  const parts = FLAG_NAMES.filter(([flag]) => (context & flag) !== 0).map(([, name]) => name);
+  if ((context & SPIN_MASK) !== 0) parts.push(`atomic ${context & SPIN_MASK}`);
+  if ((context & NON_BLOCK_MASK) !== 0) parts.push(`non-blockable ${(context & NON_BLOCK_MASK) >> 8}`);
+  return parts.join(", ");
+}
