@@ -76,6 +76,11 @@ const files = Object.fromEntries(BAD_FILES.map(([name, content]) => [name, conte
 const folder = folderWith({
   ...files,
   "prints.ts": taskCase('  console.log("from task code");\n  yield* lock(m);'),
+  "medium.ts": `${imports}
+function* count(c) { for (let i = 0; i < 3; i++) yield* writeOnce(c, i); }
+${CASE}({ id: "medium", title: "", variants: { v: {} }, setup(m) {
+  for (let i = 0; i < 3; i++) { const c = cell("c" + i); m.spawn("t" + i, count, [c]); m.spawn("u" + i, count, [c]); }
+} });`,
   "large.ts": `${imports}
 function* count(c) { for (let i = 0; i < 40; i++) yield* writeOnce(c, i); }
 ${CASE}({ id: "large", title: "", variants: { one: {}, two: {} }, setup(m) {
@@ -128,6 +133,16 @@ test("what task code prints does not get between the lines of a result", () => {
   expect(code).toBe(0);
   expect((JSON.parse(out) as CheckJson).verdict).toBe("ok");
   expect(err).toContain("from task code");
+});
+
+test("a user's file is searched by several threads, with the same result", () => {
+  const args = ["check", "medium.ts", "--json", "--engine", "stateful", "--max-states", "400000"];
+  const [one, two] = ["1", "2"].map(
+    (n) => JSON.parse(mayfail(copy.bin, [...args, "--workers", n], folder.path).out) as CheckJson,
+  );
+  expect([one?.workers, two?.workers]).toEqual([1, 2]);
+  expect(one).toMatchObject({ verdict: "ok", complete: true });
+  expect(two).toMatchObject({ verdict: "ok", complete: true, states: one?.states, transitions: one?.transitions });
 });
 
 test("Ctrl-C ends a long search with what is known, and exit code 130", async () => {
