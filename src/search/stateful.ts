@@ -6,7 +6,7 @@
 import { Finding } from "../machine/finding.ts";
 import type { Machine } from "../machine/machine.ts";
 import { stepAndJudge } from "./judge.ts";
-import { Ownership } from "./ownership.ts";
+import { Ownership, scout } from "./ownership.ts";
 import type { Decision, Violation } from "./program.ts";
 import { ANYBODY, StatePath } from "./statePath.ts";
 import { VisitedSet } from "./visited.ts";
@@ -63,11 +63,10 @@ export const STATEFUL_DEFAULTS: StatefulOptions = {
 export function searchStateful(
   m: Machine,
   options: Partial<StatefulOptions> = {},
-  ownership = new Ownership(m),
+  ownership = (options.localSteps ?? true) ? scout(m) : new Ownership(m),
 ): StatefulResult {
   const o = { ...STATEFUL_DEFAULTS, ...options };
   const initial = m.snapshot();
-  ownership.learn();
   for (;;) {
     const result = new StatefulSearch(m, o, ownership).run();
     if (!ownership.learn() || result.stopped !== null || result.violations.length > 0) return result;

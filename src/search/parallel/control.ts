@@ -54,7 +54,9 @@ export interface WorkerAnswer {
   readonly states: number;
   readonly transitions: number;
   readonly maxDepth: number;
+  /** What it contributes to the knowledge about who uses what; see ownership.ts. */
   readonly seen: Int32Array;
+  readonly trusted: Uint8Array;
   readonly violation: { readonly verdict: string; readonly message: string } | null;
   readonly rebuild: object | null;
   readonly error: { readonly name: string; readonly message: string } | null;

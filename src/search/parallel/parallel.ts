@@ -4,7 +4,7 @@
  */
 import { Worker } from "node:worker_threads";
 import type { Machine, MachineOptions } from "../../machine/machine.ts";
-import { Ownership } from "../ownership.ts";
+import { Ownership, scout } from "../ownership.ts";
 import {
   C_CAPACITY,
   C_STATES,
@@ -57,18 +57,24 @@ export async function searchParallel(source: ProgramSource, o: ParallelOptions):
   let known = new Int32Array(0);
   for (;;) {
     const m = program(machine);
-    if (known.length !== m.size) known = new Int32Array(m.size);
+    if (known.length !== m.size) known = firstKnowledge(m, o.localSteps);
     const pass = await onePass(source, m, machine, known, o);
     if (pass.rebuild) {
       machine = pass.rebuild as MachineOptions;
       continue;
     }
     const ownership = new Ownership(m, known);
-    for (const a of pass.answers) ownership.merge(a.seen);
+    for (const a of pass.answers) ownership.merge(a.seen, a.trusted);
     const result = total(pass);
     if (!ownership.learn() || result.violation || result.stopped) return result;
-    known = ownership.seenUsers().slice();
+    known = Int32Array.from(ownership.seenUsers());
   }
+}
+
+function firstKnowledge(m: Machine, localSteps: boolean): Int32Array<ArrayBuffer> {
+  if (!localSteps) return new Int32Array(m.size);
+  m.activate();
+  return Int32Array.from(scout(m).seenUsers());
 }
 
 interface Pass {
