@@ -88,7 +88,7 @@ function notesOf(run: Run, s: RunStep, options: LaneOptions): string[] {
   const seen = (lock: string) =>
     run.steps.some((e) => e.step < s.step && e.task === s.task && e.text.includes(lock) && takes(e, lock));
   const released = s.released.filter((r) => r.task === s.task && !s.text.includes(r.lock) && seen(r.lock));
-  const changes = options.changes ? s.changes.map((c) => `${c.name}: ${c.before} -> ${c.after}`) : [];
+  const changes = options.changes ? s.changed : [];
   return [...released.map((r) => `release ${r.lock}`), ...s.events, ...changes];
 }
 

@@ -1,6 +1,8 @@
 /** Runs a schedule on a fresh machine and writes down everything that a report needs. */
 import { mayfailError } from "../errors.ts";
 import { codes, F_CALLER, objectAt, T_FP, T_OBJ, W } from "../machine/core.ts";
+import { changeText, diffStates } from "../machine/diff.ts";
+import { eventText, observeEvents } from "../machine/events.ts";
 import type { Finding } from "../machine/finding.ts";
 import { type HeldLock, Lock, locksHeld } from "../machine/lock.ts";
 import { DONE, FAILED, LIVE, type Machine, type MachineOptions, nameOfWord } from "../machine/machine.ts";
@@ -121,7 +123,14 @@ class Recorder {
     if (preempted) this.preemptions++;
     const step = this.steps.length + 1;
     const text = describePending(m, task);
-    const finding = stepAndJudge(m, task, choice);
+    const events: string[] = [];
+    const others = observeEvents((event) => events.push(eventText(event)));
+    let finding: Finding | null;
+    try {
+      finding = stepAndJudge(m, task, choice);
+    } finally {
+      observeEvents(others);
+    }
     const locks = this.lockChanges(step, stacks);
     if (
       kind.acquires &&
@@ -144,8 +153,9 @@ class Recorder {
       preempted,
       enabled: enabled.slice(),
       ...locks,
-      events: [],
+      events,
       changes: changesSince(m, before),
+      changed: diffStates(m, before, m.words).map(changeText),
     });
     return finding;
   }
