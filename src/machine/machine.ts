@@ -5,12 +5,12 @@
  * during set-up: `spawn`, `keep`, `invariant`, `atEnd`.
  */
 import { MayfailError, mayfailError } from "../errors.ts";
+import { isActive, setActive, setUnderConstruction } from "./active.ts";
 import {
   type AccessSink,
   builtinHandles,
   type Code,
   type CoreTables,
-  type Handle,
   HEADER,
   isMovable,
   keepOrder,
@@ -31,119 +31,36 @@ import {
   T_OP,
   T_SP,
   T_STATE,
-  type Task,
   takeSettling,
   useTables,
   W,
 } from "./core.ts";
 import { type Cpu, keptOutBy, maySpinOn } from "./cpu.ts";
 import { Finding } from "./finding.ts";
-import { Layout, type WordKind } from "./layout.ts";
+import { Layout } from "./layout.ts";
+import {
+  type Check,
+  DEFAULT_OPTIONS,
+  FAILED,
+  LIVE,
+  type MachineOptions,
+  type SpawnOptions,
+  type TaskFunction,
+  type TaskInfo,
+  type Ties,
+} from "./options.ts";
+import { PrivateFields } from "./privateFields.ts";
 import { NeedsRefinement } from "./refinement.ts";
 import { deadlockFinding, waitCycle } from "./waitFor.ts";
 
-export type TaskFunction<A extends unknown[]> = (...args: A) => Task<unknown>;
-
-export interface SpawnOptions {
-  /** Never ends by itself (kswapd, a device): waiting for ever is no deadlock of its own. */
-  readonly daemon?: boolean;
-  /** Name of the operation in which a daemon rests; any other wait of it that lasts for ever is a deadlock after all. */
-  readonly rests?: string;
-  /** It runs on this CPU only, and so do its children; without one it has a CPU of its own. */
-  readonly cpu?: Cpu;
-  /** How many tasks it may spawn; the machine is built again with more when that is not enough. */
-  readonly children?: number;
-}
-
-export interface TaskInfo {
-  readonly slot: number;
-  readonly base: number;
-  name: string;
-  daemon: boolean;
-  readonly rests: string | null;
-  /** Slots reserved for its children, in order of spawning. */
-  readonly children: number[];
-  readonly parent: number;
-}
-
-/** Sizes that a search may have to enlarge; see `NeedsRebuild`. */
-export interface MachineOptions {
-  readonly stackWords: number;
-  readonly heldWords: number;
-  readonly extraChildren: number;
-  /** Every operation is a step of its own, releases included: what partial-order reduction counts. */
-  readonly fine: boolean;
-  /** Names of locks whose releases are steps of their own in coarse runs too, because somebody uses trylock. */
-  readonly visibleReleases: readonly string[];
-}
-
-export const DEFAULT_OPTIONS: MachineOptions = {
-  stackWords: 24,
-  heldWords: 4,
-  extraChildren: 0,
-  fine: false,
-  visibleReleases: [],
-};
-
-export interface Check {
-  readonly name: string;
-  readonly test: () => boolean | string | undefined;
-  readonly verdict: Finding["verdict"];
-}
-
-/** Told about what a step carries on without being scheduled: partial-order reduction derives causality from it. */
-export interface Ties {
-  started(parent: number, child: number): void;
-  /** `task` went on because what it waited for, at word `at` (the header of an ended task), is over. */
-  joined(task: number, at: number): void;
-}
+export * from "./active.ts";
+export * from "./options.ts";
 
 const MAX_TASKS = 64;
 /** Words at the start of a set-up; more are made when they are needed. */
 const SETUP_WORDS = 1 << 12;
 /** Machines up to this size get an array without holes for `objectAt`, which is faster to look up. */
 const DENSE_WORDS = 1 << 20;
-/** Stands for "several tasks read it" in `privateUsers`. */
-const SHARED_READERS = 1 << 20;
-
-/** State of a task as reports show it. */
-export const LIVE = 1;
-export const DONE = 2;
-export const FAILED = 3;
-
-let underConstruction: Machine | null = null;
-let active: Machine | null = null;
-
-/** The machine that `W` belongs to. Raises MF0209 when there is none. */
-export function activeMachine(): Machine {
-  if (!active) throw mayfailError("MF0209", { what: "the machine" });
-  return active;
-}
-
-/** Name of a word or of the object that begins there. */
-export function nameOfWord(at: number): string {
-  const handle = active?.objectAt[at] as Handle | undefined;
-  return handle?.name ?? active?.layout.nameOf(at) ?? `word ${at}`;
-}
-
-/** The machine that is being set up; raises MF0209 outside of a set-up. */
-export function settingUpMachine(what: string): Machine {
-  if (!underConstruction) throw mayfailError("MF0209", { what });
-  return underConstruction;
-}
-
-/** Set-up: reserves words for the object `name`. */
-export function takeWords(n: number, name: string): number {
-  return settingUpMachine(name).layout.take(n, name, "int");
-}
-
-/** Set-up: names the words of an object that begins at `at`, in order; the key "" stands for the object itself. */
-export function nameWords(at: number, name: string, words: Readonly<Record<string, WordKind>>): void {
-  const { layout } = settingUpMachine(name);
-  Object.entries(words).forEach(([part, kind], i) => {
-    layout.label(at + i, 1, part === "" ? name : `${name}.${part}`, kind);
-  });
-}
 
 export class Machine {
   readonly options: MachineOptions;
@@ -159,7 +76,8 @@ export class Machine {
   tried: Uint8Array = new Uint8Array(0);
   words: Int32Array = new Int32Array(SETUP_WORDS);
   size = 0;
-  private privateUsers = new Int32Array(0);
+  /** Who uses the fields without a guard; lives outside of the words. */
+  privateFields = new PrivateFields(0);
   private readonly codes: Code[] = moduleCodes.slice();
   /** CPU of each task slot; null while no task is bound to one. */
   private cpus: (Cpu | undefined)[] | null = null;
@@ -182,7 +100,7 @@ export class Machine {
   /** Makes this the machine that `W`, handles and task code refer to. Cheap; call before using a machine. */
   activate(): void {
     useTables(this.tables());
-    active = this;
+    setActive(this);
   }
 
   private tables(): CoreTables {
@@ -206,7 +124,7 @@ export class Machine {
     const before = this.words;
     this.words = new Int32Array(Math.max(end, 2 * before.length));
     this.words.set(before);
-    if (active === this) this.activate();
+    if (isActive(this)) this.activate();
   }
 
   // -- set-up ---------------------------------------------------------------------------------------------------------
@@ -283,7 +201,7 @@ export class Machine {
     this.size = this.layout.size;
     this.words = this.words.slice(0, this.size);
     this.tried = new Uint8Array(this.size);
-    this.privateUsers = new Int32Array(this.size);
+    this.privateFields = new PrivateFields(this.size);
     for (const { at, size, name } of this.layout.entries) {
       if (this.options.visibleReleases.includes(name)) this.tried.fill(1, at, at + size);
     }
@@ -309,11 +227,11 @@ export class Machine {
   static build(setup: (m: Machine) => void, options: Partial<MachineOptions> = {}): Machine {
     const m = new Machine(options);
     m.activate();
-    underConstruction = m;
+    setUnderConstruction(m);
     try {
       setup(m);
     } finally {
-      underConstruction = null;
+      setUnderConstruction(null);
     }
     m.seal();
     return m;
@@ -476,27 +394,6 @@ export class Machine {
     const r = c.test();
     if (r === true || r === undefined) return;
     throw new Finding(c.verdict, typeof r === "string" ? r : `"${c.name}" does not hold`);
-  }
-
-  /**
-   * A field without a guard is used by task `t`. False when that breaks the rule for such fields: over all explored
-   * runs, either nobody writes it after set-up or only one task uses it. Lives outside of the words.
-   */
-  notePrivate(at: number, t: number, write: boolean): boolean {
-    const users = this.privateUsers;
-    const seen = users[at];
-    const mine = t + 1;
-    if (seen >> 1 === mine) {
-      if (write) users[at] = (mine << 1) | 1;
-      return true;
-    }
-    if (seen === 0) {
-      users[at] = (mine << 1) | (write ? 1 : 0);
-      return true;
-    }
-    if (write || (seen & 1) === 1) return false;
-    users[at] = SHARED_READERS << 1;
-    return true;
   }
 
   stateOf(t: number): number {

@@ -43,8 +43,6 @@ export function classes(m: Machine, limit: number): Classes | null {
         if (m.tasks.some((t) => m.stateOf(t.slot) === LIVE && !t.daemon)) blocked++;
         else completed++;
         ends.add(p.words.join());
-        (globalThis as any).onClass?.(keyOf(p.events), p.events);
-        (globalThis as any).keyOf = keyOf;
       }
       for (const t of enabled) {
         m.restore(p.words, 0);

@@ -55,7 +55,7 @@ export class Races {
   private marks: Uint8Array[] = [];
   private direct: number[] = [];
   private found: Reversal[] = [];
-  private readonly racer: Racer = { task: 0, choice: 0, outcomes: 1, access: 0 };
+  protected readonly racer: Racer = { task: 0, choice: 0, outcomes: 1, access: 0 };
   private patched: number[] = [];
   /** What the operation would touch where it was tried last. */
   private accessThere = 0;
