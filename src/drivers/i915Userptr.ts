@@ -17,11 +17,11 @@ import { type Cell, cellField, fetchAdd, readOnce } from "../machine/cell.ts";
 import type { Handle, Task } from "../machine/core.ts";
 import { EAGAIN, EBUSY, ENOMEM } from "../machine/errno.ts";
 import { type Fence, fenceField, fenceIsSignaled, fenceWait } from "../machine/fence.ts";
+import { __GFP_NORETRY, GFP_KERNEL } from "../machine/gfp.ts";
 import type { Machine } from "../machine/machine.ts";
 import { lock, type Mutex, mutexField, spinlock, trylock, unlock } from "../machine/mutex.ts";
 import { bool, int, ref, struct } from "../machine/struct.ts";
 import { queueWork, type Work } from "../machine/workqueue.ts";
-import { __GFP_NORETRY, GFP_KERNEL } from "../mm/gfp.ts";
 import {
   createPages,
   FOLL_WRITE,

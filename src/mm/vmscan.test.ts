@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import type { Task } from "../machine/core.ts";
 import { must } from "../machine/finding.ts";
+import { GFP_KERNEL } from "../machine/gfp.ts";
 import { explore } from "./explore.testkit.ts";
-import { GFP_KERNEL } from "./gfp.ts";
 import { pinAtSetUp } from "./gup.ts";
 import type { Kernel } from "./kernel.ts";
 import { claimReferences } from "./leak.ts";
