@@ -11,9 +11,12 @@
  *                   └────────────── pend() ◀─────────────────┘
  */
 import { mayfailError } from "../errors.ts";
+import type { Code, CodeMeta, StepFunction } from "./code.ts";
 import { type AccessSink, defineOp, type OpKind, ops } from "./op.ts";
+import { NeedsRebuild } from "./refinement.ts";
 
-export { type AccessSink, defineOp, type OpKind, ops };
+export type * from "./code.ts";
+export { type AccessSink, defineOp, NeedsRebuild, type OpKind, ops };
 
 /** Words of a task's header, relative to its base. The stack begins at `HEADER + heldWords`. */
 export const T_STATE = 0; // 0 slot never used, 1 live, 2 done, 3 stopped by its own failed assertion
@@ -31,45 +34,6 @@ export const HEADER = 9;
 export const F_CODE = 0;
 export const F_CALLER = 1;
 export const F_SLOTS = 2;
-
-/** Position of a suspension in the author's source. Lines from 1, columns from 0. */
-export interface SourcePoint {
-  readonly line: number;
-  readonly column: number;
-  readonly text: string;
-}
-
-/** What the compiler knows about a task function. */
-export interface CodeMeta {
-  readonly name: string;
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  readonly params: readonly string[];
-  readonly slots: readonly string[];
-  readonly points: readonly SourcePoint[];
-  readonly hasLoop: boolean;
-}
-
-export type StepFunction = (W: Int32Array, f: number, label: number, v: unknown) => void;
-
-/** A compiled task function; `id` is its number in frames. */
-export interface Code {
-  readonly id: number;
-  readonly meta: CodeMeta;
-  readonly step: StepFunction;
-  readonly size: number;
-}
-
-/** What `yield*` delegates to in task code: compiled away, so no such generator object exists at run time. */
-export type Task<T = void> = Generator<unknown, T, unknown>;
-
-/** Anything that has words and a name. `at` is a word index, `id` the number by which slots and fields refer to it. */
-export interface Handle {
-  readonly id: number;
-  readonly at: number;
-  readonly name: string;
-}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Module state. `W` and the tables belong to the active machine; see machine.ts `activate`.
@@ -222,17 +186,6 @@ export function noteProbeOfAnything(): void {
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Values in words
-
-/** Thrown when a stack is too small; the machine's owner builds it again with larger stacks and starts afresh. */
-export class NeedsRebuild extends Error {
-  readonly need: "stack" | "held" | "children";
-  readonly task: number;
-  constructor(need: "stack" | "held" | "children", task: number) {
-    super(`more ${need} needed`);
-    this.need = need;
-    this.task = task;
-  }
-}
 
 /**
  * The word for a value that is no 31-bit integer. Raises MF0201 for what cannot live in the array.

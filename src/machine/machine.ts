@@ -4,13 +4,12 @@
  * Searchers use `enabled`, `choices`, `step`, `save`, `restore` and nothing else; authors of cases use what is called
  * during set-up: `spawn`, `keep`, `invariant`, `atEnd`.
  */
-import { MayfailError, mayfailError } from "../errors.ts";
+import { mayfailError } from "../errors.ts";
 import { isActive, setActive, setUnderConstruction } from "./active.ts";
 import {
   type AccessSink,
   builtinHandles,
   type Code,
-  type CoreTables,
   HEADER,
   isMovable,
   keepOrder,
@@ -35,8 +34,9 @@ import {
   useTables,
   W,
 } from "./core.ts";
-import { type Cpu, keptOutBy, maySpinOn } from "./cpu.ts";
+import { RunQueues } from "./cpu.ts";
 import { Finding } from "./finding.ts";
+import { findingOf, judgeEnd, testAll } from "./judge.ts";
 import { Layout } from "./layout.ts";
 import {
   type Check,
@@ -50,22 +50,19 @@ import {
   type Ties,
 } from "./options.ts";
 import { PrivateFields } from "./privateFields.ts";
-import { NeedsRefinement } from "./refinement.ts";
-import { deadlockFinding, waitCycle } from "./waitFor.ts";
+import { TaskSlots } from "./taskSlots.ts";
+import { deadlockFinding } from "./waitFor.ts";
 
 export * from "./active.ts";
 export * from "./options.ts";
 
-const MAX_TASKS = 64;
-/** Words at the start of a set-up; more are made when they are needed. */
-const SETUP_WORDS = 1 << 12;
+const SETUP_WORDS = 1 << 12; // to begin with; more are made when they are needed
 /** Machines up to this size get an array without holes for `objectAt`, which is faster to look up. */
 const DENSE_WORDS = 1 << 20;
 
 export class Machine {
   readonly options: MachineOptions;
   readonly layout = new Layout((end) => this.grow(end));
-  readonly tasks: TaskInfo[] = [];
   readonly invariants: Check[] = [];
   readonly finals: Check[] = [];
   readonly handles: object[] = [];
@@ -79,10 +76,11 @@ export class Machine {
   /** Who uses the fields without a guard; lives outside of the words. */
   privateFields = new PrivateFields(0);
   private readonly codes: Code[] = moduleCodes.slice();
-  /** CPU of each task slot; null while no task is bound to one. */
-  private cpus: (Cpu | undefined)[] | null = null;
-  private taskBases = new Int32Array(MAX_TASKS);
-  private stackEnds = new Int32Array(MAX_TASKS);
+  /** Null while no task is bound to a CPU. */
+  private queues: RunQueues | null = null;
+  private readonly slots = new TaskSlots();
+  readonly tasks: readonly TaskInfo[] = this.slots.tasks;
+  private readonly taskBases = this.slots.bases;
   private sealed = false;
   /** The last step was marked by `progress()`: cycles through it are no livelock. */
   madeProgress = false;
@@ -99,23 +97,18 @@ export class Machine {
 
   /** Makes this the machine that `W`, handles and task code refer to. Cheap; call before using a machine. */
   activate(): void {
-    useTables(this.tables());
-    setActive(this);
-  }
-
-  private tables(): CoreTables {
-    return {
+    useTables({
+      ...this.options,
       words: this.words,
       codes: this.codes,
       settingUp: !this.sealed,
       handles: this.handles,
       objectAt: this.objectAt,
-      heldWords: this.options.heldWords,
       interned: this.interned,
       taskBases: this.taskBases,
-      stackEnds: this.stackEnds,
-      fine: this.options.fine,
-    };
+      stackEnds: this.slots.stackEnds,
+    });
+    setActive(this);
   }
 
   private grow(end: number): void {
@@ -149,31 +142,15 @@ export class Machine {
 
   /** Adds a task that starts at once. `args` and what they reach become usable as values of task code. */
   spawn<A extends unknown[]>(name: string, f: TaskFunction<A>, args: A, options: SpawnOptions = {}): TaskInfo {
-    const task = this.addSlot(name, -1, options.daemon ?? false, options.rests ?? null);
-    if (options.cpu) this.bind(task.slot, options.cpu);
+    const task = this.slots.add(this, name, -1, options);
     const children = (options.children ?? 0) + this.options.extraChildren;
-    for (let i = 0; i < children; i++) task.children.push(this.addSlot(`${name}/${i}`, task.slot, false).slot);
-    if (options.cpu) for (const child of task.children) this.bind(child, options.cpu);
+    for (let i = 0; i < children; i++) task.children.push(this.slots.add(this, `${name}/${i}`, task.slot).slot);
+    if (options.cpu) {
+      this.queues ??= new RunQueues();
+      for (const t of [task.slot, ...task.children]) this.queues.bind(t, options.cpu);
+    }
     for (const a of args) this.keep(a);
     this.start(task, f, args);
-    return task;
-  }
-
-  private bind(t: number, c: Cpu): void {
-    this.cpus ??= [];
-    this.cpus[t] = c;
-  }
-
-  private addSlot(name: string, parent: number, daemon: boolean, rests: string | null = null): TaskInfo {
-    if (this.tasks.length === this.taskBases.length) throw mayfailError("MF0210", { limit: MAX_TASKS });
-    const { heldWords, stackWords } = this.options;
-    const base = this.layout.take(HEADER + heldWords + stackWords, name, "task");
-    const slot = this.tasks.length;
-    const task: TaskInfo = { slot, base, name, daemon, rests, children: [], parent };
-    this.tasks.push(task);
-    this.taskBases[slot] = base;
-    this.stackEnds[slot] = base + HEADER + heldWords + stackWords;
-    this.register(task, base);
     return task;
   }
 
@@ -245,19 +222,12 @@ export class Machine {
     const op = W[b + T_OP];
     if (op === 0) return false;
     const able = ops[op].enabled(W[b + T_OBJ], W[b + T_ARG], W[b + T_ARG2], t);
-    return this.cpus === null ? able : this.mayUseCpu(t, able);
-  }
-
-  private mayUseCpu(t: number, able: boolean): boolean {
-    const c = this.cpus?.[t];
-    if (!c) return able;
-    return able ? keptOutBy(c, t) < 0 : maySpinOn(c, t);
+    return this.queues === null ? able : this.queues.mayRun(t, able);
   }
 
   /** Slot of the task that has the CPU of `t` and does not give it up; -1 when `t` may run. */
   keptOut(t: number): number {
-    const c = this.cpus?.[t];
-    return c ? keptOutBy(c, t) : -1;
+    return this.queues === null ? -1 : this.queues.keptOut(t);
   }
 
   /** Number of outcomes of the pending operation of `t` (1 unless it is a choice of the environment). */
@@ -272,7 +242,7 @@ export class Machine {
     const b = this.taskBases[t];
     const kind = ops[W[b + T_OP]];
     // Whether it may run depends on what the other tasks of its CPU wait for.
-    if (this.cpus?.[t]) sink.top();
+    if (this.queues?.has(t)) sink.top();
     else if (kind.access) kind.access(W[b + T_OBJ], W[b + T_ARG], W[b + T_ARG2], t, sink);
     else sink.top();
   }
@@ -298,8 +268,9 @@ export class Machine {
       const at = W[b + T_OBJ];
       const arg = W[b + T_ARG];
       const arg2 = W[b + T_ARG2];
-      if (this.cpus !== null && !kind.enabled(at, arg, arg2, t)) {
-        this.occupyCpu(t); // it spins there
+      if (this.queues !== null && !kind.enabled(at, arg, arg2, t)) {
+        this.queues.occupy(t); // it spins there
+        keepOrder();
         return;
       }
       W[b + T_OP] = 0;
@@ -309,19 +280,14 @@ export class Machine {
       setMovable(kind.movable && this.tried[at] === 0 && !this.options.fine);
       const v = kind.choices ? choice : kind.apply(at, arg, arg2, t);
       if (W[b + T_OP] === 0) run(v);
-      if (this.cpus !== null) this.occupyCpu(t);
+      if (this.queues !== null) this.queues.occupy(t);
       this.settle();
-      for (const c of this.invariants) this.test(c);
+      if (this.invariants.length > 0) testAll(this.invariants);
     } catch (e) {
-      throw this.finding(e, t);
+      throw findingOf(e, t);
     } finally {
       setChecking(false);
     }
-  }
-
-  private occupyCpu(t: number): void {
-    const c = this.cpus?.[t];
-    if (c) W[c.at] = this.stateOf(t) === LIVE ? t + 1 : 0;
   }
 
   /**
@@ -340,7 +306,7 @@ export class Machine {
     try {
       run(v);
     } catch (e) {
-      throw this.finding(e, t);
+      throw findingOf(e, t);
     }
   }
 
@@ -378,24 +344,6 @@ export class Machine {
     return task;
   }
 
-  private finding(e: unknown, t: number): unknown {
-    if (e instanceof Finding) {
-      if (e.task < 0) e.task = t;
-      return e;
-    }
-    if (e instanceof NeedsRebuild || e instanceof NeedsRefinement || e instanceof MayfailError) return e;
-    const f = new Finding("assertion", `uncaught ${String(e)}`);
-    f.task = t;
-    return f;
-  }
-
-  private test(c: Check): void {
-    setChecking(false);
-    const r = c.test();
-    if (r === true || r === undefined) return;
-    throw new Finding(c.verdict, typeof r === "string" ? r : `"${c.name}" does not hold`);
-  }
-
   stateOf(t: number): number {
     return W[this.taskBases[t] + T_STATE];
   }
@@ -426,21 +374,7 @@ export class Machine {
    * the final checks. Returns null when all is well.
    */
   judgeEnd(): Finding | null {
-    const waiting = this.tasks.filter((t) => this.mustGoOn(t)).map((t) => t.slot);
-    if (waiting.length > 0) return deadlockFinding(this, waiting);
-    try {
-      for (const c of this.finals) this.test(c);
-    } catch (e) {
-      return e as Finding;
-    }
-    return null;
-  }
-
-  /** Is it a deadlock if nobody ever lets `t` go on? Not for ended tasks, nor for daemons, except stuck outside of their rest. */
-  private mustGoOn(t: TaskInfo): boolean {
-    if (this.stateOf(t.slot) !== LIVE) return false;
-    if (!t.daemon) return true;
-    return t.rests === null ? waitCycle(this, t.slot) !== null : this.pendingOp(t.slot).name !== t.rests;
+    return judgeEnd(this);
   }
 
   /** The finding for a cycle of waits that has closed while other tasks may still run. */

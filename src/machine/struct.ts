@@ -184,7 +184,7 @@ function constantCheck(guard: GuardOptions, offset: number): (o: InstanceLike) =
     return (o) => lock(o).heldBy(current, false);
   }
   if (guard.ordered !== undefined) return () => false;
-  return (o) => activeMachine().notePrivate(o.at + offset, current, false);
+  return (o) => activeMachine().privateFields.note(o.at + offset, current, false);
 }
 
 function accessCheck(structName: string, key: string, guard: GuardOptions, offset: number) {
@@ -200,7 +200,7 @@ function accessCheck(structName: string, key: string, guard: GuardOptions, offse
   }
   if (guard.ordered !== undefined) return keepOrder;
   return (o: InstanceLike, write: boolean): void => {
-    if (activeMachine().notePrivate(o.at + offset, current, write)) return;
+    if (activeMachine().privateFields.note(o.at + offset, current, write)) return;
     throw new Finding(
       "data-race",
       `${o.name}.${key} is used by ${taskName()} and by another task, and ${structName}.${key} declares no guard`,
