@@ -88,7 +88,8 @@ describe("as many runs as there are traces, and none in vain", () => {
     expect(rows.length).toBe(151);
   });
 
-  for (const row of rows) {
+  // Four rows have more than 100,000 traces each; bench/dpor.mjs explores them.
+  for (const row of rows.filter((r) => r.complete < 100_000)) {
     test(`${row.program}(${row.n})`, () => {
       const { completed, blocked, redundant, maxDepth } = explore(row.program, row.n);
       expect({ completed, blocked, redundant }).toEqual({
