@@ -1,9 +1,9 @@
 /**
  * The whole way from a program to an answer:
  *
- *   a quick stateful search ──▶ 200 random walks, estimate ──▶ the cheaper engine searches everything
- *           │ everything seen                                           │
- *           └───────────────────────────┬───────────────────────────────┘
+ *   100,000 transitions of the stateful search ──▶ 200 random walks, estimate ──▶ the cheaper engine searches everything
+ *           │ everything seen                      (it goes on if it is the cheaper one)  │
+ *           └───────────────────────────┬─────────────────────────────────────────────────┘
  *              no rule broken; runs that come back to a state: livelock?      a rule broken: smallest counterexample
  */
 import type { Finding, Verdict } from "../machine/finding.ts";
@@ -114,13 +114,11 @@ class Check {
 
   async run(): Promise<CheckResult> {
     this.phase = "searching";
-    const quick = this.o.engine === "dpor" ? null : this.stateful({}, QUICK_TRANSITIONS);
-    if (quick && !quick.cut) return this.result("stateful", quick, this.livelock(quick));
-    this.phase = "estimating";
-    this.estimated = estimate(this.program, { seed: this.o.seed ?? 1, machine: quick?.machine ?? {} });
-    const { violation, machine, walks } = this.estimated;
-    const engine = this.chooseEngine(this.estimated);
-    this.phase = "searching";
+    const first = this.o.engine === "dpor" ? null : this.stateful({}, QUICK_TRANSITIONS);
+    if (first && !first.cut) return this.result("stateful", first, this.livelock(first));
+    const estimated = this.estimated ?? this.estimate({});
+    const { violation, machine, walks } = estimated;
+    const engine = this.chooseEngine(estimated);
     if (violation) {
       const broken = { ...violation, cycleStart: null };
       const length = violation.schedule.length;
@@ -131,10 +129,21 @@ class Check {
     return this.result(engine, searched, this.livelock(searched));
   }
 
+  private estimate(machine: Partial<MachineOptions>): Estimate {
+    this.phase = "estimating";
+    this.estimated = estimate(this.program, { seed: this.o.seed ?? 1, machine });
+    this.phase = "searching";
+    return this.estimated;
+  }
+
   private search(engine: Engine, machine: Partial<MachineOptions>): Searched | Promise<Searched> {
     const { workers = 1, source } = this.o;
     if (engine === "dpor") return this.dpor();
-    return workers > 1 && source ? this.parallel(source, workers, machine) : this.stateful(machine);
+    return source && this.isParallel() ? this.parallel(source, workers, machine) : this.stateful(machine);
+  }
+
+  private isParallel(): boolean {
+    return (this.o.workers ?? 1) > 1 && this.o.source !== undefined;
   }
 
   private chooseEngine(e: Estimate): Engine {
@@ -156,7 +165,10 @@ class Check {
     return (this.o.maxMemoryMb ?? DEFAULT_MEMORY_MB) * 1048576;
   }
 
-  /** `cut`: more than `quick` transitions were needed, so nothing is decided. */
+  /**
+   * After `quick` transitions the size of the search is estimated, once. It goes on unless that showed a broken rule or
+   * the work is for another engine or for several workers: `cut`, so nothing is decided.
+   */
   private stateful(
     machine: Partial<MachineOptions>,
     quick = Number.POSITIVE_INFINITY,
@@ -167,8 +179,12 @@ class Check {
         maxStates: this.o.maxStates ?? Number.POSITIVE_INFINITY,
         maxBytes: this.maxBytes(),
         shouldStop: (p) => {
-          cut = p.transitions > quick;
-          return this.stop(p.states, p.transitions) ?? (cut ? "that was the quick try" : null);
+          const why = this.stop(p.states, p.transitions);
+          if (why !== null || p.transitions <= quick || this.estimated) return why;
+          const estimated = this.estimate(m.options);
+          m.activate();
+          cut = estimated.violation !== null || this.chooseEngine(estimated) !== "stateful" || this.isParallel();
+          return cut ? "that was the quick try" : null;
         },
       });
       return { ...r, broken: firstBroken(r.violations), machine: m.options, cut };
