@@ -6,9 +6,9 @@ import { table } from "../report/table.ts";
 import { paintOf, textReport } from "../report/text.ts";
 import { grouped } from "../report/width.ts";
 import { boundsOf, type Context, EXIT, exitCodeOf } from "./context.ts";
+import { Interrupted } from "./interrupted.ts";
 import type { CaseName } from "./jobs.ts";
 import { usage } from "./options.ts";
-import { Interrupted } from "./session.ts";
 import { parseTarget, type Target } from "./target.ts";
 
 export async function check(c: Context, words: readonly string[]): Promise<number> {
@@ -20,18 +20,22 @@ export async function check(c: Context, words: readonly string[]): Promise<numbe
   const { variants } = await c.session.call("open", name);
   const chosen = target.variant === null ? variants.map((v) => v.name) : [target.variant];
   const outcomes: Outcome[] = [];
+  let interruption = "interrupted";
   for (const variant of chosen) {
     c.progress.subject = variant;
     const outcome = await checkOne(c, name, variant);
     c.progress.clear();
-    if (outcome === null) break;
+    if (outcome instanceof Interrupted) {
+      interruption = outcome.message;
+      break;
+    }
     outcomes.push(outcome);
     if (!print(c, outcome, outcomes.length)) break;
     if (c.interrupted()) break;
   }
   if (chosen.length > 1 && !c.options.json) c.io.out(summary(c, outcomes, chosen));
   if (!c.interrupted()) return exitCodeOf(outcomes);
-  c.io.err("mayfail: interrupted.\n");
+  c.io.err(`mayfail: ${interruption}.\n`);
   return EXIT.interrupted;
 }
 
@@ -39,12 +43,11 @@ export function caseName(target: Target): CaseName {
   return target.kind === "atlas" ? { kind: "atlas", id: target.id } : { kind: "file", path: target.path };
 }
 
-/** Null when it was interrupted and had nothing to tell. */
-async function checkOne(c: Context, name: CaseName, variant: string): Promise<Outcome | null> {
+async function checkOne(c: Context, name: CaseName, variant: string): Promise<Outcome | Interrupted> {
   try {
     return await c.session.call("check", name, variant, boundsOf(c.options));
   } catch (e) {
-    if (e instanceof Interrupted) return null;
+    if (e instanceof Interrupted) return e;
     throw e;
   }
 }

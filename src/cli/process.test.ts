@@ -84,7 +84,7 @@ ${CASE}({ id: "medium", title: "", variants: { v: {} }, setup(m) {
   "large.ts": `${imports}
 function* count(c) { for (let i = 0; i < 40; i++) yield* writeOnce(c, i); }
 ${CASE}({ id: "large", title: "", variants: { one: {}, two: {} }, setup(m) {
-  for (let i = 0; i < 8; i++) { const c = cell("c" + i); m.spawn("t" + i, count, [c]); m.spawn("u" + i, count, [c]); }
+  for (let i = 0; i < 3; i++) { const c = cell("c" + i); m.spawn("t" + i, count, [c]); m.spawn("u" + i, count, [c]); }
 } });`,
 });
 
@@ -92,7 +92,7 @@ let copy: ReturnType<typeof publishedCopy>;
 beforeAll(() => {
   copy = publishedCopy();
   copyFileSync(join(root, "docs/examples/mirror.ts"), join(folder.path, "mirror.ts"));
-});
+}, 60_000);
 afterAll(() => {
   copy?.remove();
   folder.remove();
@@ -148,12 +148,20 @@ test("a user's file is searched by several threads, with the same result", () =>
 
 test("Ctrl-C ends a long search with what is known, and exit code 130", async () => {
   const { code, out, err } = await mayfailRunning(copy.bin, ["check", "large.ts"], folder.path, (child) => {
-    setTimeout(() => child.kill("SIGINT"), 4000);
+    setTimeout(() => child.kill("SIGINT"), 6000);
   });
   expect(err).toContain("mayfail: interrupted.");
   expect(out).toMatch(/not decided: no rule is broken as far as the search went \([\d,]+ states\)/);
   expect(out).toMatch(/two +not searched/);
   expect(code).toBe(130);
+});
+
+test("Ctrl-C ends task code that does not end by itself", async () => {
+  const args = ["check", "step-loop.ts", "--patience", "60"];
+  const { code, out, err } = await mayfailRunning(copy.bin, args, folder.path, (child) => {
+    setTimeout(() => child.kill("SIGINT"), 3000);
+  });
+  expect([code, out, err]).toEqual([130, "", "mayfail: interrupted.\n"]);
 });
 
 test("a closed pipe is no error", async () => {
