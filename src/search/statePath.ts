@@ -91,6 +91,22 @@ export class StatePath {
     this.changed = changed;
   }
 
+  /** Lets `t` make a step that breaks no rule, and compares. */
+  step(m: Machine, t: number, choice: number): void {
+    const { resumed } = m;
+    m.step(t, choice);
+    this.compare(m.resumed === resumed ? t : ANYBODY);
+  }
+
+  /** The words, whose fingerprint the caller knows from an earlier time, are level 0 of a new path. */
+  begin(low: number, high: number): void {
+    const { base, words } = this;
+    for (let i = 0; i < words.length; i++) base[i] = words[i];
+    this.depth = this.end = this.changed = 0;
+    this.levels[1] = this.low = low;
+    this.levels[2] = this.high = high;
+  }
+
   private addSummand(i: number, x: number): void {
     const a = mixLow(x ^ this.lowKeys[i]);
     this.low = (this.low + a) | 0;
