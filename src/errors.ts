@@ -173,6 +173,10 @@ export const errorTable = {
     says: 'The module "{specifier}" does not export "{name}".',
     remedy: "Check the spelling, or import it from the module that has it.",
   },
+  MF0321: {
+    says: "The condition of an until() in {task} changes something.",
+    remedy: "Let it only read: it is tested at any time, any number of times.",
+  },
 
   MF0401: {
     says: 'The schedule "{schedule}" is malformed: {reason}.',

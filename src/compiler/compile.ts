@@ -3,7 +3,7 @@
  *
  *   source ─parse─▶ tree ─strip─▶ JavaScript ─check─▶ ─task by task: blocks ▶ liveness ▶ step─▶ ─print─▶ code + map
  */
-import { type ErrorCode, type ErrorParams, mayfailError, type SourcePlace } from "../errors.ts";
+import { mayfailError, type SourcePlace } from "../errors.ts";
 import { walk } from "./ast.ts";
 import { type File, parse, print, type SourceMap } from "./babel.ts";
 import { checkFile, findTasks } from "./check.ts";
@@ -44,6 +44,16 @@ export interface CompiledModule {
  * Compiles one module of TypeScript or JavaScript. Raises MayfailErrors MF0301 … MF0318 with file, line and column.
  */
 export function compileTaskModule(source: string, options: CompileOptions): CompiledModule {
+  try {
+    return compileModule(source, options);
+  } catch (error) {
+    // The stack of this thread is the only bound on how deeply code may be nested.
+    if (!(error instanceof RangeError)) throw error;
+    throw mayfailError("MF0301", { reason: "it is nested too deeply" }, { file: options.filename, line: 1, column: 1 });
+  }
+}
+
+function compileModule(source: string, options: CompileOptions): CompiledModule {
   const { filename } = options;
   const file = parseModule(source, filename);
   const { program } = file;
@@ -87,25 +97,16 @@ export function compileTaskModule(source: string, options: CompileOptions): Comp
 }
 
 /** Raises MF0301. */
-export function parseModule(source: string, filename: string): File {
+function parseModule(source: string, filename: string): File {
   try {
     return parse(source);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     const at = (error as SyntaxError & { loc?: { line: number; column: number } }).loc;
     const reason = error.message.replace(/\s*\(\d+:\d+\)$/, "").replace(/\.$/, "");
-    return failAt("MF0301", { reason }, filename, at?.line ?? 1, (at?.column ?? 0) + 1);
+    const place = { file: filename, line: at?.line ?? 1, column: (at?.column ?? 0) + 1 };
+    throw mayfailError("MF0301", { reason }, place);
   }
-}
-
-function failAt<Code extends ErrorCode>(
-  code: Code,
-  params: ErrorParams<Code>,
-  file: string,
-  line: number,
-  column: number,
-): never {
-  throw mayfailError(code, params, { file, line, column });
 }
 
 /** What a for…of that suspends loops over must be an array: an index survives a suspension, an iterator does not. */
