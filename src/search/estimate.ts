@@ -32,7 +32,7 @@ export interface Estimate {
   readonly states: number;
   /** The walks met less than half of them, so there may be far more. */
   readonly statesAtLeast: boolean;
-  /** Mean number of steps of a run, fine; and of enabled transitions of a state. */
+  /** Mean number of steps of a run, fine (Infinity when walks were cut); and of enabled transitions of a state. */
   readonly traceLength: number;
   readonly branching: number;
   /** Some walk came back to a state of its own, or was cut: runs may be infinite. */
@@ -49,17 +49,16 @@ const DEFAULTS: EstimateOptions = { walks: 200, seed: 1, maxSteps: 1000, machine
 /** Estimates the sizes of `program`. The same options give the same figures. */
 export function estimate(program: Program, options: Partial<EstimateOptions> = {}): Estimate {
   const o = { ...DEFAULTS, ...options };
-  const { traces, length } = onMachine(program, { ...o.machine, fine: true }, (m) =>
-    countTraces(m, 2 * o.walks, Math.min(o.maxSteps, MAX_EVENTS), new Rng(o.seed)),
-  );
   const byState = onMachine(program, o.machine, (m) => new StateWalks(m, o).run());
-  return {
-    ...byState,
-    traces: byState.cyclic ? Number.POSITIVE_INFINITY : traces,
-    traceLength: length,
-    walks: o.walks,
-    seed: o.seed,
-  };
+  const { walks, seed } = o;
+  // Infinite runs make infinitely many traces.
+  const endless = { traces: Number.POSITIVE_INFINITY, length: Number.POSITIVE_INFINITY };
+  const { traces, length } = byState.cyclic
+    ? endless
+    : onMachine(program, { ...o.machine, fine: true }, (m) =>
+        countTraces(m, 2 * walks, Math.min(o.maxSteps, MAX_EVENTS), new Rng(seed)),
+      );
+  return { ...byState, traces, traceLength: length, walks, seed };
 }
 
 /** Longer traces are for the stateful engine anyway. */
