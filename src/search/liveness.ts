@@ -1,6 +1,7 @@
 /**
  * Livelock under weak fairness: an infinite run in which every task that could always go on does go on now and then,
- * and yet some task that ought to end never does.
+ * and yet some task that ought to end never does. Locks are fairer than that, since their waiters queue: who could take
+ * one again and again takes it.
  *
  * The graph of all states is built once more, this time with its edges. A strongly connected component is a livelock
  * when (a) each task takes a step inside it or is disabled in one of its states (weak fairness), (b) each choice of the
@@ -31,7 +32,9 @@ export function findLivelock(m: Machine, maxStates: number, shouldStop: () => bo
   const graph = stateGraph(m, maxStates, shouldStop);
   if (!graph) return "unknown";
   let component = components(graph.states, graph.first, graph.target);
-  while (removeHopefulChoices(graph, component)) component = components(graph.states, graph.first, graph.target);
+  while (removeHopefulChoices(graph, component) || removeUnfairLocking(graph, component)) {
+    component = components(graph.states, graph.first, graph.target);
+  }
   for (const states of cyclicComponents(graph, component)) {
     const lasso = fairCycle(m, graph, component, component[states[0]], states);
     if (lasso) return lasso;
@@ -73,6 +76,38 @@ function removeHopefulChoices(g: StateGraph, component: Int32Array): boolean {
         if (component[g.target[x]] !== component[s]) continue;
         g.label[x] = REMOVED;
         g.target[x] = s;
+        removed = true;
+      }
+    }
+  }
+  return removed;
+}
+
+/**
+ * Waiters of a lock queue: a task that could take its lock again and again does get it some day. So a component in which
+ * such a task never steps cannot be gone through for ever; what may be left is a part of it in which the task never
+ * could. True when states were cut off, so that the components must be computed again.
+ */
+function removeUnfairLocking(g: StateGraph, component: Int32Array): boolean {
+  let removed = false;
+  for (const states of cyclicComponents(g, component)) {
+    const c = component[states[0]];
+    let could = 0;
+    let stepping = 0;
+    for (const s of states) {
+      could |= g.enabledInQueue[s];
+      for (let e = g.first[s]; e < g.first[s + 1]; e++) {
+        if (g.label[e] !== REMOVED && component[g.target[e]] === c) stepping |= 1 << (g.label[e] >> CHOICE_BITS);
+      }
+    }
+    const unfair = could & ~stepping;
+    if (unfair === 0) continue;
+    for (const s of states) {
+      for (let e = g.first[s]; e < g.first[s + 1]; e++) {
+        if (g.label[e] === REMOVED || component[g.target[e]] !== c) continue;
+        if (((g.enabledInQueue[s] | g.enabledInQueue[g.target[e]]) & unfair) === 0) continue;
+        g.label[e] = REMOVED;
+        g.target[e] = s;
         removed = true;
       }
     }

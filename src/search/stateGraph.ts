@@ -12,6 +12,8 @@ export interface StateGraph {
   readonly label: number[];
   /** Per state: bit t set = task t is enabled. */
   readonly enabled: number[];
+  /** Per state: bit t set = task t is enabled and its operation takes a lock or the like, whose waiters queue. */
+  readonly enabledInQueue: number[];
   /** Per state: bit t set = task t is a non-daemon that has not ended. */
   readonly unfinished: number[];
   /** Per state: the edge by which it was first reached, and from where (breadth first, so stems are shortest). */
@@ -32,6 +34,7 @@ export function stateGraph(m: Machine, maxStates: number, shouldStop: () => bool
     target: [],
     label: [],
     enabled: [],
+    enabledInQueue: [],
     unfinished: [],
     parent: [-1],
     parentLabel: [-1],
@@ -48,6 +51,7 @@ export function stateGraph(m: Machine, maxStates: number, shouldStop: () => bool
     const enabled = enabledMask(m);
     g.first.push(g.target.length);
     g.enabled.push(enabled);
+    g.enabledInQueue.push(enabled & queueMask(m));
     g.unfinished.push(unfinishedMask(m));
     for (let t = 0; t < m.tasks.length; t++) {
       if (((enabled >> t) & 1) === 0) continue;
@@ -77,6 +81,12 @@ export function stateGraph(m: Machine, maxStates: number, shouldStop: () => bool
 function enabledMask(m: Machine): number {
   let mask = 0;
   for (let t = 0; t < m.tasks.length; t++) if (m.enabled(t)) mask |= 1 << t;
+  return mask;
+}
+
+function queueMask(m: Machine): number {
+  let mask = 0;
+  for (let t = 0; t < m.tasks.length; t++) if (m.pendingOp(t).waits === "all") mask |= 1 << t;
   return mask;
 }
 
