@@ -61,6 +61,12 @@ const BAD_FILES: readonly (readonly [string, string | Buffer, RegExp])[] = [
     taskCase("  yield* lock(m);\n  for (;;) box.n++;"),
     /^MF0110: step-write\.ts:6:\d+: A step of the task worker/,
   ],
+  [
+    "wait-loop.ts",
+    taskCase("  yield* until(() => ever());", "function ever() { for (;;); }\n"),
+    /^MF0110: wait-loop\.ts:2:\d+: /,
+  ],
+  ["end-loop.ts", setupCase("m.atEnd('x', () => { for (;;); });"), /^MF0110: end-loop\.ts:3:\d+: /],
   ["plain-yield.ts", taskCase("  yield 1;"), /^MF0302: plain-yield\.ts:5:\d+/],
   [
     "string.ts",

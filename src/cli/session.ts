@@ -154,7 +154,7 @@ export class WorkerSession implements Session {
     this.stopping = null;
   }
 
-  /** Nothing heard for too long: in task code, it is endless; in our own code, it gets more time. */
+  /** Nothing heard for too long: stuck in task code is the end; busy with our own code may take its time. */
   private async look(): Promise<void> {
     const { patienceSeconds } = this.options;
     if (this.looking || this.pending === null || this.worker === null || this.silentSeconds() < patienceSeconds) return;
@@ -164,7 +164,7 @@ export class WorkerSession implements Session {
       const { stateOf } = await import("./stalled.ts");
       const state = await stateOf(this.worker);
       if (this.pending?.id !== id || this.silentSeconds() < patienceSeconds) return;
-      if (state === "busy" && this.silentSeconds() < OWN_CODE * patienceSeconds) return;
+      if (state === "busy") return this.sign();
       const stall = typeof state === "string" ? null : state;
       const what = stall?.task ? `A step of the task ${stall.task}` : capital(this.phase);
       this.end(mayfailError("MF0110", { what, seconds: patienceSeconds }, stall?.where));
@@ -185,9 +185,6 @@ export class WorkerSession implements Session {
     pending?.reject(reason);
   }
 }
-
-/** How many times more patience our own code gets: it may be busy with a large table. */
-const OWN_CODE = 12;
 
 function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
