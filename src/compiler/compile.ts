@@ -36,7 +36,7 @@ export interface CompiledModule {
   readonly imports: readonly { readonly specifier: string; readonly name: string; readonly place: SourcePlace }[];
   /** Names that the module exports; null when it has an `export * from`. */
   readonly exports: ReadonlySet<string> | null;
-  /** It contains an `import()`. */
+  /** It may contain an `import()`. */
   readonly importsLater: boolean;
 }
 
@@ -70,17 +70,12 @@ function compileModule(source: string, options: CompileOptions): CompiledModule 
     place: placeOf(filename, at),
   }));
   const exports = exportedNames(program);
-  let importsLater = false;
-  walk(program, (node) => {
-    importsLater ||= node.type === "Import";
-    return !importsLater;
-  });
   const rewrite = options.importRewrites;
   if (rewrite) rewriteImports(program, (specifier, at) => rewrite(specifier, placeOf(filename, at)));
   const functions = replaceTasks(context, program, tasks);
   if (functions.length > 0) {
-    passMachineErrors(program, runtime.rethrow, () => freshName(names.taken, "$e"));
-    importRuntime(file, options.runtime ?? "mayfail/runtime", {
+    if (source.includes("catch")) passMachineErrors(program, runtime.rethrow, () => freshName(names.taken, "$e"));
+    const mentioned = importRuntime(file, options.runtime ?? "mayfail/runtime", {
       enter: runtime.enter,
       leave: runtime.leave,
       define: runtime.define,
@@ -91,9 +86,9 @@ function compileModule(source: string, options: CompileOptions): CompiledModule 
       probe: runtime.probe,
       rethrow: runtime.rethrow,
     });
-    declareList(file, runtime.list);
+    if (mentioned.has(runtime.list)) declareList(file, runtime.list);
   }
-  return { ...print(file, filename, source), functions, imports, exports, importsLater };
+  return { ...print(file, filename, source), functions, imports, exports, importsLater: /\bimport\s*\(/.test(source) };
 }
 
 /** Raises MF0301. */
@@ -115,12 +110,6 @@ function declareList(file: File, name: string): void {
     if (Array.isArray(value) || ArrayBuffer.isView(value)) return value;
     throw new TypeError("a for…of loop that contains a yield* can only go over an array");
   }`);
-  let used = false;
-  walk(file.program, (node) => {
-    used ||= node.type === "Identifier" && node.name === name;
-    return true;
-  });
-  if (!used) return;
   // Without places: they would be taken for places in the author's file.
   for (const each of helper.program.body)
     walk(each, (node) => {
