@@ -97,7 +97,7 @@ const reinitOp = defineOp({
 
 /** wait_for_completion: passes once for each `complete`, always after `completeAll`. */
 export function waitForCompletion(c: Completion): Task {
-  mightSleep(`wait for ${c.name}`);
+  mightSleep("wait for", c.name);
   return pend(waitOp.id, c.at) as never;
 }
 

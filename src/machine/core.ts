@@ -357,7 +357,7 @@ export function run(v: unknown): void {
     result = undefined;
     codes[code >>> 12].step(w, f, code & 4095, v);
     if (w[b + T_OP] !== 0) {
-      if (w[b + T_FP] !== f) throw twice(w[b + T_OP]);
+      if (w[b + T_FP] !== f) throw twice(w[b + T_OP], codes[code >>> 12]);
       if (onPend !== null) onPend(current);
       return;
     }
@@ -367,10 +367,8 @@ export function run(v: unknown): void {
 }
 
 /** An operation has become pending that the running function does not wait for. */
-function twice(op: number): Error {
-  const f = W[base + T_FP];
-  const code = f === 0 ? undefined : codes[W[f] >>> 12];
-  return mayfailError("MF0211", { task: code?.meta.name ?? "?", what: ops[op].name }, code && placeOf(code));
+function twice(op: number, code = codes[W[W[base + T_FP]] >>> 12]): Error {
+  return mayfailError("MF0211", { task: code.meta.name, what: ops[op].name }, placeOf(code));
 }
 
 function endless(code: Code): Error {

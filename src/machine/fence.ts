@@ -97,7 +97,7 @@ const initOp = defineOp({
 
 /** dma_fence_wait: returns when it is signaled. */
 export function fenceWait(f: Fence): Task {
-  mightSleep(`wait for ${f.name}`);
+  mightSleep("wait for", f.name);
   return pend(waitOp.id, f.at) as never;
 }
 

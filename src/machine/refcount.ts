@@ -154,7 +154,7 @@ export function refPut(r: Refcount): Task<boolean> {
 
 /** Sleeps until the count is at most `n`. */
 export function refUntil(r: Refcount, n = 0): Task {
-  mightSleep(`wait for ${r.name}`);
+  mightSleep("wait for", r.name);
   return pend(r.tracked && n === 0 ? untilZeroOp.id : untilOp.id, r.at, n) as never;
 }
 

@@ -230,14 +230,14 @@ const tryWriteOp = defineOp({
 /** down_read, read_lock: waits until no writer is inside (nor in the queue). `subclass` as for `lock`. */
 export function downRead(l: RwSem, subclass = 0): Task {
   if (l.kind === "rwlock") return pend(readSpinOp.id, l.at, subclass) as never;
-  mightSleep(`lock ${l.name}`);
+  mightSleep("lock", l.name);
   return pend(readOp.id, l.at, subclass) as never;
 }
 
 /** down_write, write_lock: waits until nobody is inside. */
 export function downWrite(l: RwSem, subclass = 0): Task {
   if (l.kind === "rwlock") return pend(writeSpinOp.id, l.at, subclass) as never;
-  mightSleep(`lock ${l.name}`);
+  mightSleep("lock", l.name);
   return pend(writeOp.id, l.at, subclass) as never;
 }
 
