@@ -172,6 +172,7 @@ function* catches(l: Mutex, c: Cell) {
     caught = 1;
   }
   yield* writeOnce(c, caught);
+  yield* readOnce(c);
   try {
     yield* unlock(l);
   } catch {
