@@ -18,6 +18,7 @@ import {
 } from "./control.ts";
 import { loadProgram } from "./load.ts";
 import { POOL_STATES } from "./pool.ts";
+import { STATE_EXTRA } from "./stateStack.ts";
 
 export interface ParallelOptions {
   readonly workers: number;
@@ -95,7 +96,7 @@ async function onePass(
   const words = new Int32Array(control);
   const entries = Math.max(FIRST_CAPACITY, Math.floor(Math.min(o.maxBytes, MAX_TABLE_BYTES) / 8));
   const table = new SharedArrayBuffer(entries * 8);
-  const pool = new SharedArrayBuffer(POOL_STATES * (m.size + 1) * 4);
+  const pool = new SharedArrayBuffer(POOL_STATES * (m.size + STATE_EXTRA) * 4);
   words[C_CAPACITY] = FIRST_CAPACITY;
   const { workers, localSteps } = o;
   const task: WorkerTask = { source, options: machine, known, localSteps, control, table, pool, workers };

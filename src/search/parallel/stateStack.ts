@@ -1,14 +1,21 @@
 /** States waiting to be expanded: whole copies, last in first out for their owner, oldest first for the others. */
 
-/** A growing stack of states of `size` words plus their depth. */
+/** Words that are kept with those of a state: its depth and its fingerprint. */
+export const STATE_EXTRA = 3;
+
+/** A growing stack of states of `size` words. */
 export class StateStack {
   private data: Int32Array;
   private readonly width: number;
+  /** Of the state that the last `pop` has returned. */
+  depth = 0;
+  low = 0;
+  high = 0;
   private bottom = 0;
   private top = 0;
 
   constructor(size: number) {
-    this.width = size + 1;
+    this.width = size + STATE_EXTRA;
     this.data = new Int32Array(this.width * 64);
   }
 
@@ -16,22 +23,26 @@ export class StateStack {
     return this.top - this.bottom;
   }
 
-  push(words: Int32Array, depth: number): void {
+  push(words: Int32Array, depth: number, low: number, high: number): void {
     const w = this.width;
     if ((this.top + 1) * w > this.data.length) this.makeRoom();
+    const { data } = this;
     const at = this.top++ * w;
-    for (let i = 0; i < w - 1; i++) this.data[at + i] = words[i];
-    this.data[at + w - 1] = depth;
+    data[at] = depth;
+    data[at + 1] = low;
+    data[at + 2] = high;
+    for (let i = 0; i < words.length; i++) data[at + STATE_EXTRA + i] = words[i];
   }
 
-  /** Copies the newest state into `words` and returns its depth. */
-  pop(words: Int32Array): number {
-    const w = this.width;
-    const at = --this.top * w;
-    for (let i = 0; i < w - 1; i++) words[i] = this.data[at + i];
-    const depth = this.data[at + w - 1];
+  /** Moves the newest state into `words`. */
+  pop(words: Int32Array): void {
+    const { data } = this;
+    const at = --this.top * this.width;
+    this.depth = data[at];
+    this.low = data[at + 1];
+    this.high = data[at + 2];
+    for (let i = 0; i < words.length; i++) words[i] = data[at + STATE_EXTRA + i];
     if (this.top === this.bottom) this.top = this.bottom = 0;
-    return depth;
   }
 
   /** Moves up to `n` of the oldest states to `target` at state index `index`; returns how many. */

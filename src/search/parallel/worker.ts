@@ -5,11 +5,11 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import type { Finding } from "../../machine/finding.ts";
-import { fingerprint, hashHigh, hashLow } from "../../machine/hash.ts";
 import type { Machine, MachineOptions } from "../../machine/machine.ts";
 import { stepAndJudge } from "../judge.ts";
 import { Ownership } from "../ownership.ts";
 import { enlarged } from "../program.ts";
+import { ANYBODY, StatePath } from "../statePath.ts";
 import {
   C_GROW,
   C_IDLE,
@@ -39,7 +39,7 @@ class Worker {
   private readonly set: SharedSet;
   private readonly stack: StateStack;
   private readonly ownership: Ownership;
-  private readonly here: Int32Array;
+  private readonly path: StatePath;
   private readonly reduce: boolean;
   private states = 0;
   private unreported = 0;
@@ -55,7 +55,7 @@ class Worker {
     this.set = new SharedSet(task.table, this.control);
     this.stack = new StateStack(m.size);
     this.ownership = new Ownership(m, task.known);
-    this.here = new Int32Array(m.size);
+    this.path = new StatePath(m);
     this.reduce = task.localSteps && m.invariants.length === 0;
   }
 
@@ -66,7 +66,7 @@ class Worker {
       if (Atomics.load(this.control, C_GROW) === 1) this.park();
       if (Atomics.load(this.control, C_STOP) !== 0) return;
       if (this.stack.count === 0 && !this.help()) return;
-      if (this.stack.count > 0) this.expand(this.stack.pop(this.here));
+      if (this.stack.count > 0) this.expand();
     }
   }
 
@@ -85,15 +85,14 @@ class Worker {
     };
   }
 
-  /** The machine's words are a state at `depth`: keep it if it is new. */
+  /** The machine's words are a state at `depth`, compared: keep it if it is new. */
   private add(depth: number): void {
-    const { m } = this;
-    fingerprint(m.words, m.size);
-    if (!this.set.insert(hashLow, hashHigh)) return;
+    const { low, high } = this.path;
+    if (!this.set.insert(low, high)) return;
     this.states++;
     if (++this.unreported === 64) this.reportStates();
     if (depth > this.maxDepth) this.maxDepth = depth;
-    this.stack.push(m.words, depth);
+    this.stack.push(this.m.words, depth, low, high);
     if (this.stack.count > 2 * BATCH && Atomics.load(this.control, C_POOL) < BATCH) this.share();
   }
 
@@ -104,28 +103,28 @@ class Worker {
     if (total + 64 * this.task.workers >= this.set.limit()) this.enlarge();
   }
 
-  private expand(depth: number): void {
-    const { m, here } = this;
-    m.restore(here, 0);
+  /** Makes all steps from the newest state of the stack. */
+  private expand(): void {
+    const { m, path, stack } = this;
+    stack.pop(m.words);
+    path.begin(stack.low, stack.high);
+    const depth = stack.depth + 1;
     const alone = this.reduce ? this.localTask() : -1;
-    let dirty = false;
     let any = false;
-    for (let t = alone < 0 ? 0 : alone; t < m.tasks.length; t++) {
-      if (dirty) m.restore(here, 0);
-      dirty = false;
-      if (alone >= 0 && t !== alone) break;
-      if (!m.enabled(t)) continue;
+    for (let t = 0; t < m.tasks.length; t++) {
+      if (alone >= 0 ? t !== alone : !m.enabled(t)) continue;
       any = true;
       const choices = m.choices(t);
       for (let choice = 0; choice < choices; choice++) {
-        if (dirty) m.restore(here, 0);
-        dirty = true;
         this.transitions++;
+        const { resumed } = m;
         let finding = this.step(t, choice);
         // As in stateful.ts: the same states and transitions.
         while (this.reduce && alone < 0 && finding === null && m.continues(t)) finding = this.step(t, 0);
         if (finding) return this.found(finding);
-        this.add(depth + 1);
+        path.compare(m.resumed === resumed ? t : ANYBODY);
+        this.add(depth);
+        path.undo();
       }
     }
     if (!any) {
