@@ -36,7 +36,7 @@ interface Reversal {
 }
 
 /**
- * An event whose operation, done earlier, waits for words that it did not look at where it was done, as a condition of
+ * An event whose operation, done earlier, depends on words that it did not look at where it was done, as a condition of
  * two parts may. Later events may change those words, so it is looked at again at the end of each run.
  */
 interface Late {
@@ -59,7 +59,7 @@ export class Races {
   private patched: number[] = [];
   /** What the operation would touch where it was tried last. */
   private accessThere = 0;
-  /** It had to wait there because of a word that it did not touch where it was done. */
+  /** In one of the places where it was tried, it would touch a word that it does not touch where it is done. */
   private elsewhere = false;
   private readonly late: Late[] = [];
 
@@ -171,6 +171,7 @@ export class Races {
     const d = this.trail.depth;
     this.setRacer(t, choice, outcomes, access);
     this.direct.length = 0;
+    this.elsewhere = false;
     const marks = this.marksAt(0);
     let waiting = 0;
     for (let i = 0; i < count; i++) {
@@ -182,9 +183,8 @@ export class Races {
         this.direct.push(k);
       } else this.candidates[waiting++] = k;
     }
-    if (waiting === 0) return;
+    if (waiting === 0 && !this.elsewhere) return;
     const past = this.trail.past.slice(t * this.trail.tasks, (t + 1) * this.trail.tasks);
-    this.elsewhere = false;
     for (let i = 0; i < waiting; i++) {
       marks.fill(0, 0, d);
       for (let j = 0; j < i; j++) marks[this.candidates[j]] = KEPT;
@@ -230,7 +230,6 @@ export class Races {
     const { trail } = this;
     const { clocks, tasks, depth, order, task } = trail;
     const marks = this.marks[level];
-    if (access !== this.racer.access) this.elsewhere = true;
     const seen = past.slice();
     const { conflict, stride } = this.a;
     const candidates: number[] = [];
@@ -307,7 +306,9 @@ export class Races {
   }
 
   private tryHere(): boolean {
+    const { access } = this.racer;
     this.accessThere = this.a.of(this.racer.task);
+    if (this.accessThere !== access && !this.a.within(this.accessThere, access)) this.elsewhere = true;
     return this.m.enabled(this.racer.task);
   }
 }
