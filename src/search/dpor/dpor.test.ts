@@ -19,13 +19,10 @@ import {
   writeOnce,
 } from "../../machine/api.ts";
 import { onMachine, setupProgram } from "../program.ts";
-import counts from "./counts.json" with { type: "json" };
 import { type DporOptions, type DporResult, searchDpor } from "./dpor.ts";
-import { explore, type Row } from "./explore.testkit.ts";
+import { explore, rows } from "./explore.testkit.ts";
 import { programs } from "./programs.ts";
 import { runAgain } from "./races.ts";
-
-const rows = counts as Row[];
 
 function search(setup: (m: Machine) => void, options: Partial<DporOptions> = {}): DporResult {
   return onMachine(setupProgram(setup), { fine: true }, (m) => searchDpor(m, options));

@@ -1,4 +1,6 @@
 /** The reference programs, explored. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { onMachine, setupProgram } from "../program.ts";
 import { type DporOptions, type DporResult, type RacesClass, searchDpor } from "./dpor.ts";
 import { programs } from "./programs.ts";
@@ -15,6 +17,8 @@ export interface Row {
   readonly completeWithin?: number[];
   readonly blockedWithin?: number[];
 }
+
+export const rows: readonly Row[] = JSON.parse(readFileSync(join(import.meta.dirname, "counts.json"), "utf8"));
 
 export function explore(
   program: string,

@@ -113,7 +113,7 @@ export class Races {
     this.planFound(true);
   }
 
-  /** The path is a whole run: looks again at events that would have waited for something that comes later. */
+  /** The path is a whole run: looks again at events that depend on later ones where they are done earlier. */
   endOfRun(): void {
     const { trail, late } = this;
     const { tasks, depth } = trail;
