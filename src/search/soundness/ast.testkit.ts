@@ -7,7 +7,8 @@ export type LockKind = "mutex" | "spinlock" | "rwsem" | "queued rwsem" | "rwlock
 
 /**
  * Cells, fields, locks and children are numbers of the program's lists. Value -1 = what the task read last. There is one
- * of each other object: a completion, a fence, an SRCU, a reference count, a sequence counter, a wait queue.
+ * of each other object: a completion, a fence, an SRCU, a reference count, a sequence counter, a wait queue, and a field
+ * without a guard (peek, poke).
  */
 export type Statement =
   | { readonly op: "section"; readonly lock: number; readonly shared: boolean; readonly body: Block }
@@ -28,6 +29,8 @@ export type Statement =
   | { readonly op: "until"; readonly cell: number; readonly value: number }
   | { readonly op: "get"; readonly field: number }
   | { readonly op: "set"; readonly field: number; readonly value: number }
+  | { readonly op: "peek" }
+  | { readonly op: "poke"; readonly value: number }
   | { readonly op: "choose"; readonly n: number }
   | { readonly op: "if"; readonly value: number; readonly body: Block; readonly otherwise: Block }
   | { readonly op: "twice"; readonly body: Block }
@@ -204,6 +207,8 @@ class Maker {
         return this.guarded(true, (field) => ({ op, field }));
       case "set":
         return this.guarded(false, (field) => ({ op, field, value: value() }));
+      case "poke":
+        return { op, value: value() };
       case "choose":
         return { op, n: 2 + genes.below(2) };
       case "if":

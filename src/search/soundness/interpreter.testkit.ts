@@ -69,6 +69,7 @@ interface World {
   readonly children: readonly Block[];
   /** What each task of the set-up read last, written when it ends. */
   readonly results: readonly Box[];
+  readonly unguarded: Box;
   readonly tickets: readonly AcquireCtx[];
   readonly done: Completion;
   readonly fence: Fence;
@@ -195,6 +196,12 @@ function* runBlock(w: World, block: Block, n: number, before: number, parentChil
       case "set":
         w.fields[s.field].value = s.value < 0 ? last : s.value;
         break;
+      case "peek":
+        last = w.unguarded.value;
+        break;
+      case "poke":
+        w.unguarded.value = s.value < 0 ? last : s.value;
+        break;
       case "choose":
         last = yield* choose(s.n);
         break;
@@ -311,6 +318,7 @@ export function setUp(p: RandomProgram): (m: Machine) => void {
       fields,
       children: p.children,
       results,
+      unguarded: struct("plain", { value: int() }).create("plain"),
       tickets: p.tasks.map((_, i) => acquireCtx(`ticket${i}`, ww)),
       done: completion("done"),
       fence: fence("fence"),

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { programFrom } from "./ast.testkit.ts";
 import { compare } from "./compare.testkit.ts";
 import { engines, oracle, wrongEngines } from "./engines.testkit.ts";
-import { mixes } from "./mixes.testkit.ts";
+import { mixes, unguarded } from "./mixes.testkit.ts";
 
 /** For each mix of statements; ten mixes. */
 const PROGRAMS = 520;
@@ -35,6 +35,20 @@ describe(`${PROGRAMS} random programs: every engine finds the verdicts and the f
   test("between them, the programs break every rule that the machine itself knows", () => {
     expect([...met].sort()).toEqual(["assertion", "atomic-sleep", "data-race", "deadlock", "leak", "use-after-free"]);
   });
+});
+
+test("a field without a guard: every engine notices when two tasks use it", () => {
+  let races = 0;
+  fc.assert(
+    fc.property(genomes, (genome) => {
+      const c = compare(programFrom(genome, unguarded), oracle, engines, "data-race");
+      expect(c.differences).toEqual([]);
+      if (c.verdicts?.has("data-race")) races++;
+    }),
+    { seed: 20, numRuns: PROGRAMS },
+  );
+  expect(races).toBeGreaterThan(0.1 * PROGRAMS);
+  expect(races).toBeLessThan(0.9 * PROGRAMS);
 });
 
 test.each(Object.entries(wrongEngines))("an engine that %s is noticed", (name, { engine, mix }) => {
