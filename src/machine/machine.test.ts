@@ -324,3 +324,16 @@ test("fingerprints tell words, positions and lengths apart", () => {
       }
   expect(seen.size).toBe(n);
 });
+
+function* tries(l: Mutex, won: Cell, me: number) {
+  if (yield* trylock(l)) yield* writeOnce(won, me);
+}
+
+test("two who try for one lock", () => {
+  const r = exploreBoth((m) => {
+    const [l, won] = [mutex("l"), cell("won")];
+    m.spawn("a", tries, [l, won, 1]);
+    m.spawn("b", tries, [l, won, 2]);
+  }, value("won"));
+  expect(r.ends).toEqual(["1", "2"]);
+});
