@@ -191,8 +191,8 @@ function* bothBackingOffOnce(ctx: AcquireCtx, a: WwMutex, b: WwMutex) {
     yield* wwLockSlow(b, ctx);
     assert((yield* wwLock(a, ctx)) === 0, "wounded twice by one waiter");
   }
-  yield* wwUnlock(b);
   yield* wwUnlock(a);
+  yield* wwUnlock(b);
   yield* wwAcquireFini(ctx);
 }
 
