@@ -7,12 +7,14 @@
  *              no rule broken; runs that come back to a state: livelock?      a rule broken: smallest counterexample
  */
 import type { Finding, Verdict } from "../machine/finding.ts";
+import { lockdepReports, observeLockdep, resetLockdep } from "../machine/lockdep.ts";
 import type { MachineOptions } from "../machine/machine.ts";
 import { nowSeconds } from "./clock.ts";
 import type { Cost } from "./cost.ts";
 import { searchDpor } from "./dpor/dpor.ts";
 import { type Estimate, estimate, preferDpor } from "./estimate.ts";
 import { findLivelock, livelockFinding } from "./liveness.ts";
+import { type CheckedLockdepReport, checkReports } from "./lockdepCheck.ts";
 import { minimise } from "./minimal.ts";
 import type { ProgramSource } from "./parallel/control.ts";
 import { searchParallel } from "./parallel/parallel.ts";
@@ -38,7 +40,7 @@ export interface CheckOptions {
 }
 
 export interface Progress {
-  readonly phase: "estimating" | "searching" | "looking for livelock" | "minimising";
+  readonly phase: "estimating" | "searching" | "looking for livelock" | "minimising" | "looking into lockdep reports";
   readonly states: number;
   readonly transitions: number;
 }
@@ -61,6 +63,8 @@ export interface CheckResult {
   readonly minimal: Minimality | null;
   /** What was covered, in words. */
   readonly covered: string;
+  /** What lockdep has to say of all explored runs, and whether a schedule bears it out. */
+  readonly lockdep: readonly CheckedLockdepReport[];
   /** Machine options that reproduce the schedule. */
   readonly machine: Partial<MachineOptions>;
 }
@@ -105,6 +109,7 @@ class Check {
   private readonly program: Program;
   private readonly o: CheckOptions;
   private estimated: Estimate | null = null;
+  private hasInvariants = false;
   private phase: Progress["phase"] = "estimating";
 
   constructor(program: Program, o: CheckOptions) {
@@ -113,6 +118,16 @@ class Check {
   }
 
   async run(): Promise<CheckResult> {
+    resetLockdep();
+    observeLockdep(true);
+    try {
+      return await this.search();
+    } finally {
+      observeLockdep(false);
+    }
+  }
+
+  private async search(): Promise<CheckResult> {
     this.phase = "searching";
     const first = this.o.engine === "dpor" ? null : this.stateful({}, QUICK_TRANSITIONS);
     if (first && !first.cut) return this.result("stateful", first, this.livelock(first));
@@ -125,18 +140,22 @@ class Check {
       const met = { states: walks, transitions: length, maxDepth: length, stopped: null, cyclic: false, machine };
       return this.result(engine, { ...met, broken }, null);
     }
-    const searched = await this.search(engine, machine);
+    const searched = await this.searchWith(engine, machine);
     return this.result(engine, searched, this.livelock(searched));
   }
 
   private estimate(machine: Partial<MachineOptions>): Estimate {
     this.phase = "estimating";
-    this.estimated = estimate(this.program, { seed: this.o.seed ?? 1, machine });
+    this.estimated = estimate(this.program, {
+      seed: this.o.seed ?? 1,
+      machine,
+      shouldStop: () => this.stop(0, 0) !== null,
+    });
     this.phase = "searching";
     return this.estimated;
   }
 
-  private search(engine: Engine, machine: Partial<MachineOptions>): Searched | Promise<Searched> {
+  private searchWith(engine: Engine, machine: Partial<MachineOptions>): Searched | Promise<Searched> {
     const { workers = 1, source } = this.o;
     if (engine === "dpor") return this.dpor();
     return source && this.isParallel() ? this.parallel(source, workers, machine) : this.stateful(machine);
@@ -149,6 +168,8 @@ class Check {
   private chooseEngine(e: Estimate): Engine {
     const wanted = this.o.engine ?? "auto";
     if (wanted !== "auto") return wanted;
+    // An invariant looks at every state; the stateless engine passes only some of them.
+    if (this.hasInvariants) return "stateful";
     return preferDpor(e) ? "dpor" : "stateful";
   }
 
@@ -175,6 +196,7 @@ class Check {
   ): Searched & { readonly cut: boolean } {
     return onMachine(this.program, machine, (m) => {
       let cut = false;
+      this.hasInvariants = m.invariants.length > 0;
       const r = searchStateful(m, {
         maxStates: this.o.maxStates ?? Number.POSITIVE_INFINITY,
         maxBytes: this.maxBytes(),
@@ -234,6 +256,7 @@ class Check {
     const stopped = s.stopped ?? (livelock === "unknown" ? "livelock could not be excluded within the bounds" : null);
     const broken = s.broken ? this.smallest(s.broken, s.machine) : livelock === "unknown" ? null : livelock;
     const complete = stopped === null;
+    const lockdep = this.lockdep(s.machine, complete && broken === null);
     return {
       verdict: broken ? broken.finding.verdict : "ok",
       complete,
@@ -250,8 +273,18 @@ class Check {
       cycleStart: broken?.cycleStart ?? null,
       minimal: broken && "minimal" in broken ? (broken as Smallest).minimal : null,
       covered: coverage(engine, s, stopped),
+      lockdep,
       machine: broken && "machine" in broken ? (broken as Smallest).machine : s.machine,
     };
+  }
+
+  private lockdep(machine: Partial<MachineOptions>, allWell: boolean): readonly CheckedLockdepReport[] {
+    observeLockdep(false);
+    const reports = lockdepReports();
+    if (reports.length === 0) return [];
+    this.phase = "looking into lockdep reports";
+    const coarse = machine.fine ? (this.estimated?.machine ?? {}) : machine;
+    return checkReports(this.program, reports, { allWell, machine: coarse, shouldStop: () => this.stop(0, 0) });
   }
 
   /** The smallest counterexample of any kind: it decides the verdict, so that the verdict depends on no order. */

@@ -21,6 +21,8 @@ export interface EstimateOptions {
   /** Longer walks are cut. */
   readonly maxSteps: number;
   readonly machine: Partial<MachineOptions>;
+  /** Asked before each walk; true makes do with the walks made so far. */
+  readonly shouldStop: () => boolean;
   /** Told before each step of the walks through states which task makes it. */
   readonly onStep: ((m: Machine, t: number) => void) | null;
 }
@@ -44,7 +46,14 @@ export interface Estimate {
   readonly machine: MachineOptions;
 }
 
-const DEFAULTS: EstimateOptions = { walks: 200, seed: 1, maxSteps: 1000, machine: {}, onStep: null };
+const DEFAULTS: EstimateOptions = {
+  walks: 200,
+  seed: 1,
+  maxSteps: 1000,
+  machine: {},
+  onStep: null,
+  shouldStop: () => false,
+};
 
 /** Estimates the sizes of `program`. The same options give the same figures. */
 export function estimate(program: Program, options: Partial<EstimateOptions> = {}): Estimate {
@@ -56,7 +65,7 @@ export function estimate(program: Program, options: Partial<EstimateOptions> = {
   const { traces, length } = byState.cyclic
     ? endless
     : onMachine(program, { ...o.machine, fine: true }, (m) =>
-        countTraces(m, 2 * walks, Math.min(o.maxSteps, MAX_EVENTS), new Rng(seed)),
+        countTraces(m, 2 * walks, Math.min(o.maxSteps, MAX_EVENTS), new Rng(seed), o.shouldStop),
       );
   return { ...byState, traces, traceLength: length, walks, seed };
 }
@@ -102,7 +111,7 @@ class StateWalks {
     const initial = m.snapshot();
     if (m.initialFinding) this.violation = { finding: m.initialFinding, schedule: [] };
     else {
-      for (let i = 0; i < o.walks; i++) {
+      for (let i = 0; i < o.walks && !o.shouldStop(); i++) {
         m.restore(initial, 0);
         this.walk();
       }
