@@ -190,8 +190,9 @@ export function noteProbeOfAnything(): void {
 /**
  * The word for a value that is no 31-bit integer. Raises MF0201 for what cannot live in the array.
  * Tags: integer n as n<<1; undefined 1, null 3, false 5, true 7; handle or interned object h as (h+1)<<3 | 1.
+ * `label` is that of the suspension which the value was to live across, 0 for an argument of `code`.
  */
-export function encodeSlow(value: unknown, code?: Code, slot?: number): number {
+export function encodeSlow(value: unknown, code?: Code, slot?: number, label = 0): number {
   switch (typeof value) {
     case "undefined":
       return 1;
@@ -217,15 +218,15 @@ export function encodeSlow(value: unknown, code?: Code, slot?: number): number {
   const name = code && slot !== undefined ? (code.meta.slots[slot] ?? "?") : "?";
   const variable = { variable: name, task: code?.meta.name ?? "task code", value: describeValue(value) };
   const code2 = typeof value === "number" && Number.isInteger(value) ? "MF0202" : "MF0201";
-  throw mayfailError(code2, variable, code ? placeOf(code) : undefined);
+  throw mayfailError(code2, variable, code ? placeOf(code, label) : undefined);
 }
 
-/** Where the task that runs `code` resumed last: the nearest source position that is known while a step runs. */
-function placeOf(code: Code): { file: string; line: number; column: number } {
-  const { meta } = code;
-  const f = base === 0 ? 0 : W[base + T_FP];
-  const point = f !== 0 && W[f] >>> 12 === code.id ? meta.points[W[f] & 4095] : undefined;
-  return { file: meta.file, line: point?.line ?? meta.line, column: point?.column ?? meta.column };
+/** The suspension with `label`; for label 0 the last one of whoever calls `code`, or the function itself. */
+function placeOf(code: Code, label = 0): { file: string; line: number; column: number } {
+  const f = label > 0 || base === 0 ? 0 : W[base + T_FP];
+  const meta = f === 0 ? code.meta : codes[W[f] >>> 12].meta;
+  const { line, column } = meta.points[f === 0 ? label : W[f] & 4095] ?? meta;
+  return { file: meta.file, line, column };
 }
 
 function describeValue(value: unknown): string {
@@ -283,8 +284,8 @@ export function enter(code: Code, ...args: unknown[]): undefined {
   W[f + F_CALLER] = W[base + T_FP];
   const n = args.length;
   for (let i = 0; i < n; i++) {
-    const a = args[i] as number;
-    W[f + F_SLOTS + i] = (a << 1) >> 1 === a ? a << 1 : encodeSlow(a, code, i);
+    const a = args[i];
+    W[f + F_SLOTS + i] = typeof a === "number" && (a << 1) >> 1 === a ? a << 1 : encodeSlow(a, code, i, 0);
   }
   for (let i = f + F_SLOTS + n; i < end; i++) W[i] = 0;
   W[base + T_FP] = f;

@@ -158,7 +158,8 @@ export class StatePath {
 
 // Words are small and related integers. The summand of word i in the low half is a permutation of its content, chosen by
 // a random key; the high half permutes that once more with a second key, so equal summands of two words in one half are
-// not equal in the other.
+// not equal in the other. Both rounds of the high half are needed: one round is so nearly linear that sums which agree in
+// the low half would agree in most bits of the high one too.
 
 function mixLow(x: number): number {
   x = Math.imul(x, 0x7feb352d);
@@ -167,7 +168,8 @@ function mixLow(x: number): number {
 }
 
 function mixHigh(x: number): number {
-  x = Math.imul(x, 0x2c1b3c6d);
+  x = Math.imul(x ^ (x >>> 15), 0x2c1b3c6d);
+  x = Math.imul(x ^ (x >>> 12), 0x297a2d39);
   return x ^ (x >>> 15);
 }
 
