@@ -1,7 +1,7 @@
 /**
  * The whole way from a program to an answer:
  *
- *   100,000 transitions of the stateful search ──▶ 200 random walks, estimate ──▶ the cheaper engine searches everything
+ *   500,000 transitions of the stateful search ──▶ 200 random walks, estimate ──▶ the cheaper engine searches everything
  *           │ everything seen                      (it goes on if it is the cheaper one)  │
  *           └───────────────────────────┬─────────────────────────────────────────────────┘
  *              no rule broken; runs that come back to a state: livelock?      a rule broken: smallest counterexample
@@ -97,8 +97,12 @@ interface Broken {
 /** Bounds of the search for the smallest counterexample. */
 const MINIMISE_NODES = 2_000_000;
 const MINIMISE_BYTES = 2 ** 30;
-/** So many transitions are tried at once, before anything is estimated: most cases of an atlas are smaller. */
-const QUICK_TRANSITIONS = 100_000;
+/**
+ * So many transitions are tried at once, before anything is estimated: they take about as long as the estimate, and most
+ * cases of an atlas are smaller. Fewer where several workers are waiting.
+ */
+const QUICK_TRANSITIONS = 500_000;
+const QUICK_PARALLEL_TRANSITIONS = 100_000;
 const DEFAULT_MEMORY_MB = 2048;
 /** Livelock needs the whole graph in memory. */
 const LIVELOCK_STATES = 3_000_000;
@@ -129,7 +133,8 @@ class Check {
 
   private async search(): Promise<CheckResult> {
     this.phase = "searching";
-    const first = this.o.engine === "dpor" ? null : this.stateful({}, QUICK_TRANSITIONS);
+    const quick = this.isParallel() ? QUICK_PARALLEL_TRANSITIONS : QUICK_TRANSITIONS;
+    const first = this.o.engine === "dpor" ? null : this.stateful({}, quick);
     if (first && !first.cut) return this.result("stateful", first, this.livelock(first));
     const estimated = this.estimated ?? this.estimate({});
     const { violation, machine, walks } = estimated;
