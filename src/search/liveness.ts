@@ -3,7 +3,8 @@
  * and yet some task that ought to end never does. Locks are fairer than that, since their waiters queue: who could take
  * one again and again takes it.
  *
- * The graph of all states is built once more, this time with its edges. A strongly connected component is a livelock
+ * The graph of all states is built once more, this time with its edges, and looked at now and then: a livelock in a part of
+ * it is a livelock. A strongly connected component is a livelock
  * when (a) each task takes a step inside it or is disabled in one of its states (weak fairness), (b) each choice of the
  * environment that is made inside it has all its outcomes inside it (an environment that could help and never does is
  * no bug of the protocol), (c) no edge of it is marked as progress, (d) a task that is no daemon has not ended.
@@ -14,7 +15,7 @@ import { Finding } from "../machine/finding.ts";
 import type { Machine } from "../machine/machine.ts";
 import { components } from "./components.ts";
 import type { Decision } from "./program.ts";
-import { CHOICE_BITS, MAX_TASKS, REMOVED, type StateGraph, stateGraph } from "./stateGraph.ts";
+import { CHOICE_BITS, MAX_TASKS, REMOVED, type StateGraph, StateGraphBuilder } from "./stateGraph.ts";
 
 export interface Lasso {
   readonly stem: readonly Decision[];
@@ -29,8 +30,21 @@ export interface Lasso {
  */
 export function findLivelock(m: Machine, maxStates: number, shouldStop: () => boolean): Lasso | null | "unknown" {
   if (m.tasks.length > MAX_TASKS) return "unknown";
-  const graph = stateGraph(m, maxStates, shouldStop);
-  if (!graph) return "unknown";
+  const builder = new StateGraphBuilder(m);
+  for (let wanted = FIRST_LOOK; ; ) {
+    if (builder.states > maxStates || ((builder.expanded & 1023) === 0 && shouldStop())) return "unknown";
+    const more = builder.expand();
+    if (more && builder.expanded < wanted) continue;
+    const lasso = lassoIn(m, builder.graph());
+    if (lasso || !more) return lasso;
+    wanted *= 4;
+  }
+}
+
+/** So many states make the first part of the graph that is looked at. */
+const FIRST_LOOK = 1024;
+
+function lassoIn(m: Machine, graph: StateGraph): Lasso | null {
   let component = components(graph.states, graph.first, graph.target);
   while (removeHopefulChoices(graph, component) || removeUnfairLocking(graph, component)) {
     component = components(graph.states, graph.first, graph.target);

@@ -1,4 +1,4 @@
-/** The graph of all states of a machine, breadth first, with its edges: what livelock is looked for in. */
+/** The graph of the states of a machine, breadth first, with its edges: what livelock is looked for in. */
 import { LIVE, type Machine } from "../machine/machine.ts";
 import { StatePath } from "./statePath.ts";
 import { StateQueue } from "./stateQueue.ts";
@@ -26,33 +26,52 @@ export const MAX_TASKS = 31;
 /** Label of an edge that no longer counts; it leads from its state to itself. */
 export const REMOVED = -1;
 
-/** Null when there are more than `maxStates` states, or `shouldStop` said so. `m` must be in its initial state. */
-export function stateGraph(m: Machine, maxStates: number, shouldStop: () => boolean): StateGraph | null {
-  const g: StateGraph = {
-    states: 0,
-    first: [],
-    target: [],
-    label: [],
-    enabled: [],
-    enabledInQueue: [],
-    unfinished: [],
-    parent: [-1],
-    parentLabel: [-1],
-  };
-  const path = new StatePath(m);
-  const numbers = new StateNumbers();
-  const queue = new StateQueue(m.size);
-  numbers.of(path.low, path.high);
-  queue.push(m.words, path.low, path.high);
-  for (let s = 0; queue.count > 0; s++) {
-    if (numbers.size > maxStates || ((s & 1023) === 0 && shouldStop())) return null;
+/** Makes the graph, as far as it is wanted. */
+export class StateGraphBuilder {
+  private readonly m: Machine;
+  private readonly path: StatePath;
+  private readonly numbers = new StateNumbers();
+  private readonly queue: StateQueue;
+  private readonly first: number[] = [];
+  private readonly target: number[] = [];
+  private readonly label: number[] = [];
+  private readonly enabled: number[] = [];
+  private readonly enabledInQueue: number[] = [];
+  private readonly unfinished: number[] = [];
+  private readonly parent: number[] = [-1];
+  private readonly parentLabel: number[] = [-1];
+
+  /** `m` must be active and in its initial state. */
+  constructor(m: Machine) {
+    this.m = m;
+    this.path = new StatePath(m);
+    this.queue = new StateQueue(m.size);
+    const { low, high } = this.path;
+    this.numbers.of(low, high);
+    this.queue.push(m.words, low, high);
+  }
+
+  /** States met so far, and those of them whose edges are known. */
+  get states(): number {
+    return this.numbers.size;
+  }
+
+  get expanded(): number {
+    return this.first.length;
+  }
+
+  /** Finds the edges of one more state; false when all are known. */
+  expand(): boolean {
+    const { m, path, queue, numbers } = this;
+    if (queue.count === 0) return false;
+    const s = this.first.length;
     queue.shift(m.words);
     path.begin(queue.low, queue.high);
     const enabled = enabledMask(m);
-    g.first.push(g.target.length);
-    g.enabled.push(enabled);
-    g.enabledInQueue.push(enabled & queueMask(m));
-    g.unfinished.push(unfinishedMask(m));
+    this.first.push(this.target.length);
+    this.enabled.push(enabled);
+    this.enabledInQueue.push(enabled & queueMask(m));
+    this.unfinished.push(unfinishedMask(m));
     for (let t = 0; t < m.tasks.length; t++) {
       if (((enabled >> t) & 1) === 0) continue;
       const choices = m.choices(t);
@@ -63,19 +82,39 @@ export function stateGraph(m: Machine, maxStates: number, shouldStop: () => bool
         const id = numbers.of(path.low, path.high);
         if (id === known) {
           queue.push(m.words, path.low, path.high);
-          g.parent.push(s);
-          g.parentLabel.push(label);
+          this.parent.push(s);
+          this.parentLabel.push(label);
         }
         path.undo();
         // A run that makes progress again and again is no livelock, so such edges are no part of a cycle.
         if (m.madeProgress) continue;
-        g.target.push(id);
-        g.label.push(label);
+        this.target.push(id);
+        this.label.push(label);
       }
     }
+    return true;
   }
-  g.first.push(g.target.length);
-  return { ...g, states: numbers.size };
+
+  /** The graph so far; states whose edges are not known have none. Edges may be removed from it. */
+  graph(): StateGraph {
+    const { states, first, target, label, enabled, enabledInQueue, unfinished, parent, parentLabel } = this;
+    const unknown = states - first.length;
+    const filled = (list: readonly number[], n: number, value: number): number[] => [
+      ...list,
+      ...new Array<number>(n).fill(value),
+    ];
+    return {
+      states,
+      first: filled(first, unknown + 1, target.length),
+      target: target.slice(),
+      label: label.slice(),
+      enabled: filled(enabled, unknown, 0),
+      enabledInQueue: filled(enabledInQueue, unknown, 0),
+      unfinished: filled(unfinished, unknown, 0),
+      parent,
+      parentLabel,
+    };
+  }
 }
 
 function enabledMask(m: Machine): number {
