@@ -68,7 +68,7 @@ export const DPOR_DEFAULTS: DporOptions = {
   mode: "optimal",
   all: false,
   maxExecutions: Number.POSITIVE_INFINITY,
-  maxSteps: 100_000,
+  maxSteps: 10_000,
   maxViolations: 100,
   preemptions: null,
   shouldStop: () => null,

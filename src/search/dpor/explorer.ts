@@ -50,7 +50,7 @@ export class Explorer {
     this.a = new Accesses(m);
     this.trees = new WakeupTrees(this.a);
     this.sleep = new SleepSets(this.a);
-    this.trail = new Trail(m, this.a);
+    this.trail = new Trail(m);
     this.reversals = new Reversals(this.trail, this.a, this.trees, this.sleep, o.mode === "optimal");
     this.races = new RacesOf(m, this.trail, this.a, this.reversals);
   }

@@ -63,8 +63,9 @@ export function classes(m: Machine, limit: number): Classes | null {
   return { completed, blocked, ends, prefixes };
 }
 
+/** Everybody reads word 0, and who conflicts with everything writes it. */
 function accessesOf(m: Machine, t: number): number[] {
-  const found: number[] = [];
+  const found: number[] = [0];
   const sink: AccessSink = {
     read: (at) => found.push(at << 1),
     write: (at) => found.push((at << 1) | 1),

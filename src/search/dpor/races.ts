@@ -11,9 +11,9 @@
  */
 import { Finding } from "../../machine/finding.ts";
 import type { Machine } from "../../machine/machine.ts";
-import type { Accesses } from "./accesses.ts";
+import { type Accesses, EVERYTHING } from "./accesses.ts";
 import type { Reversals } from "./reversals.ts";
-import { READS, type Trail, UPDATES, WRITES } from "./trail.ts";
+import type { Trail } from "./trail.ts";
 
 /** Marks of the events of the path: taken back; must stay. */
 const GONE = 1;
@@ -56,7 +56,10 @@ export class Races {
   private direct: number[] = [];
   private found: Reversal[] = [];
   protected readonly racer: Racer = { task: 0, choice: 0, outcomes: 1, access: 0 };
-  private patched: number[] = [];
+  private readonly patched: number[] = [];
+  /** Words changed by events that stay: those with the latest stamp. */
+  private readonly stays: Int32Array;
+  private stamp = 0;
   /** What the operation would touch where it was tried last. */
   private accessThere = 0;
   /** In one of the places where it was tried, it would touch a word that it does not touch where it is done. */
@@ -68,6 +71,7 @@ export class Races {
     this.trail = trail;
     this.a = a;
     this.reversals = reversals;
+    this.stays = new Int32Array(m.size);
   }
 
   /**
@@ -234,7 +238,7 @@ export class Races {
     const { conflict, stride } = this.a;
     const candidates: number[] = [];
     for (let k = depth - 1; k >= 0; k--) {
-      if (marks[k] === GONE || trail.effect[k] === READS) continue;
+      if (marks[k] === GONE || !trail.matters(k)) continue;
       if (order[k] <= seen[task[k]] || conflict[access * stride + trail.access[k]] === 0) continue;
       candidates.push(k);
       join(seen, 0, clocks, k * tasks, tasks);
@@ -269,28 +273,29 @@ export class Races {
    * `low` is the first event that is gone. The machine is at the current depth before and after.
    */
   private possible(marks: Uint8Array, low: number): boolean {
-    const { trail, m, racer } = this;
-    const { depth, effect, task } = trail;
-    for (let x = low; x < depth; x++) {
-      if (marks[x] === GONE && (effect[x] === UPDATES || task[x] === racer.task)) return this.possibleAgain(marks, low);
-    }
-    // Every word that a gone event wrote is as it was before the first such event, since all later ones are gone too.
+    const { trail, m, racer, patched, stays } = this;
+    const { depth, task, access, changes, changed } = trail;
     const { words } = m;
-    const { patched } = this;
+    // What an event that is gone has changed is as it was before, unless an event that stays has changed it later.
+    const stamp = ++this.stamp;
     patched.length = 0;
-    for (let x = depth - 1; x >= low; x--) {
-      if (marks[x] !== GONE || effect[x] !== WRITES) continue;
-      const set = this.a.sets[trail.access[x]];
-      for (let i = 0; i < set.length; i++) {
-        if ((set[i] & 1) === 0) continue;
-        const w = set[i] >> 1;
-        patched.push(w, words[w]);
-        words[w] = trail.words[x * m.size + w];
+    let again = false;
+    for (let x = depth - 1; x >= low && !again; x--) {
+      const gone = marks[x] === GONE;
+      if (gone && (task[x] === racer.task || access[x] === EVERYTHING)) again = true;
+      for (let i = changes[x]; i < changes[x + 1]; i++) {
+        const w = changed[i];
+        if (!gone) stays[w] = stamp;
+        else if (stays[w] === stamp) again = true;
+        else {
+          patched.push(w, words[w]);
+          words[w] = trail.words[x * m.size + w];
+        }
       }
     }
-    const enabled = this.tryHere();
+    const enabled = !again && this.tryHere();
     for (let i = patched.length - 2; i >= 0; i -= 2) words[patched[i]] = patched[i + 1];
-    return enabled;
+    return again ? this.possibleAgain(marks, low) : enabled;
   }
 
   /** The same by running the events that stay. */
