@@ -5,6 +5,7 @@ import { onMachine, setupProgram } from "../program.ts";
 import { type RacesClass, searchDpor } from "./dpor.ts";
 import { explore } from "./explore.testkit.ts";
 import { Races } from "./races.ts";
+import { type Code, setup } from "./random.testkit.ts";
 
 /** What a task waits for at the end of a run does not race. */
 class NothingPending extends Races {
@@ -35,6 +36,11 @@ class OneAtATime extends Races {
   protected override deepen(level: number, ...rest: [readonly number[], Int32Array, number]): void {
     if (level === 0) super.deepen(level, ...rest);
   }
+}
+
+/** A condition depends on the same words wherever it is tried. */
+class SameWords extends Races {
+  override endOfRun(): void {}
 }
 
 function* readForEver(s: RwSem): Task {
@@ -75,5 +81,32 @@ describe("mistakes in the treatment of races, and the programs that show them", 
     const runs = (RacesOf: RacesClass): number =>
       onMachine(program, { fine: true }, (m) => searchDpor(m, { all: true }, RacesOf).executions);
     expect([runs(Races), runs(OneAtATime)]).toEqual([2, 1]);
+  });
+
+  test("same words: whether x == 0 || z == 1 looks at z depends on x", () => {
+    const codes: Code[] = [
+      [
+        ["add", 2, 0],
+        ["either", 0, 2],
+      ],
+      [["store", 0, 0]],
+      [
+        ["store", 0, 1],
+        ["write", 2, 1],
+      ],
+      [
+        ["until", 1, 0],
+        ["add", 0, 1],
+      ],
+    ];
+    const runs = (RacesOf: RacesClass): number[] =>
+      onMachine(setupProgram(setup(codes, 4)), { fine: true }, (m) => {
+        const r = searchDpor(m, { all: true }, RacesOf);
+        return [r.completed, r.blocked];
+      });
+    expect([runs(Races), runs(SameWords)]).toEqual([
+      [36, 2],
+      [35, 2],
+    ]);
   });
 });
