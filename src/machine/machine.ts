@@ -292,11 +292,11 @@ export class Machine {
 
   /**
    * After a step of `t`: may it do its next operation at once, without hiding any behaviour? So it is when the step took
-   * a lock and did nothing else that others could notice, and the next operation can be done at any time: what others do
-   * in between, they could as well do before the lock is taken (R. Lipton, Reduction, CACM 18, 1975).
+   * a lock and did nothing else that others could notice (those of its CPU would), and the next operation can be done at
+   * any time: what others do in between, they could as well do before the lock (R. Lipton, Reduction, CACM 18, 1975).
    */
   continues(t: number): boolean {
-    return isMovable() && !ops[W[this.taskBases[t] + T_OP]].blocks;
+    return isMovable() && !ops[W[this.taskBases[t] + T_OP]].blocks && !this.queues?.has(t);
   }
 
   private resume(t: number, v: unknown): void {

@@ -26,7 +26,8 @@ export class Ownership implements AccessSink {
   /** 1 = a word was used as private in this pass. */
   private readonly trusted: Uint8Array;
   /** Words of the operation that is asked about. */
-  private readonly asked: number[] = [];
+  private readonly words: number[] = [];
+  private asked = 0;
   private readonly usable: boolean;
   private mask = 0;
   private isLocal = false;
@@ -81,12 +82,14 @@ export class Ownership implements AccessSink {
   local(m: Machine, t: number): boolean {
     if (!this.usable || mayLoop(m, t)) return false;
     this.mask = 1 << t;
+    if ((this.known[0] & ~this.mask) !== 0) return false;
     this.asking = true;
     this.isLocal = true;
-    this.asked.length = 0;
+    this.asked = 0;
     m.access(t, this);
     if (!this.isLocal) return false;
-    for (const at of this.asked) this.trusted[at] = 1;
+    this.trusted[0] = 1;
+    for (let i = 0; i < this.asked; i++) this.trusted[this.words[i]] = 1;
     return true;
   }
 
@@ -97,11 +100,13 @@ export class Ownership implements AccessSink {
   write(at: number): void {
     if (!this.asking) this.seen[at] |= this.mask;
     else if (this.known[at] !== this.mask) this.isLocal = false;
-    else this.asked.push(at);
+    else this.words[this.asked++] = at;
   }
 
+  /** Conflicts with everything: noted as a use of word 0, which belongs to no object. */
   top(): void {
-    this.isLocal = false;
+    if (this.asking) this.isLocal = false;
+    else this.seen[0] |= this.mask;
   }
 }
 
