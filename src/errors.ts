@@ -101,6 +101,11 @@ export const errorTable = {
     says: "There is no {field}[{index}] in columns of {count} objects.",
     remedy: "Use the name of a declared column and an index from 0 to the number of objects minus one.",
   },
+  MF0214: {
+    says: "{field} was given {value}, which it cannot hold.",
+    remedy:
+      "Give it a 32-bit integer, a boolean, null, or an object that was declared in the set-up, as it is declared.",
+  },
 
   MF0301: { says: "The file cannot be parsed: {reason}.", remedy: "Mend the syntax." },
   MF0302: {

@@ -1,6 +1,6 @@
 /** Mistakes in a case: each gives a number, a place and a remedy. */
 import { expect, test } from "vitest";
-import { type Cell, cell, readOnce, writeOnce } from "./cell.ts";
+import { type Cell, cell, cellField, readOnce, writeOnce } from "./cell.ts";
 import {
   inAtomic,
   memallocRestore,
@@ -26,7 +26,8 @@ import {
 } from "./gfp.ts";
 import { fsReclaim, lockMapAcquire } from "./lockMap.ts";
 import { Machine } from "./machine.ts";
-import { lock, type Mutex, mutex, spinlock, unlock } from "./mutex.ts";
+import { lock, type Mutex, mutex, mutexField, spinlock, unlock } from "./mutex.ts";
+import { int, ref, struct } from "./struct.ts";
 import { until } from "./wait.ts";
 
 function* keepsObject(c: Cell) {
@@ -187,4 +188,46 @@ test("task code can catch neither findings nor the wish for a larger machine", (
     m.invariant("nothing was caught", () => c.value === 0);
   });
   expect(r.findings).toEqual(["assertion: t unlocks l without holding it: lock it first, on every path"]);
+});
+
+const Holder = struct("holder", {
+  lock: mutexField(),
+  word: int({ ordered: "test" }),
+  other: ref<{ id: number; at: number; name: string }>({ ordered: "test" }),
+  odd: int({ guardedBy: () => null as unknown as Mutex }),
+});
+type Holder = ReturnType<typeof Holder.create>;
+
+function* storesTooMuch(o: Holder, c: Cell) {
+  yield* readOnce(c);
+  o.word = 2 ** 31;
+}
+function* storesStranger(o: Holder, c: Cell) {
+  yield* readOnce(c);
+  o.other = { id: 0, at: 0, name: "stranger" };
+}
+function* writesTooMuch(_o: Holder, c: Cell) {
+  yield* writeOnce(c, 0.5);
+}
+function* usesOdd(o: Holder, c: Cell) {
+  yield* readOnce(c);
+  o.odd = 1;
+}
+
+test.each([
+  [
+    "a number that is no word",
+    storesTooMuch,
+    /^MF0214: .*misuse\.test\.ts:\d+:\d+: o\.word was given 2147483648, which/,
+  ],
+  ["an object that nobody declared", storesStranger, /^MF0214: .*misuse\.test\.ts:\d+:\d+: o\.other was given a value/],
+  ["a fraction in a cell", writesTooMuch, /^MF0214: .*misuse\.test\.ts:\d+:\d+: c was given 0\.5, which/],
+  ["a guard that is none", usesOdd, /^MF0207: .*misuse\.test\.ts:\d+:\d+: The field holder\.odd names the guard/],
+])("%s", (_what, f, message) => {
+  expect(failureOf(() => explore((m) => m.spawn("t", f, [Holder.create("o"), cell("c")])))).toMatch(message);
+});
+
+test("a guard that is no lock", () => {
+  const Bad = struct("bad", { count: cellField(), n: int({ guardedBy: "count" }) });
+  expect(() => Machine.build(() => Bad.create("b"))).toThrow('MF0207: The field bad.n names the guard "count"');
 });
