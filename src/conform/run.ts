@@ -1,0 +1,70 @@
+/** Runs a workload in the model: one kernel like the one that the records were made with, one process, one CPU. */
+import type { Task } from "../machine/core.ts";
+import { observeEvents } from "../machine/events.ts";
+import type { Machine } from "../machine/machine.ts";
+import { buildSequential } from "../machine/sequential.ts";
+import { createKernel, type KernelOptions } from "../mm/kernel.ts";
+import { createProcess, syscalls } from "../mm/syscalls.ts";
+import { openProbe, unregister } from "../mm/user/probe.ts";
+import { startProcess } from "../mm/user/process.ts";
+import { createUserSpace, passTime, type UserSpace } from "../mm/user/space.ts";
+import type { RecordEvent } from "./record.ts";
+import { Recorder } from "./recorder.ts";
+
+/** What a file of workloads exports. */
+export interface Workload {
+  /** Task code: what the process does. */
+  readonly default: () => Task;
+  /** The subscription is not given up before the process ends. */
+  readonly keepsSubscription?: boolean;
+}
+
+export function isWorkload(exports: Readonly<Record<string, unknown>>): boolean {
+  return typeof exports["default"] === "function";
+}
+
+/** The guest: 512 MiB with two nodes in reality, and as small here as the workloads allow. */
+const GUEST: KernelOptions = { frames: 8192, nodes: 2 };
+const MAX_CHILDREN = 6;
+
+/** What happened, as a record. Raises the finding of a step, and an Error when a task waits for ever. */
+export function runWorkload(workload: Workload, options: KernelOptions = {}): RecordEvent[] {
+  let space: UserSpace | null = null;
+  const recorder = new Recorder();
+  const before = observeEvents((e) => recorder.see(e));
+  try {
+    const m = buildSequential((machine) => {
+      const k = createKernel(machine, { ...GUEST, ...options });
+      space = createUserSpace(machine, k, syscalls);
+      const process = createProcess(machine, k, "P");
+      startProcess(main, workload, process, MAX_CHILDREN);
+    });
+    runToEnd(m, space as unknown as UserSpace);
+  } finally {
+    observeEvents(before);
+  }
+  return recorder.events;
+}
+
+function* main(workload: Workload): Task {
+  yield* openProbe();
+  yield* workload.default();
+  if (workload.keepsSubscription !== true) yield* unregister();
+}
+
+/** One task runs until it waits, then the next; time passes when all wait. */
+function runToEnd(m: Machine, space: UserSpace): void {
+  m.activate();
+  if (m.initialFinding) throw m.initialFinding;
+  const n = m.tasks.length;
+  do {
+    for (let t = 0, idle = 0; idle < n; t = (t + 1) % n) {
+      if (m.enabled(t)) {
+        idle = 0;
+        m.step(t);
+      } else idle++;
+    }
+  } while (passTime(space));
+  const finding = m.judgeEnd();
+  if (finding) throw finding;
+}
