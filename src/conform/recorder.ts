@@ -31,12 +31,12 @@ export class Recorder {
         this.#labels.set(task, String(f.label));
         return null;
       case "mark":
-        return { ev: "mark", label: cut(String(f.label)), ret: valueOf(f.ret) };
+        return { ev: "mark", label: cut(String(f.label)), ret: contentOf(f.ret) };
       case "begin":
         this.#labels.set(task, String(f.label));
         return { ev: "mark", label: cut(`> ${f.label}`), ret: 0 };
       case "result":
-        return { ev: "mark", label: cut(`< ${label}`), ret: valueOf(f.ret) };
+        return { ev: "mark", label: cut(`< ${label}`), ret: contentOf(f.ret) };
       case "register":
         this.#tags.set(`file ${f.file}`, label);
         return { ev: "register", mm: label, flags: Number(f.flags) };
@@ -52,7 +52,7 @@ export class Recorder {
       case "pin":
         return { ev: "pin", ...rangeOf(f), mode: modeOf(Number(f.flags)), got: Number(f.got) };
       case "dma":
-        return { ev: "dma", write: Number(f.write), val: valueOf(f.val) };
+        return { ev: "dma", write: Number(f.write), val: contentOf(f.val) };
       default:
         break;
     }
@@ -78,7 +78,7 @@ export class Recorder {
 const cut = (label: string): string => label.slice(0, 39);
 
 /** A number as user space sees it: the first eight bytes of a page, where that is filled with one byte. */
-function valueOf(value: unknown): number {
+function contentOf(value: unknown): number {
   const n = Number(value);
   return n >= FILLED ? Number(BigInt(n & 255) * 0x0101010101010101n) : n;
 }

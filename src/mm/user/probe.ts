@@ -4,10 +4,12 @@ import { current, type Task } from "../../machine/core.ts";
 import { EBUSY, EINVAL, ENOSPC } from "../../machine/errno.ts";
 import { emit } from "../../machine/events.ts";
 import { downRead, upRead } from "../../machine/rwsem.ts";
+import { FOLL_GET, FOLL_LONGTERM, FOLL_PIN, FOLL_WRITE, getUserPagesFast } from "../gup.ts";
 import type { Mm } from "../mmTypes.ts";
 import { mmuIntervalNotifierInsert, mmuIntervalReadBegin, mmuIntervalReadRetry } from "../mmuIntervalNotifier.ts";
 import { type MmuNotifier, mmuNotifierRegister } from "../mmuNotifier.ts";
 import type { Vpn } from "../page.ts";
+import { snapFrame, snapPage } from "../snapshot.ts";
 import {
   dropInterval,
   dropPin,
@@ -21,7 +23,7 @@ import {
   REFUSE,
 } from "./probeFile.ts";
 import { self, userSpace } from "./space.ts";
-import { FOLL_LONGTERM, FOLL_WRITE, HMM_REQ_FAULT, HMM_REQ_WRITE } from "./types.ts";
+import { HMM_REQ_FAULT, HMM_REQ_WRITE } from "./types.ts";
 
 export { NORANGE, PIN_GET, REFUSE, YOUNG } from "./probeFile.ts";
 /** Flags of `pin`. */
@@ -69,7 +71,7 @@ export function snap(label: string, at: Vpn, n: number): Task {
 function* snapPages(at: Vpn, n: number): Task {
   yield* downRead(mm().mmapLock);
   for (let i = 0; i < n; i++) {
-    const { state, bits, pfn, refs, maps, flags } = userSpace().calls.snapPage(userSpace().k, self(), at + i);
+    const { state, bits, pfn, refs, maps, flags } = snapPage(userSpace().k, mm(), at + i);
     emit("probe:page", { at: at + i, state, bits, pfn, refs, maps, flags: flags.join(",") });
   }
   yield* upRead(mm().mmapLock);
@@ -132,23 +134,20 @@ export function* intervalRemove(i: number): Task<number> {
 
 /** Pins `n` pages: number of the pin, or -1. */
 export function* pin(at: Vpn, n: number, flags: number): Task<number> {
-  const { k, calls, probe } = userSpace();
+  const { k, probe } = userSpace();
   const file = mine();
   const i = freePin(file.number);
   if (i < 0 || n > MAX_PINNED) return -1;
   const slot = file.number * MAX_PINS + i;
-  const first = slot * MAX_PINNED;
   const foll = ((flags & PIN_WRITE) !== 0 ? FOLL_WRITE : 0) | ((flags & PIN_LONGTERM) !== 0 ? FOLL_LONGTERM : 0);
-  const isGet = (flags & PIN_GET) !== 0;
-  let got = 0;
-  if (isGet) got = yield* calls.getUserPagesFast(k, self(), at, n, foll, probe.pages, first);
-  else got = yield* calls.pinUserPagesFast(k, self(), at, n, foll, probe.pages, first);
+  const how = foll | ((flags & PIN_GET) !== 0 ? FOLL_GET : FOLL_PIN);
+  const got = yield* getUserPagesFast(k, mm(), at, n, how, probe.pages[slot]);
   emit("probe:pin", { start: at, end: at + n, flags, got });
   if (got <= 0) return -1;
   probe.pins.count[slot] = got;
   probe.pins.flags[slot] = flags;
   for (let j = 0; j < got && j < 8; j++) {
-    const frame = calls.snapFrame(k, probe.pages.page[first + j]);
+    const frame = snapFrame(k, probe.pages[slot].pfn[j]);
     const { pfn, refs, maps } = frame;
     emit("probe:pinned", { at: at + j, pfn, refs, maps, flags: frame.flags.join(",") });
   }
@@ -185,7 +184,7 @@ export function* dmaWrite(i: number, idx: number, value: number): Task {
 function pinnedPage(i: number, idx: number): number {
   const { probe } = userSpace();
   const slot = mine().number * MAX_PINS + i;
-  return i < 0 || idx >= probe.pins.count[slot] ? -1 : probe.pages.page[slot * MAX_PINNED + idx];
+  return i < 0 || idx >= probe.pins.count[slot] ? -1 : probe.pages[slot].pfn[idx];
 }
 
 const MAX_TRIES = 100;
@@ -206,7 +205,7 @@ export function* hmm(i: number, at: Vpn, n: number, how: number): Task<number> {
   }
   emit("probe:hmm", { interval: each.number, start: at, end: at + n, ret, curseq: seq });
   for (let j = 0; ret === 0 && j < n && j < 16; j++) {
-    emit("probe:hmmPfn", { at: at + j, entry: probe.pfns.page[j] });
+    emit("probe:hmmPfn", { at: at + j, entry: probe.pfns.pfn[j] });
   }
   return ret;
 }

@@ -8,6 +8,7 @@ import { EAGAIN } from "../../machine/errno.ts";
 import { emit } from "../../machine/events.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { bool, int, ref, struct } from "../../machine/struct.ts";
+import { createPages, FOLL_GET, FOLL_PIN, type Pages, unpinUserPages } from "../gup.ts";
 import type { Kernel } from "../kernel.ts";
 import { createIntervalNotifier, mmuIntervalNotifierRemove, mmuIntervalSetSeq } from "../mmuIntervalNotifier.ts";
 import {
@@ -21,7 +22,7 @@ import {
   rangeEvent,
 } from "../mmuNotifier.ts";
 import type { Pfn, Vpn } from "../page.ts";
-import type { Calls, UserSpace } from "./space.ts";
+import type { UserSpace } from "./space.ts";
 
 /** Flags of `register` and `interval`. */
 export const REFUSE = 1;
@@ -65,18 +66,17 @@ export interface Probe {
   readonly files: readonly ProbeFile[];
   /** Pin i of file f: at f * MAX_PINS + i. `count` 0 = free. */
   readonly pins: ReturnType<typeof createPins>;
-  /** Pages of a pin: MAX_PINNED each. */
-  readonly pages: ReturnType<typeof createPages>;
+  /** Pages of each pin. */
+  readonly pages: readonly Pages[];
   /** Result of hmm. */
-  readonly pfns: ReturnType<typeof createPages>;
+  readonly pfns: Pages;
 }
 
 const createPins = () =>
   columns("probePin", MAX_FILES * MAX_PINS, { count: column({ ordered: own }), flags: column({ ordered: own }) });
-const createPages = (name: string, n: number) => columns(name, n, { page: column({ ordered: own }) });
 
 /** Set-up. */
-export function createProbe(m: Machine, k: Kernel, _calls: Calls): Probe {
+export function createProbe(m: Machine, k: Kernel): Probe {
   const files = Array.from({ length: MAX_FILES }, (_, f): ProbeFile => {
     const file = fileStruct.create(`probe${f}`);
     const subs = {
@@ -95,7 +95,7 @@ export function createProbe(m: Machine, k: Kernel, _calls: Calls): Probe {
   return {
     files,
     pins: createPins(),
-    pages: createPages("probePages", MAX_FILES * MAX_PINS * MAX_PINNED),
+    pages: Array.from({ length: MAX_FILES * MAX_PINS }, (_, i) => createPages(`probePages${i}`, MAX_PINNED)),
     pfns: createPages("probePfns", 512),
   };
 }
@@ -212,19 +212,11 @@ export function* dropInterval({ k }: UserSpace, interval: ProbeInterval): Task {
 }
 
 /** do_unpin. */
-export function* dropPin(space: UserSpace, f: number, i: number, dirty: boolean): Task {
-  const { k, calls, probe } = space;
+export function* dropPin({ k, probe }: UserSpace, f: number, i: number, dirty: boolean): Task {
   const slot = f * MAX_PINS + i;
-  const first = slot * MAX_PINNED;
   const n = probe.pins.count[slot];
-  if ((probe.pins.flags[slot] & PIN_GET) !== 0) {
-    for (let at = first; at < first + n; at++) {
-      if (dirty) yield* calls.setPageDirtyLock(k, probe.pages.page[at]);
-      yield* calls.putPage(k, probe.pages.page[at]);
-    }
-  } else {
-    yield* calls.unpinUserPagesDirtyLock(k, probe.pages, first, n, dirty);
-  }
+  const flag = (probe.pins.flags[slot] & PIN_GET) !== 0 ? FOLL_GET : FOLL_PIN;
+  yield* unpinUserPages(k, probe.pages[slot], n, flag, dirty);
   emit("probe:unpin", { n, dirty: dirty ? 1 : 0 });
   probe.pins.count[slot] = 0;
 }

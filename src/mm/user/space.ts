@@ -66,7 +66,7 @@ export function createUserSpace(m: Machine, k: Kernel, calls: Calls): UserSpace 
     tasks: createTasks(),
     pipes: [cell("pp"), cell("pc")],
     clock: cell("clock"),
-    probe: createProbe(m, k, calls),
+    probe: createProbe(m, k),
   };
   spaces.set(m, space);
   return m.keep(space);

@@ -7,10 +7,11 @@
  */
 import type { Task } from "../../machine/core.ts";
 import type { File } from "../fs.ts";
+import type { Pages } from "../gup.ts";
 import type { Kernel } from "../kernel.ts";
 import type { Mm, Process } from "../mmTypes.ts";
 import type { IntervalNotifier } from "../mmuNotifierTypes.ts";
-import type { Pfn, Vpn } from "../page.ts";
+import type { Vpn } from "../page.ts";
 
 /** First page of window A (0), B (1), …: 2^20 pages apart. */
 export const windowStart = (k: Kernel, i: number): Vpn => (i + 1) << k.windowShift;
@@ -91,28 +92,6 @@ export interface SystemCalls {
   mbind(k: Kernel, p: Process, at: Vpn, n: number, mode: number, nodemask: number, flags: number): Task<number>;
 }
 
-/** A page table entry and the page behind it, as the probe prints it. Plain function, mmap_lock held. */
-export interface PageSnapshot {
-  readonly state: "none" | "pte" | "pmd" | "swap" | "migration" | "marker" | "novma";
-  /** Of "wdasupez", in this order. */
-  readonly bits: string;
-  /** Frame number; -1 where there is none (and for the zero page). */
-  readonly pfn: Pfn;
-  readonly refs: number;
-  readonly maps: number;
-  /** In the order of the probe: anon excl swapcache swapbacked dirty active referenced lru maybe_pinned … */
-  readonly flags: readonly string[];
-}
-
-/** An array of page frame numbers in the machine: a driver's `struct page **pages`. Made at set-up. */
-export interface PageList {
-  readonly page: Int32Array;
-}
-
-/** Flags of get_user_pages. */
-export const FOLL_WRITE = 1;
-export const FOLL_LONGTERM = 0x10000;
-
 /** Of the entries of an hmm_range: pfn << 2 | HMM_WRITE | HMM_VALID. */
 export const HMM_VALID = 1;
 export const HMM_WRITE = 2;
@@ -120,34 +99,9 @@ export const HMM_WRITE = 2;
 export const HMM_REQ_FAULT = 1;
 export const HMM_REQ_WRITE = 2;
 
-/** What a driver such as the probe uses, besides mmuNotifier.ts and mmuIntervalNotifier.ts. */
+/** What a driver such as the probe uses, besides notifiers and gup.ts. */
 export interface DriverCalls {
-  /** get_user_pages_fast into pages.page[first …]: how many, or -errno. */
-  getUserPagesFast(
-    k: Kernel,
-    p: Process,
-    at: Vpn,
-    n: number,
-    flags: number,
-    pages: PageList,
-    first: number,
-  ): Task<number>;
-  /** pin_user_pages_fast. */
-  pinUserPagesFast(
-    k: Kernel,
-    p: Process,
-    at: Vpn,
-    n: number,
-    flags: number,
-    pages: PageList,
-    first: number,
-  ): Task<number>;
-  /** unpin_user_pages_dirty_lock of pages.page[first … first + n - 1]. */
-  unpinUserPagesDirtyLock(k: Kernel, pages: PageList, first: number, n: number, dirty: boolean): Task;
-  /** set_page_dirty_lock, put_page. */
-  setPageDirtyLock(k: Kernel, pfn: Pfn): Task;
-  putPage(k: Kernel, pfn: Pfn): Task;
-  /** hmm_range_fault of [start, end) into pfns.page[0 …]: 0, -EBUSY, -EFAULT, -EPERM. mmap_lock held for reading. */
+  /** hmm_range_fault of [start, end) into pfns.pfn[0 …]: 0, -EBUSY, -EFAULT, -EPERM. mmap_lock held for reading. */
   hmmRangeFault(
     k: Kernel,
     mm: Mm,
@@ -156,11 +110,8 @@ export interface DriverCalls {
     start: Vpn,
     end: Vpn,
     request: number,
-    pfns: PageList,
+    pfns: Pages,
   ): Task<number>;
-  /** What the last move_pages of `p` said about its i-th page. */
+  /** What the last move_pages said about its i-th page. */
   movePageStatus(k: Kernel, i: number): number;
-  snapPage(k: Kernel, p: Process, at: Vpn): PageSnapshot;
-  /** The page behind a frame, for pinned-page events: refs, maps, flags. */
-  snapFrame(k: Kernel, pfn: Pfn): Pick<PageSnapshot, "pfn" | "refs" | "maps" | "flags">;
 }
