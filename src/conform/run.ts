@@ -1,6 +1,7 @@
 /** Runs a workload in the model: one kernel like the one that the records were made with, one process, one CPU. */
 import type { Task } from "../machine/core.ts";
 import { observeEvents } from "../machine/events.ts";
+import { Finding } from "../machine/finding.ts";
 import type { Machine } from "../machine/machine.ts";
 import { buildSequential } from "../machine/sequential.ts";
 import { createKernel, type KernelOptions } from "../mm/kernel.ts";
@@ -19,19 +20,22 @@ export interface Workload {
   readonly keepsSubscription?: boolean;
 }
 
-export function isWorkload(exports: Readonly<Record<string, unknown>>): boolean {
-  return typeof exports["default"] === "function";
-}
-
 /** The guest: 512 MiB with two nodes in reality, and as small here as the workloads allow. */
 const GUEST: KernelOptions = { frames: 8192, nodes: 2 };
 const MAX_CHILDREN = 6;
 
-/** What happened, as a record. Raises the finding of a step, and an Error when a task waits for ever. */
-export function runWorkload(workload: Workload, options: KernelOptions = {}): RecordEvent[] {
+export interface Recording {
+  readonly events: readonly RecordEvent[];
+  /** Why the run did not come to its end; null = it did. */
+  readonly failed: string | null;
+}
+
+/** What happened, as a record; up to the step that broke a rule, if one did. */
+export function recordWorkload(workload: Workload, options: KernelOptions = {}): Recording {
   let space: UserSpace | null = null;
   const recorder = new Recorder();
   const before = observeEvents((e) => recorder.see(e));
+  let failed: string | null = null;
   try {
     const m = buildSequential((machine) => {
       const k = createKernel(machine, { ...GUEST, ...options });
@@ -39,11 +43,14 @@ export function runWorkload(workload: Workload, options: KernelOptions = {}): Re
       const process = createProcess(machine, k, "P");
       startProcess(main, workload, process, MAX_CHILDREN);
     });
-    runToEnd(m, space as unknown as UserSpace);
+    failed = runToEnd(m, space as unknown as UserSpace);
+  } catch (e) {
+    if (!(e instanceof Finding)) throw e;
+    failed = `${e.verdict}: ${e.message}`;
   } finally {
     observeEvents(before);
   }
-  return recorder.events;
+  return { events: recorder.events, failed };
 }
 
 function* main(workload: Workload): Task {
@@ -53,7 +60,7 @@ function* main(workload: Workload): Task {
 }
 
 /** One task runs until it waits, then the next; time passes when all wait. */
-function runToEnd(m: Machine, space: UserSpace): void {
+function runToEnd(m: Machine, space: UserSpace): string | null {
   m.activate();
   if (m.initialFinding) throw m.initialFinding;
   const n = m.tasks.length;
@@ -66,5 +73,5 @@ function runToEnd(m: Machine, space: UserSpace): void {
     }
   } while (passTime(space));
   const finding = m.judgeEnd();
-  if (finding) throw finding;
+  return finding && `${finding.verdict}: ${finding.message}`;
 }
