@@ -4,6 +4,7 @@
  */
 import type { Task } from "../../machine/core.ts";
 import { type File, type Inode, O_CREAT, O_TRUNC } from "../fs.ts";
+import { nameFile } from "../inode.ts";
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_POPULATE, MAP_PRIVATE, PROT_READ, PROT_WRITE } from "../mmTypes.ts";
 import type { Vpn } from "../page.ts";
 import { self, userSpace } from "./space.ts";
@@ -81,13 +82,13 @@ export function* drain(): Task {
 
 /** Files. Paths: "/tmp/…" is tmpfs, "/mnt/…" a disk like ext4. */
 export function open(path: string, flags: number): Task<File> {
-  return userSpace().calls.open(userSpace().k, self(), path, flags) as Task<File>;
+  return userSpace().calls.open(userSpace().k, self(), nameFile(userSpace().k, path), flags) as Task<File>;
 }
 export function* close(file: File): Task<number> {
   return yield* userSpace().calls.close(userSpace().k, self(), file);
 }
 export function unlink(path: string): Task<number> {
-  return userSpace().calls.unlink(userSpace().k, self(), path);
+  return userSpace().calls.unlink(userSpace().k, self(), nameFile(userSpace().k, path));
 }
 export function* closeAndUnlink(file: File): Task {
   const { path } = file.inode as Inode;

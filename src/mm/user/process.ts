@@ -65,9 +65,9 @@ function* runThread(body: Body, process: Process, leader: number): Task {
 function* finish(): Task {
   const { tasks } = userSpace();
   if (tasks.how[current] !== RUNNING) return;
+  tasks.status[current] = self().killed ? -SIGKILL : 0;
   yield* userSpace().calls.exit(userSpace().k, self());
   if (tasks.leader[current] === current + 1) yield* releaseProbes(userSpace());
-  tasks.status[current] = self().killed ? -SIGKILL : 0;
   tasks.how[current] = EXITED;
   const leader = tasks.leader[current] - 1;
   if (leader !== current) tasks.threads[leader]--;
@@ -126,7 +126,8 @@ export function* childWait(pid: Pid): Task<number> {
 export function kill(pid: Pid): void {
   const { tasks } = userSpace();
   for (let t = 0; t < tasks.count; t++) {
-    if (tasks.leader[t] === pid + 1) (handleOf(tasks.process[t] - 1) as Process & Handle).killed = true;
+    if (tasks.leader[t] === pid + 1 && tasks.how[t] === RUNNING)
+      (handleOf(tasks.process[t] - 1) as Process & Handle).killed = true;
   }
 }
 
@@ -171,6 +172,13 @@ export function* processMrelease(pid: Pid): Task<number> {
 }
 export const getpid = (): Pid => userSpace().tasks.leader[current] - 1;
 export const getppid = (): Pid => userSpace().tasks.parent[current] - 1;
+
+/** The process itself, or where that has ended a thread of it that still has the address space. */
 function processOf(pid: Pid): Process {
-  return handleOf(userSpace().tasks.process[pid] - 1) as Process;
+  const { tasks } = userSpace();
+  let task = pid;
+  for (let t = 0; t < tasks.count && tasks.how[task] !== RUNNING; t++) {
+    if (tasks.leader[t] === pid + 1 && tasks.how[t] === RUNNING) task = t;
+  }
+  return handleOf(tasks.process[task] - 1) as Process;
 }

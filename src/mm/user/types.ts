@@ -61,10 +61,10 @@ export interface SystemCalls {
   /** Gives up the mm; the last user tears it down. */
   exit(k: Kernel, p: Process): Task;
 
-  /** "/tmp/…" is tmpfs, "/mnt/…" ext4-like; flags O_CREAT | O_TRUNC | O_DIRECT. A file, or -errno. */
-  open(k: Kernel, p: Process, path: string, flags: number): Task<File | number>;
+  /** "/tmp/…" is tmpfs, "/mnt/…" ext4-like; flags O_CREAT | O_TRUNC | O_DIRECT; `path` is the number that `nameFile` of inode.ts gives. A file, or -errno. */
+  open(k: Kernel, p: Process, path: number, flags: number): Task<File | number>;
   close(k: Kernel, p: Process, file: File): Task<number>;
-  unlink(k: Kernel, p: Process, path: string): Task<number>;
+  unlink(k: Kernel, p: Process, path: number): Task<number>;
   /** write(2) of one whole page of `content` at page `pgoff`; extends the file. */
   fileWrite(k: Kernel, p: Process, file: File, pgoff: number, content: number): Task<number>;
   /** read(2): the content. */
