@@ -1,6 +1,6 @@
-import type { Task } from "mayfail/user";
+import { path, type Task } from "mayfail/user";
 import { filePinned } from "./shared/filePinned.ts";
 
 export default function* ext4Pinned(): Task {
-  yield* filePinned("/mnt/f");
+  yield* filePinned(path("/mnt/f"));
 }

@@ -12,6 +12,7 @@ import {
   msync,
   PIN_WRITE,
   PW,
+  path,
   pin,
   register,
   snap,
@@ -20,7 +21,7 @@ import {
 } from "mayfail/user";
 
 export default function* ext4PinnedUnpinDirty(): Task {
-  const f = yield* mkfile("/mnt/f", 2);
+  const f = yield* mkfile(path("/mnt/f"), 2);
   yield* mmap(A, 2, PW, MAP_SHARED, f, 0);
   yield* register("P", 0);
   const a = yield* pin(A, 1, PIN_WRITE);

@@ -1,6 +1,6 @@
-import type { Task } from "mayfail/user";
+import { path, type Task } from "mayfail/user";
 import { filePrivate } from "./shared/filePrivate.ts";
 
 export default function* ext4Private(): Task {
-  yield* filePrivate("/mnt/f");
+  yield* filePrivate(path("/mnt/f"));
 }

@@ -1,6 +1,6 @@
-import type { Task } from "mayfail/user";
+import { path, type Task } from "mayfail/user";
 import { fileShared } from "./shared/fileShared.ts";
 
 export default function* ext4SharedMsync(): Task {
-  yield* fileShared("/mnt/f");
+  yield* fileShared(path("/mnt/f"));
 }

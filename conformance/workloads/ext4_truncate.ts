@@ -1,6 +1,6 @@
-import type { Task } from "mayfail/user";
+import { path, type Task } from "mayfail/user";
 import { fileTruncate } from "./shared/fileTruncate.ts";
 
 export default function* ext4Truncate(): Task {
-  yield* fileTruncate("/mnt/f");
+  yield* fileTruncate(path("/mnt/f"));
 }

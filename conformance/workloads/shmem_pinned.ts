@@ -1,6 +1,6 @@
-import type { Task } from "mayfail/user";
+import { path, type Task } from "mayfail/user";
 import { filePinned } from "./shared/filePinned.ts";
 
 export default function* shmemPinned(): Task {
-  yield* filePinned("/tmp/f");
+  yield* filePinned(path("/tmp/f"));
 }

@@ -1,6 +1,6 @@
-import type { Task } from "mayfail/user";
+import { path, type Task } from "mayfail/user";
 import { filePrivate } from "./shared/filePrivate.ts";
 
 export default function* shmemPrivate(): Task {
-  yield* filePrivate("/tmp/f");
+  yield* filePrivate(path("/tmp/f"));
 }

@@ -1,6 +1,6 @@
-import type { Task } from "mayfail/user";
+import { path, type Task } from "mayfail/user";
 import { fileShared } from "./shared/fileShared.ts";
 
 export default function* shmemSharedMsync(): Task {
-  yield* fileShared("/tmp/f");
+  yield* fileShared(path("/tmp/f"));
 }

@@ -1,6 +1,6 @@
-import type { Task } from "mayfail/user";
+import { path, type Task } from "mayfail/user";
 import { fileTruncate } from "./shared/fileTruncate.ts";
 
 export default function* shmemTruncate(): Task {
-  yield* fileTruncate("/tmp/f");
+  yield* fileTruncate(path("/tmp/f"));
 }

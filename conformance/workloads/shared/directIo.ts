@@ -14,6 +14,7 @@ import {
   O_DIRECT,
   open,
   PP,
+  path,
   pread,
   pwrite,
   register,
@@ -25,8 +26,8 @@ import {
 
 /** The block layer pins the page that it reads into and writes from. */
 export function* directIo(withFork: boolean): Task {
-  yield* close(yield* mkfile("/mnt/f", 2));
-  const f = yield* open("/mnt/f", O_DIRECT);
+  yield* close(yield* mkfile(path("/mnt/f"), 2));
+  const f = yield* open(path("/mnt/f"), O_DIRECT);
   yield* anon(A, 2);
   yield* fill(A, 2, 1);
   let p = -1;

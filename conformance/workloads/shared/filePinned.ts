@@ -11,6 +11,7 @@ import {
   mkfile,
   mmap,
   msync,
+  type Path,
   PG,
   PIN_LONGTERM,
   PIN_WRITE,
@@ -25,8 +26,8 @@ import {
 } from "mayfail/user";
 
 /** A device writes to a page of a file, while it is written back and after it was taken out of the file. */
-export function* filePinned(path: string): Task {
-  const f = yield* mkfile(path, 4);
+export function* filePinned(file: Path): Task {
+  const f = yield* mkfile(file, 4);
   yield* mmap(A, 4, PW, MAP_SHARED, f, 0);
   yield* register("P", 0);
   const a = yield* pin(A, 1, PIN_WRITE | PIN_LONGTERM);

@@ -10,6 +10,7 @@ import {
   madvise,
   mkfile,
   mmap,
+  type Path,
   PW,
   register,
   set,
@@ -18,8 +19,8 @@ import {
 } from "mayfail/user";
 
 /** A private mapping of a file: what is written is the process's own, what is not follows the file. */
-export function* filePrivate(path: string): Task {
-  const f = yield* mkfile(path, 4);
+export function* filePrivate(file: Path): Task {
+  const f = yield* mkfile(file, 4);
   yield* mmap(A, 4, PW, MAP_PRIVATE, f, 0);
   yield* get(A);
   yield* get(A + 1);

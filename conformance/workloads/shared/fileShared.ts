@@ -10,6 +10,7 @@ import {
   mkfile,
   mmap,
   msync,
+  type Path,
   PW,
   register,
   set,
@@ -18,8 +19,8 @@ import {
 } from "mayfail/user";
 
 /** A shared mapping of a file is read, written, written back and written again. */
-export function* fileShared(path: string): Task {
-  const f = yield* mkfile(path, 4);
+export function* fileShared(file: Path): Task {
+  const f = yield* mkfile(file, 4);
   yield* mmap(A, 4, PW, MAP_SHARED, f, 0);
   yield* get(A);
   yield* get(A + 1);

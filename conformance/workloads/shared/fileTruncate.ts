@@ -10,6 +10,7 @@ import {
   madvise,
   mkfile,
   mmap,
+  type Path,
   PG,
   PW,
   punchHole,
@@ -19,8 +20,8 @@ import {
 } from "mayfail/user";
 
 /** Three ways to take pages out of a file that is mapped. */
-export function* fileTruncate(path: string): Task {
-  const f = yield* mkfile(path, 8);
+export function* fileTruncate(file: Path): Task {
+  const f = yield* mkfile(file, 8);
   yield* mmap(A, 8, PW, MAP_SHARED, f, 0);
   yield* fill(A, 8, 1);
   yield* register("P", 0);

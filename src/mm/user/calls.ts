@@ -80,28 +80,32 @@ export function* drain(): Task {
   yield* munmap(SCRATCH, 1);
 }
 
-/** Files. Paths: "/tmp/…" is tmpfs, "/mnt/…" a disk like ext4. */
-export function open(path: string, flags: number): Task<File> {
-  return userSpace().calls.open(userSpace().k, self(), nameFile(userSpace().k, path), flags) as Task<File>;
+/** Number of a path: what task code passes on, since it keeps no strings. */
+export type Path = number;
+/** "/tmp/…" is tmpfs, "/mnt/…" a disk like ext4. */
+export const path = (name: string): Path => nameFile(userSpace().k, name);
+
+export function open(at: Path, flags: number): Task<File> {
+  return userSpace().calls.open(userSpace().k, self(), at, flags) as Task<File>;
 }
 export function* close(file: File): Task<number> {
   return yield* userSpace().calls.close(userSpace().k, self(), file);
 }
-export function unlink(path: string): Task<number> {
-  return userSpace().calls.unlink(userSpace().k, self(), nameFile(userSpace().k, path));
+export function* unlink(at: Path): Task<number> {
+  return yield* userSpace().calls.unlink(userSpace().k, self(), at);
 }
 export function* closeAndUnlink(file: File): Task {
-  const { path } = file.inode as Inode;
+  const at = (file.inode as Inode).path;
   yield* close(file);
-  yield* unlink(userSpace().k.paths[path]);
+  yield* unlink(at);
 }
 /** A page full of `byte` at page `pgoff` of the file. */
 export function* writePage(file: File, pgoff: number, byte: number): Task<number> {
   return yield* userSpace().calls.fileWrite(userSpace().k, self(), file, pgoff, filledWith(byte));
 }
 /** A new file of `n` pages full of 'a', 'b', …, written back. */
-export function* mkfile(path: string, n: number): Task<File> {
-  const file = yield* open(path, O_CREAT | O_TRUNC);
+export function* mkfile(at: Path, n: number): Task<File> {
+  const file = yield* open(at, O_CREAT | O_TRUNC);
   for (let i = 0; i < n; i++) yield* writePage(file, i, 0x61 + i);
   yield* fsync(file);
   return file;

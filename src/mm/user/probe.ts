@@ -144,7 +144,7 @@ export function* pin(at: Vpn, n: number, flags: number): Task<number> {
   const got = yield* getUserPagesFast(k, mm(), at, n, how, probe.pages[slot]);
   emit("probe:pin", { start: at, end: at + n, flags, got });
   if (got <= 0) return -1;
-  probe.pins.count[slot] = got;
+  probe.pins.size[slot] = got;
   probe.pins.flags[slot] = flags;
   for (let j = 0; j < got && j < 8; j++) {
     const frame = snapFrame(k, probe.pages[slot].pfn[j]);
@@ -155,14 +155,14 @@ export function* pin(at: Vpn, n: number, flags: number): Task<number> {
 }
 
 function freePin(f: number): number {
-  const { count } = userSpace().probe.pins;
-  for (let i = 0; i < MAX_PINS; i++) if (count[f * MAX_PINS + i] === 0) return i;
+  const { size } = userSpace().probe.pins;
+  for (let i = 0; i < MAX_PINS; i++) if (size[f * MAX_PINS + i] === 0) return i;
   return -1;
 }
 
 export function* unpin(i: number, dirty: boolean): Task<number> {
   const file = mine();
-  if (i < 0 || userSpace().probe.pins.count[file.number * MAX_PINS + i] === 0) return -EINVAL;
+  if (i < 0 || userSpace().probe.pins.size[file.number * MAX_PINS + i] === 0) return -EINVAL;
   yield* dropPin(userSpace(), file.number, i, dirty);
   return 0;
 }
@@ -184,7 +184,7 @@ export function* dmaWrite(i: number, idx: number, value: number): Task {
 function pinnedPage(i: number, idx: number): number {
   const { probe } = userSpace();
   const slot = mine().number * MAX_PINS + i;
-  return i < 0 || idx >= probe.pins.count[slot] ? -1 : probe.pages[slot].pfn[idx];
+  return i < 0 || idx >= probe.pins.size[slot] ? -1 : probe.pages[slot].pfn[idx];
 }
 
 const MAX_TRIES = 100;

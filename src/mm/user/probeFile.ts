@@ -64,7 +64,7 @@ const intervalStruct = struct("probeInterval", { flags: int({ ordered: own }), u
 
 export interface Probe {
   readonly files: readonly ProbeFile[];
-  /** Pin i of file f: at f * MAX_PINS + i. `count` 0 = free. */
+  /** Pin i of file f: at f * MAX_PINS + i. `size` 0 = free. */
   readonly pins: ReturnType<typeof createPins>;
   /** Pages of each pin. */
   readonly pages: readonly Pages[];
@@ -73,7 +73,7 @@ export interface Probe {
 }
 
 const createPins = () =>
-  columns("probePin", MAX_FILES * MAX_PINS, { count: column({ ordered: own }), flags: column({ ordered: own }) });
+  columns("probePin", MAX_FILES * MAX_PINS, { size: column({ ordered: own }), flags: column({ ordered: own }) });
 
 /** Set-up. */
 export function createProbe(m: Machine, k: Kernel): Probe {
@@ -192,7 +192,7 @@ function* closeProbe(space: UserSpace, f: number): Task {
   const file = space.probe.files[f];
   if (--file.refs > 0) return;
   for (let i = 0; i < MAX_PINS; i++) {
-    if (space.probe.pins.count[f * MAX_PINS + i] > 0) yield* dropPin(space, f, i, false);
+    if (space.probe.pins.size[f * MAX_PINS + i] > 0) yield* dropPin(space, f, i, false);
   }
   for (let i = 0; i < MAX_INTERVALS; i++) {
     if (file.intervals[i].used) yield* dropInterval(space, file.intervals[i]);
@@ -214,9 +214,9 @@ export function* dropInterval({ k }: UserSpace, interval: ProbeInterval): Task {
 /** do_unpin. */
 export function* dropPin({ k, probe }: UserSpace, f: number, i: number, dirty: boolean): Task {
   const slot = f * MAX_PINS + i;
-  const n = probe.pins.count[slot];
+  const n = probe.pins.size[slot];
   const flag = (probe.pins.flags[slot] & PIN_GET) !== 0 ? FOLL_GET : FOLL_PIN;
   yield* unpinUserPages(k, probe.pages[slot], n, flag, dirty);
   emit("probe:unpin", { n, dirty: dirty ? 1 : 0 });
-  probe.pins.count[slot] = 0;
+  probe.pins.size[slot] = 0;
 }

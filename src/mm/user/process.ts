@@ -5,9 +5,9 @@
  *   fork(child) ──▶ task of the child: child(); exit      childWait(pid) joins it and its threads
  */
 import { readOnce, touch } from "../../machine/cell.ts";
-import { current, type Handle, handleId, handleOf, type Task } from "../../machine/core.ts";
+import { current, type Handle, handleId, handleOf, runAs, type Task } from "../../machine/core.ts";
 import { activeMachine } from "../../machine/machine.ts";
-import { choose, join, spawn, until } from "../../machine/wait.ts";
+import { choose, join, until } from "../../machine/wait.ts";
 import type { Process } from "../mmTypes.ts";
 import type { Vpn } from "../page.ts";
 import { inheritProbe, releaseProbes } from "./probeFile.ts";
@@ -27,6 +27,7 @@ export const PC = 1;
 export function startProcess<T>(body: (argument: T) => Task, argument: T, process: Process, children: number): void {
   const m = activeMachine();
   m.keep(body);
+  userSpace().first.slot = m.tasks.length;
   m.spawn("P", runFirst as (b: typeof body, a: T, p: Process) => Task, [body, argument, process], { children });
 }
 
@@ -73,6 +74,14 @@ function* finish(): Task {
   if (leader !== current) tasks.threads[leader]--;
 }
 
+/** All tasks are made from those that were set aside for the first process. */
+function start(f: (body: Body, p: Process, task: number) => Task, body: Body, p: Process, task: number): Pid {
+  const me = current;
+  const { slot } = activeMachine().startChild(userSpace().first.slot, f, [body, p, task]);
+  runAs(me);
+  return slot;
+}
+
 /** The child runs `body` and exits with 0. Its number. */
 export function fork(body: Body): Task<Pid> {
   activeMachine().keep(body);
@@ -80,7 +89,7 @@ export function fork(body: Body): Task<Pid> {
 }
 function* forkTo(body: Body): Task<Pid> {
   const p = (yield* userSpace().calls.fork(userSpace().k, self())) as Process;
-  return spawn(runChild, body, p, current).slot;
+  return start(runChild, body, p, current);
 }
 
 /** The child shares the address space, and the parent waits until it has none any more. */
@@ -91,7 +100,7 @@ export function vfork(body: Body): Task<Pid> {
 function* vforkTo(body: Body): Task<Pid> {
   const p = (yield* userSpace().calls.vfork(userSpace().k, self())) as Process;
   const mm = self().mm;
-  const child = spawn(runChild, body, p, current).slot;
+  const child = start(runChild, body, p, current);
   yield* until(() => p.mm !== mm);
   return child;
 }
@@ -105,7 +114,7 @@ function* threadOf(body: Body): Task<Pid> {
   const p = (yield* userSpace().calls.vfork(userSpace().k, self())) as Process;
   const leader = userSpace().tasks.leader[current] - 1;
   userSpace().tasks.threads[leader]++;
-  return spawn(runThread, body, p, leader).slot;
+  return start(runThread, body, p, leader);
 }
 
 /** execve of a small program, which exits. Nothing of the caller runs afterwards. */

@@ -33,6 +33,8 @@ export interface UserSpace {
   /** Milliseconds. Moves on only while nobody can run: see `passTime`. */
   readonly clock: Cell;
   readonly probe: Probe;
+  /** Task of the first process; set-up. */
+  readonly first: { slot: number };
 }
 
 const own = "its own task; the parent reads it after joining";
@@ -67,6 +69,7 @@ export function createUserSpace(m: Machine, k: Kernel, calls: Calls): UserSpace 
     pipes: [cell("pp"), cell("pc")],
     clock: cell("clock"),
     probe: createProbe(m, k),
+    first: { slot: 0 },
   };
   spaces.set(m, space);
   return m.keep(space);
