@@ -81,6 +81,8 @@ let result: unknown;
 let isProbing = false;
 let probeResult = false;
 export let fine = false;
+/** Operations that may be done now are done at once: a step ends only where a task must wait. */
+export let sequential = false;
 /** True while task code or an operation runs; set-up code and invariants run with false and are not checked. */
 export let checking = false;
 
@@ -112,6 +114,7 @@ export interface CoreTables {
   taskBases: Int32Array;
   stackEnds: Int32Array;
   fine: boolean;
+  sequential: boolean;
 }
 
 export function useTables(tables: CoreTables): void {
@@ -125,6 +128,7 @@ export function useTables(tables: CoreTables): void {
   taskBases = tables.taskBases;
   stackEnds = tables.stackEnds;
   fine = tables.fine;
+  sequential = tables.sequential;
   current = -1;
   checking = false;
 }
@@ -362,6 +366,13 @@ export function probe(value: boolean): void {
 /** The running task is about to do operation `op`: its step ends here. */
 export function pend(op: number, at: number, arg = 0, arg2 = 0): undefined {
   if (W[base + T_OP] !== 0) throw twice(op);
+  if (sequential) {
+    const kind = ops[op];
+    if (!kind.probes && kind.choices === undefined && kind.enabled(at, arg, arg2, current)) {
+      result = kind.apply(at, arg, arg2, current);
+      return undefined;
+    }
+  }
   W[base + T_OP] = op;
   W[base + T_OBJ] = at;
   W[base + T_ARG] = arg;
@@ -386,14 +397,15 @@ export function observePending(observer: ((t: number) => void) | null): void {
   onPend = observer;
 }
 
-/** Frames entered, left or resumed within one step before it counts as endless. */
+/** Frames entered, left or resumed within one step before it counts as endless; a sequential step has whole runs. */
 const MAX_LOCAL_STEPS = 1_000_000;
+const MAX_SEQUENTIAL_STEPS = 1e12;
 
 /** Runs the current task from its top frame with `v` until it pends again or ends. Raises MF0208 for an endless step. */
 export function run(v: unknown): void {
   const b = base;
   const w = W;
-  for (let left = MAX_LOCAL_STEPS; ; left--) {
+  for (let left = sequential ? MAX_SEQUENTIAL_STEPS : MAX_LOCAL_STEPS; ; left--) {
     const f = w[b + T_FP];
     if (f === 0) {
       w[b + T_STATE] = 2;
@@ -405,8 +417,11 @@ export function run(v: unknown): void {
     codes[code >>> 12].step(w, f, code & 4095, v);
     if (w[b + T_OP] !== 0) {
       if (w[b + T_FP] !== f) throw twice(w[b + T_OP]);
-      if (onPend !== null) onPend(current);
-      return;
+      if (!sequential || !mayGoOn(b)) {
+        if (onPend !== null) onPend(current);
+        return;
+      }
+      w[b + T_OP] = 0;
     }
     if (left === 0) throw endless(codes[code >>> 12]);
     v = result;
@@ -418,6 +433,17 @@ function twice(op: number): Error {
   const f = W[base + T_FP];
   const code = f === 0 ? undefined : codes[W[f] >>> 12];
   return mayfailError("MF0211", { task: code?.meta.name ?? "?", what: ops[op].name }, code && placeOf(code));
+}
+
+/** Sequential: is the wait of the running task over already? Only waits that look at its frame get here undecided. */
+function mayGoOn(b: number): boolean {
+  const kind = ops[W[b + T_OP]];
+  if (!kind.probes || !kind.enabled(W[b + T_OBJ], W[b + T_ARG], W[b + T_ARG2], current)) return false;
+  result = kind.apply(W[b + T_OBJ], W[b + T_ARG], W[b + T_ARG2], current);
+  W[b + T_OBJ] = 0;
+  W[b + T_ARG] = 0;
+  W[b + T_ARG2] = 0;
+  return true;
 }
 
 function endless(code: Code): Error {

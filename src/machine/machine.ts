@@ -75,6 +75,8 @@ export interface MachineOptions {
   readonly fine: boolean;
   /** Names of locks whose releases are steps of their own in coarse runs too, because somebody uses trylock. */
   readonly visibleReleases: readonly string[];
+  /** One task runs until it must wait: for simulation and for comparing with records, not for searches. */
+  readonly sequential: boolean;
 }
 
 export const DEFAULT_OPTIONS: MachineOptions = {
@@ -83,6 +85,7 @@ export const DEFAULT_OPTIONS: MachineOptions = {
   extraChildren: 0,
   fine: false,
   visibleReleases: [],
+  sequential: false,
 };
 
 export interface Check {
@@ -197,6 +200,7 @@ export class Machine {
       taskBases: this.taskBases,
       stackEnds: this.stackEnds,
       fine: this.options.fine,
+      sequential: this.options.sequential,
     };
   }
 

@@ -11,12 +11,15 @@ export const __GFP_MOVABLE = 1 << 5;
 export const __GFP_NORETRY = 1 << 6;
 /** Loops for ever instead of failing. */
 export const __GFP_NOFAIL = 1 << 7;
+/** The page is to be zeroed (__GFP_ZERO). */
+export const GFP_ZERO = 1 << 8;
 
 export const GFP_ATOMIC = __GFP_HIGH | __GFP_KSWAPD_RECLAIM;
 export const GFP_NOWAIT = __GFP_KSWAPD_RECLAIM;
 export const GFP_NOIO = __GFP_KSWAPD_RECLAIM | __GFP_DIRECT_RECLAIM;
 export const GFP_NOFS = GFP_NOIO | __GFP_IO;
 export const GFP_KERNEL = GFP_NOFS | __GFP_FS;
+export const GFP_USER = GFP_KERNEL;
 export const GFP_HIGHUSER_MOVABLE = GFP_KERNEL | __GFP_MOVABLE;
 
 /** current_gfp_context: the mask that remains after the scopes of the running task. */

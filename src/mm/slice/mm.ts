@@ -1,9 +1,9 @@
 /** Address spaces. */
-import type { Handle } from "../machine/core.ts";
-import type { Machine } from "../machine/machine.ts";
-import { type Mutex, spinlockField } from "../machine/mutex.ts";
-import { type RwSem, rwsemField } from "../machine/rwsem.ts";
-import { struct } from "../machine/struct.ts";
+import type { Handle } from "../../machine/core.ts";
+import type { Machine } from "../../machine/machine.ts";
+import { type Mutex, spinlockField } from "../../machine/mutex.ts";
+import { type RwSem, rwsemField } from "../../machine/rwsem.ts";
+import { struct } from "../../machine/struct.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mapping } from "./mapping.ts";
 import { createSubscriptions, type NotifierSubscriptions } from "./mmuNotifier.ts";

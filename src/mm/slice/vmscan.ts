@@ -10,13 +10,13 @@
  * the freeze has then happened for nothing. Runs as the allocating task, with whatever locks that task holds.
  */
 
-import { readOnce } from "../machine/cell.ts";
-import { memallocRestore, memallocSave, PF_MEMALLOC } from "../machine/context.ts";
-import type { Task } from "../machine/core.ts";
-import { trylockFolio, unlockFolio } from "../machine/folioLock.ts";
-import { fsReclaim, lockMapAcquire, lockMapRelease } from "../machine/lockMap.ts";
+import { readOnce } from "../../machine/cell.ts";
+import { memallocRestore, memallocSave, PF_MEMALLOC } from "../../machine/context.ts";
+import type { Task } from "../../machine/core.ts";
+import { trylockFolio, unlockFolio } from "../../machine/folioLock.ts";
+import { fsReclaim, lockMapAcquire, lockMapRelease } from "../../machine/lockMap.ts";
 import { cacheAddFolio, removeMapping } from "./cache.ts";
-import { __GFP_FS, __GFP_IO } from "./gfp.ts";
+import { __GFP_FS, __GFP_IO } from "../gfp.ts";
 import type { Kernel } from "./kernel.ts";
 import { folioMaybeDmaPinned, folioPutbackLru, isolateOldest, lruSize } from "./lru.ts";
 import { ANON } from "./mapping.ts";

@@ -1,7 +1,7 @@
 /** The swap cache and the page cache: which folio holds page `index` of a mapping. */
-import { cmpxchg, fetchAdd } from "../machine/cell.ts";
-import type { Task } from "../machine/core.ts";
-import { lock, unlock } from "../machine/mutex.ts";
+import { cmpxchg, fetchAdd } from "../../machine/cell.ts";
+import type { Task } from "../../machine/core.ts";
+import { lock, unlock } from "../../machine/mutex.ts";
 import { ANON, type Mapping } from "./mapping.ts";
 import type { Folio } from "./page.ts";
 

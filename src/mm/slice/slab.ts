@@ -2,9 +2,9 @@
  * Kernel objects that are freed while somebody may still use them, watched as KASAN does: each has a `life`, 1 until it
  * is freed. Freeing and looking are events of their own, so the checker orders them in every way.
  */
-import { type Cell, exchange, readOnce } from "../machine/cell.ts";
-import type { Handle, Task } from "../machine/core.ts";
-import { must } from "../machine/finding.ts";
+import { type Cell, exchange, readOnce } from "../../machine/cell.ts";
+import type { Handle, Task } from "../../machine/core.ts";
+import { must } from "../../machine/finding.ts";
 
 export interface SlabObject extends Handle {
   readonly life: Cell;

@@ -1,5 +1,5 @@
 /** The rule that references go back: when all is done, every folio has exactly those that somebody can name. */
-import type { Machine } from "../machine/machine.ts";
+import type { Machine } from "../../machine/machine.ts";
 import type { PageSlot } from "./gup.ts";
 import type { Kernel } from "./kernel.ts";
 import { type Folio, GUP_PIN_COUNTING_BIAS } from "./page.ts";

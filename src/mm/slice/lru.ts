@@ -1,8 +1,8 @@
 /** The LRU list and the end of a folio's life (mm/swap.c): adding, isolating, putting back, dropping references. */
-import { fetchAdd, readOnce, touch } from "../machine/cell.ts";
-import type { Task } from "../machine/core.ts";
-import { must } from "../machine/finding.ts";
-import { lock, unlock } from "../machine/mutex.ts";
+import { fetchAdd, readOnce, touch } from "../../machine/cell.ts";
+import type { Task } from "../../machine/core.ts";
+import { must } from "../../machine/finding.ts";
+import { lock, unlock } from "../../machine/mutex.ts";
 import type { Kernel, PgNode } from "./kernel.ts";
 import { type Folio, GUP_PIN_COUNTING_BIAS } from "./page.ts";
 import { freePage } from "./pageAlloc.ts";

@@ -3,11 +3,11 @@
  * It answers two questions: which page tables may map page `index` (rmap), and which folio caches it (swap cache, page
  * cache). So far every mapping has a fixed set of users, given at set-up.
  */
-import type { Handle } from "../machine/core.ts";
-import type { Machine } from "../machine/machine.ts";
-import { type Mutex, spinlockField } from "../machine/mutex.ts";
-import { type RwSem, rwsemField } from "../machine/rwsem.ts";
-import { ref, struct } from "../machine/struct.ts";
+import type { Handle } from "../../machine/core.ts";
+import type { Machine } from "../../machine/machine.ts";
+import { type Mutex, spinlockField } from "../../machine/mutex.ts";
+import { type RwSem, rwsemField } from "../../machine/rwsem.ts";
+import { ref, struct } from "../../machine/struct.ts";
 import type { Mm } from "./mm.ts";
 import type { Folio, Vpn } from "./page.ts";
 
