@@ -93,7 +93,8 @@ export function taskModules() {
     enforce: "pre",
     async transform(code, id) {
       const path = relative(root, id.split("?")[0]).split(sep).join("/");
-      if (!path.startsWith("src/") || !path.endsWith(".ts") || !isTaskModule(code) || !hasCompiler()) return null;
+      if (!/^(src|conformance\/workloads)\//.test(path) || !path.endsWith(".ts")) return null;
+      if (!isTaskModule(code) || !hasCompiler()) return null;
       compiler ??= loadCompiler();
       const compiled = (await compiler)(code, { filename: path, runtime: runtimeSpecifier(path) });
       return { code: compiled.code, map: { ...compiled.map, sources: [posix.basename(path)] } };

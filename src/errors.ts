@@ -45,6 +45,22 @@ export const errorTable = {
     says: "The set-up of {case} failed: {reason}.",
     remedy: "Mend the set-up function of the case; --debug shows the stack.",
   },
+  MF0113: {
+    says: "The file {file} exports no workload.",
+    remedy: "Export its task function as default, as in `export default function* name(): Task`.",
+  },
+  MF0114: {
+    says: 'There is no workload "{name}" with a record{hint}.',
+    remedy: "Choose one of: {known}.",
+  },
+  MF0115: {
+    says: "The folder {folder} has no {what}.",
+    remedy: "Give the folder that contains them; see conformance/README.md for what they are.",
+  },
+  MF0116: {
+    says: "The record {file} is malformed ({reason}).",
+    remedy: "Record it again, or copy it again in full.",
+  },
 
   MF0201: {
     says: "The variable {variable} of {task} holds {value}, which cannot live in the array across a suspension.",

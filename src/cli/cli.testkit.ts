@@ -42,6 +42,7 @@ export const smallEngines: Engines = {
   atlas: async () => [abBa, selfLock],
   load: async () => ({ default: abBa }),
   check: plainCheck,
+  runWorkload: async () => ({ events: [], failed: null }),
 };
 
 /** Jobs done in this thread. `stop` is heard between the steps of a search. */

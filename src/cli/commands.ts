@@ -42,6 +42,13 @@ export const COMMANDS = {
     options: ["json", "list", ...BOUNDS],
     load: async () => (await import("./atlas.ts")).atlas,
   },
+  conform: {
+    about: "run workloads in the model, and compare with what a real kernel did",
+    usage: ["conform [NAME]…"],
+    details: "Exit code 1 when one differs that is not listed in conformance/DIFFERENCES.md.",
+    options: ["json", "workloads", "golden", "patience"],
+    load: async () => (await import("./conform.ts")).conform,
+  },
 } as const satisfies Readonly<Record<string, Command>>;
 
 export type CommandName = keyof typeof COMMANDS;

@@ -11,4 +11,7 @@ export const engines: Engines = {
   async check(program, options) {
     return (await import("../search/check.ts")).checkProgram(program, options);
   },
+  async runWorkload(workload, guest) {
+    return (await import("../conform/run.ts")).recordWorkload(workload, guest);
+  },
 };

@@ -4,6 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import type { Recording, Workload } from "../conform/run.ts";
 import { MayfailError, mayfailError } from "../errors.ts";
 import type { Verdict } from "../machine/finding.ts";
 import type { Case } from "../machine/scenario.ts";
@@ -63,6 +64,14 @@ export interface Jobs {
   open(hooks: Hooks, name: CaseName): Promise<CaseInfo>;
   check(hooks: Hooks, name: CaseName, variant: string, bounds: Bounds): Promise<Outcome>;
   replay(hooks: Hooks, name: CaseName, variant: string, schedule: string): Promise<Outcome>;
+  /** Runs a file of workloads in the model: the record of what happened. */
+  record(hooks: Hooks, path: string, guest: Guest): Promise<Recording>;
+}
+
+/** The machine that records were made with. */
+export interface Guest {
+  /** Share of the memory that is ZONE_MOVABLE. */
+  readonly movable?: number;
 }
 
 export type JobKind = keyof Jobs;
@@ -75,6 +84,8 @@ export interface Engines {
   /** The exports of a user's file, compiled. Raises numbered errors for mistakes in it. */
   load(path: string): Promise<Readonly<Record<string, unknown>>>;
   check(program: Program, options: CheckOptions): Promise<CheckResult>;
+  /** Runs what a file of workloads exports. */
+  runWorkload(workload: Workload, guest: Guest): Promise<Recording>;
 }
 
 export function jobsOn(engines: Engines): Jobs {
@@ -119,6 +130,14 @@ export function jobsOn(engines: Engines): Jobs {
       const { replayWord } = await import("../search/replay.ts");
       const run = replayWord(program, schedule, { partial: true });
       return replayed(run, c, name, variant);
+    },
+    async record(hooks, path, guest) {
+      hooks.phase("loading the file");
+      await refuseBinary(path);
+      const workload = await engines.load(path);
+      if (typeof workload["default"] !== "function") throw mayfailError("MF0113", { file: path });
+      hooks.phase("a step");
+      return engines.runWorkload(workload as unknown as Workload, guest);
     },
   };
 }

@@ -6,6 +6,8 @@ export interface Options {
   json?: boolean;
   format?: "text" | "mail";
   list?: boolean;
+  workloads?: string;
+  golden?: string;
   all?: boolean;
   changes?: boolean;
   seed?: number;
@@ -68,10 +70,14 @@ function oneOf(...values: string[]): Kind {
   };
 }
 
+const folder: Kind = { placeholder: "DIR", wants: "a folder", read: (text) => (text === "" ? undefined : text) };
+
 export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
   json: { flag: "--json", about: "print one JSON document a line, for programs" },
   format: { flag: "--format", kind: oneOf("text", "mail"), about: "mail: 72 plain columns, to paste" },
   list: { flag: "--list", about: "only list the cases and their variants" },
+  workloads: { flag: "--workloads", kind: folder, about: "workloads of your own, *.ts, instead of those of Mayfail" },
+  golden: { flag: "--golden", kind: folder, about: "records of your own, *.jsonl, instead of those of Mayfail" },
   all: { flag: "--all", about: "show every step of a long run" },
   changes: { flag: "--changes", about: "show below each step what it changed" },
   seed: { flag: "--seed", kind: whole(0, 4294967295), about: "for everything that is left to chance" },

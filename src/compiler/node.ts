@@ -200,6 +200,7 @@ function ownPackages(): Readonly<Record<string, string>> {
   const dist = here.pathname.endsWith(".ts") ? new URL("../../dist/", here) : new URL("../", here);
   return {
     mayfail: new URL("index.js", dist).href,
+    "mayfail/user": new URL("mm/user/api.js", dist).href,
     "mayfail/runtime": new URL("machine/runtime.js", dist).href,
   };
 }

@@ -12,12 +12,12 @@ import { lock, type Mutex, mutexField, unlock } from "../machine/mutex.ts";
 import { bool, struct } from "../machine/struct.ts";
 import { until } from "../machine/wait.ts";
 import { queueWork, type Work, work, workqueue } from "../machine/workqueue.ts";
-import type { Kernel } from "../mm/kernel.ts";
-import { folioPut } from "../mm/lru.ts";
-import type { Mm } from "../mm/mm.ts";
-import { createIntervalNotifier, type IntervalNotifier } from "../mm/mmuIntervalNotifier.ts";
-import { createNotifier, type MmuNotifier, REFUSED, rangeBlockable } from "../mm/mmuNotifier.ts";
-import type { Folio, Vpn } from "../mm/page.ts";
+import type { Kernel } from "../mm/slice/kernel.ts";
+import { folioPut } from "../mm/slice/lru.ts";
+import type { Mm } from "../mm/slice/mm.ts";
+import { createIntervalNotifier, type IntervalNotifier } from "../mm/slice/mmuIntervalNotifier.ts";
+import { createNotifier, type MmuNotifier, REFUSED, rangeBlockable } from "../mm/slice/mmuNotifier.ts";
+import type { Folio, Vpn } from "../mm/slice/page.ts";
 
 export interface GntdevOptions {
   /** Which notifier API it uses: classic until v5.4, interval since v5.5. */

@@ -6,8 +6,8 @@ import { type Fence, fenceInit, fenceSignal, signaledBy } from "../machine/fence
 import { GFP_KERNEL } from "../machine/gfp.ts";
 import type { TaskInfo } from "../machine/machine.ts";
 import { until } from "../machine/wait.ts";
-import type { Kernel } from "../mm/kernel.ts";
-import { kfree, kmalloc } from "../mm/pageAlloc.ts";
+import type { Kernel } from "../mm/slice/kernel.ts";
+import { kfree, kmalloc } from "../mm/slice/pageAlloc.ts";
 
 /**
  * The request path (execbuf): the job's fence is on the object from here on, the job needs memory, then it is handed to

@@ -6,14 +6,14 @@ import { signaledBy } from "../machine/fence.ts";
 import { must } from "../machine/finding.ts";
 import type { Machine } from "../machine/machine.ts";
 import { flushWork, type Work, work, workqueue } from "../machine/workqueue.ts";
-import { explore } from "../mm/explore.testkit.ts";
-import { pinAtSetUp } from "../mm/gup.ts";
-import type { Kernel } from "../mm/kernel.ts";
-import { claimReferences } from "../mm/leak.ts";
-import { madviseDontneed } from "../mm/memory.ts";
-import { oomReapArea } from "../mm/oomKill.ts";
 import { rules } from "../mm/rules.ts";
-import { smallWorld } from "../mm/world.testkit.ts";
+import { explore } from "../mm/slice/explore.testkit.ts";
+import { pinAtSetUp } from "../mm/slice/gup.ts";
+import type { Kernel } from "../mm/slice/kernel.ts";
+import { claimReferences } from "../mm/slice/leak.ts";
+import { madviseDontneed } from "../mm/slice/memory.ts";
+import { oomReapArea } from "../mm/slice/oomKill.ts";
+import { smallWorld } from "../mm/slice/world.testkit.ts";
 import { runRequest, submitRequest } from "./i915Request.ts";
 import {
   createUserptr,

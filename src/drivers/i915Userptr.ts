@@ -29,12 +29,12 @@ import {
   pinUserPagesFastOnly,
   pinUserPagesUnlocked,
   unpinUserPages,
-} from "../mm/gup.ts";
-import type { Kernel } from "../mm/kernel.ts";
-import type { Mm } from "../mm/mm.ts";
-import { createNotifier, type MmuNotifier, REFUSED, rangeBlockable, rangeMayFail } from "../mm/mmuNotifier.ts";
-import type { Folio, Vpn } from "../mm/page.ts";
-import { kfree, kmalloc } from "../mm/pageAlloc.ts";
+} from "../mm/slice/gup.ts";
+import type { Kernel } from "../mm/slice/kernel.ts";
+import type { Mm } from "../mm/slice/mm.ts";
+import { createNotifier, type MmuNotifier, REFUSED, rangeBlockable, rangeMayFail } from "../mm/slice/mmuNotifier.ts";
+import type { Folio, Vpn } from "../mm/slice/page.ts";
+import { kfree, kmalloc } from "../mm/slice/pageAlloc.ts";
 
 /** What a callback does when the range may fail (MMU_NOTIFIER_RANGE_MAYFAIL). */
 export interface I915Options {

@@ -19,19 +19,19 @@ import type { Machine } from "../machine/machine.ts";
 import { lock, type Mutex, mutexField, unlock } from "../machine/mutex.ts";
 import { downRead, downWrite, type RwSem, rwlock, upRead, upWrite } from "../machine/rwsem.ts";
 import { bool, int, ref, struct } from "../machine/struct.ts";
-import { createPages, FOLL_WRITE, type PageSlot, pinUserPagesUnlocked, unpinUserPages } from "../mm/gup.ts";
-import type { Kernel } from "../mm/kernel.ts";
-import type { Mm } from "../mm/mm.ts";
+import { createPages, FOLL_WRITE, type PageSlot, pinUserPagesUnlocked, unpinUserPages } from "../mm/slice/gup.ts";
+import type { Kernel } from "../mm/slice/kernel.ts";
+import type { Mm } from "../mm/slice/mm.ts";
 import {
   createIntervalNotifier,
   type IntervalNotifier,
   mmuIntervalReadBegin,
   mmuIntervalReadRetry,
   mmuIntervalSetSeq,
-} from "../mm/mmuIntervalNotifier.ts";
-import { rangeBlockable } from "../mm/mmuNotifier.ts";
-import type { Folio, Vpn } from "../mm/page.ts";
-import { kfree, kmalloc } from "../mm/pageAlloc.ts";
+} from "../mm/slice/mmuIntervalNotifier.ts";
+import { rangeBlockable } from "../mm/slice/mmuNotifier.ts";
+import type { Folio, Vpn } from "../mm/slice/page.ts";
+import { kfree, kmalloc } from "../mm/slice/pageAlloc.ts";
 
 export interface I915IntervalOptions {
   /** v5.13 … v6.8: the callback waits for the object's requests. */

@@ -10,12 +10,12 @@ import type { Handle, Task } from "../machine/core.ts";
 import type { Machine } from "../machine/machine.ts";
 import { downRead, downWrite, type RwSem, rwlockField, upRead, upWrite } from "../machine/rwsem.ts";
 import { int, ref, struct } from "../machine/struct.ts";
-import { FOLL_GET, FOLL_WRITE, isError, pinUserPage } from "../mm/gup.ts";
-import type { Kernel } from "../mm/kernel.ts";
-import { folioPut } from "../mm/lru.ts";
-import type { Mm } from "../mm/mm.ts";
-import { createNotifier, type MmuNotifier } from "../mm/mmuNotifier.ts";
-import type { Folio, Vpn } from "../mm/page.ts";
+import { FOLL_GET, FOLL_WRITE, isError, pinUserPage } from "../mm/slice/gup.ts";
+import type { Kernel } from "../mm/slice/kernel.ts";
+import { folioPut } from "../mm/slice/lru.ts";
+import type { Mm } from "../mm/slice/mm.ts";
+import { createNotifier, type MmuNotifier } from "../mm/slice/mmuNotifier.ts";
+import type { Folio, Vpn } from "../mm/slice/page.ts";
 
 export interface Kvm extends Handle {
   readonly mmuLock: RwSem;

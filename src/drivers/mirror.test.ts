@@ -2,11 +2,12 @@ import { expect, test } from "vitest";
 import type { Task } from "../machine/core.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
-import { explore } from "../mm/explore.testkit.ts";
-import { hmmRangeFault } from "../mm/hmm.ts";
-import type { Kernel } from "../mm/kernel.ts";
-import { claimReferences } from "../mm/leak.ts";
-import { madviseDontneed } from "../mm/memory.ts";
+import { rules } from "../mm/rules.ts";
+import { explore } from "../mm/slice/explore.testkit.ts";
+import { hmmRangeFault } from "../mm/slice/hmm.ts";
+import type { Kernel } from "../mm/slice/kernel.ts";
+import { claimReferences } from "../mm/slice/leak.ts";
+import { madviseDontneed } from "../mm/slice/memory.ts";
 import {
   type IntervalNotifier,
   type IntervalNotifierOps,
@@ -15,9 +16,8 @@ import {
   mmuIntervalReadBegin,
   mmuIntervalReadRetry,
   mmuIntervalSetSeq,
-} from "../mm/mmuIntervalNotifier.ts";
-import { rules } from "../mm/rules.ts";
-import { smallWorld } from "../mm/world.testkit.ts";
+} from "../mm/slice/mmuIntervalNotifier.ts";
+import { smallWorld } from "../mm/slice/world.testkit.ts";
 import { claimCoherence, createMirror, type Mirror, mirrorMap, programDevice } from "./mirror.ts";
 
 type MapTask = (k: Kernel, mirror: Mirror, notifier: IntervalNotifier) => Task<unknown>;

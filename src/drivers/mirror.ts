@@ -14,9 +14,9 @@ import type { Machine } from "../machine/machine.ts";
 import { lock, type Mutex, mutexField, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
 import { int, ref, struct } from "../machine/struct.ts";
-import { createHmmPfns, type HmmPfn, hmmRangeFault } from "../mm/hmm.ts";
-import type { Kernel } from "../mm/kernel.ts";
-import type { Mm } from "../mm/mm.ts";
+import { createHmmPfns, type HmmPfn, hmmRangeFault } from "../mm/slice/hmm.ts";
+import type { Kernel } from "../mm/slice/kernel.ts";
+import type { Mm } from "../mm/slice/mm.ts";
 import {
   createIntervalNotifier,
   type IntervalNotifier,
@@ -24,9 +24,9 @@ import {
   mmuIntervalReadBegin,
   mmuIntervalReadRetry,
   mmuIntervalSetSeq,
-} from "../mm/mmuIntervalNotifier.ts";
-import type { Folio, Vpn } from "../mm/page.ts";
-import { PTE_PRESENT } from "../mm/pageTable.ts";
+} from "../mm/slice/mmuIntervalNotifier.ts";
+import type { Folio, Vpn } from "../mm/slice/page.ts";
+import { PTE_PRESENT } from "../mm/slice/pageTable.ts";
 
 /** An entry of the device's page table: a folio in the life that it had when it was mapped. */
 export interface DevicePte extends Handle {

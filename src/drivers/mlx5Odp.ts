@@ -7,12 +7,12 @@ import { GFP_KERNEL } from "../machine/gfp.ts";
 import type { Machine } from "../machine/machine.ts";
 import { lock, type Mutex, mutexField, unlock } from "../machine/mutex.ts";
 import { bool, int, ref, struct } from "../machine/struct.ts";
-import type { Kernel } from "../mm/kernel.ts";
-import type { Mm } from "../mm/mm.ts";
-import { createIntervalNotifier, type IntervalNotifier, mmuIntervalSetSeq } from "../mm/mmuIntervalNotifier.ts";
-import { rangeBlockable } from "../mm/mmuNotifier.ts";
-import type { Folio, Vpn } from "../mm/page.ts";
-import { kmalloc } from "../mm/pageAlloc.ts";
+import type { Kernel } from "../mm/slice/kernel.ts";
+import type { Mm } from "../mm/slice/mm.ts";
+import { createIntervalNotifier, type IntervalNotifier, mmuIntervalSetSeq } from "../mm/slice/mmuIntervalNotifier.ts";
+import { rangeBlockable } from "../mm/slice/mmuNotifier.ts";
+import type { Folio, Vpn } from "../mm/slice/page.ts";
+import { kmalloc } from "../mm/slice/pageAlloc.ts";
 
 /** ib_umem_odp with the mr that it belongs to. */
 export interface Mr extends Handle {

@@ -175,3 +175,25 @@ export function touch(c: Cell, c2?: Cell): Task {
 export function point(): Task {
   return pend(pointOp.id, 0) as never;
 }
+
+// The same for words without a handle of their own, such as those of columns (`columns.wordOf`).
+
+/** READ_ONCE of word `at`. */
+export function readWord(at: number): Task<number> {
+  return pend(readOp.id, at) as never;
+}
+
+/** WRITE_ONCE of word `at`. */
+export function writeWord(at: number, value: number): Task {
+  return pend(writeOp.id, at, value) as never;
+}
+
+/** atomic_fetch_add of word `at`: the old value. */
+export function addWord(at: number, n: number): Task<number> {
+  return pend(addOp.id, at, n) as never;
+}
+
+/** cmpxchg of word `at`: the old value. */
+export function cmpxchgWord(at: number, expected: number, desired: number): Task<number> {
+  return pend(cmpxchgOp.id, at, expected, desired) as never;
+}

@@ -14,6 +14,7 @@ import { mayfailError } from "../errors.ts";
 import type { Code, CodeMeta, StepFunction } from "./code.ts";
 import { type AccessSink, defineOp, type OpKind, ops } from "./op.ts";
 import { NeedsRebuild } from "./refinement.ts";
+import { encodeSlow, placeOf } from "./values.ts";
 
 export type * from "./code.ts";
 export { type AccessSink, defineOp, NeedsRebuild, type OpKind, ops };
@@ -45,6 +46,8 @@ let result: unknown;
 let isProbing = false;
 let probeResult = false;
 export let fine = false;
+/** Operations that may be done now are done at once: a step ends only where a task must wait. */
+export let sequential = false;
 /** True while task code or an operation runs; set-up code and invariants run with false and are not checked. */
 export let checking = false;
 
@@ -53,14 +56,14 @@ export const moduleCodes: Code[] = [];
 export let codes: Code[] = moduleCodes;
 /** Set while a machine is being set up: nested task functions defined then belong to that machine alone. */
 let settingUp = false;
-let handles: object[] = [];
+export let handles: object[] = [];
 /** Objects that every machine knows, under their index here. */
 export const builtinHandles: object[] = [];
 /** The object whose words begin at an index, the innermost one; undefined in between. */
 export let objectAt: object[] = [];
 /** Words for held locks in each task's header. */
 export let heldWords = 0;
-let interned = new Map<object, number>();
+export let interned = new Map<object, number>();
 let taskBases: Int32Array = new Int32Array(0);
 let stackEnds: Int32Array = new Int32Array(0);
 
@@ -76,6 +79,7 @@ export interface CoreTables {
   taskBases: Int32Array;
   stackEnds: Int32Array;
   fine: boolean;
+  sequential: boolean;
 }
 
 export function useTables(tables: CoreTables): void {
@@ -89,6 +93,7 @@ export function useTables(tables: CoreTables): void {
   taskBases = tables.taskBases;
   stackEnds = tables.stackEnds;
   fine = tables.fine;
+  sequential = tables.sequential;
   current = -1;
   checking = false;
 }
@@ -185,72 +190,7 @@ export function noteProbeOfAnything(): void {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Values in words
-
-/**
- * The word for a value that is no 31-bit integer. Raises MF0201 for what cannot live in the array.
- * Tags: integer n as n<<1; undefined 1, null 3, false 5, true 7; handle or interned object h as (h+1)<<3 | 1.
- * `label` is that of the suspension which the value was to live across, 0 for an argument of `code`.
- */
-export function encodeSlow(value: unknown, code?: Code, slot?: number, label = 0): number {
-  switch (typeof value) {
-    case "undefined":
-      return 1;
-    case "boolean":
-      return value ? 7 : 5;
-    case "number":
-      if ((value << 1) >> 1 === value) return value << 1;
-      break;
-    case "object": {
-      if (value === null) return 3;
-      const id = interned.get(value);
-      if (id !== undefined) return ((id + 1) << 3) | 1;
-      break;
-    }
-    case "function": {
-      const id = interned.get(value);
-      if (id !== undefined) return ((id + 1) << 3) | 1;
-      break;
-    }
-    default:
-      break;
-  }
-  const name = code && slot !== undefined ? (code.meta.slots[slot] ?? "?") : "?";
-  const variable = { variable: name, task: code?.meta.name ?? "task code", value: describeValue(value) };
-  const code2 = typeof value === "number" && Number.isInteger(value) ? "MF0202" : "MF0201";
-  throw mayfailError(code2, variable, code ? placeOf(code, label) : undefined);
-}
-
-/** The suspension with `label`; for label 0 the last one of whoever calls `code`, or the function itself. */
-function placeOf(code: Code, label = 0): { file: string; line: number; column: number } {
-  const f = label > 0 || base === 0 ? 0 : W[base + T_FP];
-  const meta = f === 0 ? code.meta : codes[W[f] >>> 12].meta;
-  const { line, column } = meta.points[f === 0 ? label : W[f] & 4095] ?? meta;
-  return { file: meta.file, line, column };
-}
-
-function describeValue(value: unknown): string {
-  if (typeof value === "object" && value !== null) return `an object (${value.constructor?.name ?? "plain"})`;
-  if (typeof value === "string") return "a string";
-  if (typeof value === "function") return "a function";
-  return String(value);
-}
-
-/** The value of a word that is not an integer (odd). */
-export function decodeSlow(word: number): unknown {
-  switch (word) {
-    case 1:
-      return undefined;
-    case 3:
-      return null;
-    case 5:
-      return false;
-    case 7:
-      return true;
-    default:
-      return (word & 1) === 0 ? word >> 1 : handles[(word >> 3) - 1];
-  }
-}
+// Objects that have numbers
 
 /** Number under which `value` is known to the active machine, -1 if unknown. */
 export function handleId(value: object): number {
@@ -316,6 +256,13 @@ export function probe(value: boolean): void {
 /** The running task is about to do operation `op`: its step ends here. */
 export function pend(op: number, at: number, arg = 0, arg2 = 0): undefined {
   if (W[base + T_OP] !== 0) throw twice(op);
+  if (sequential) {
+    const kind = ops[op];
+    if (!kind.probes && kind.choices === undefined && kind.enabled(at, arg, arg2, current)) {
+      result = kind.apply(at, arg, arg2, current);
+      return undefined;
+    }
+  }
   W[base + T_OP] = op;
   W[base + T_OBJ] = at;
   W[base + T_ARG] = arg;
@@ -340,14 +287,15 @@ export function observePending(observer: ((t: number) => void) | null): void {
   onPend = observer;
 }
 
-/** Frames entered, left or resumed within one step before it counts as endless. */
+/** Frames entered, left or resumed within one step before it counts as endless; a sequential step has whole runs. */
 const MAX_LOCAL_STEPS = 1_000_000;
+const MAX_SEQUENTIAL_STEPS = 1e12;
 
 /** Runs the current task from its top frame with `v` until it pends again or ends. Raises MF0208 for an endless step. */
 export function run(v: unknown): void {
   const b = base;
   const w = W;
-  for (let left = MAX_LOCAL_STEPS; ; left--) {
+  for (let left = sequential ? MAX_SEQUENTIAL_STEPS : MAX_LOCAL_STEPS; ; left--) {
     const f = w[b + T_FP];
     if (f === 0) {
       w[b + T_STATE] = 2;
@@ -359,8 +307,11 @@ export function run(v: unknown): void {
     codes[code >>> 12].step(w, f, code & 4095, v);
     if (w[b + T_OP] !== 0) {
       if (w[b + T_FP] !== f) throw twice(w[b + T_OP], codes[code >>> 12]);
-      if (onPend !== null) onPend(current);
-      return;
+      if (!sequential || !mayGoOn(b)) {
+        if (onPend !== null) onPend(current);
+        return;
+      }
+      w[b + T_OP] = 0;
     }
     if (left === 0) throw endless(codes[code >>> 12]);
     v = result;
@@ -370,6 +321,17 @@ export function run(v: unknown): void {
 /** An operation has become pending that the running function does not wait for. */
 function twice(op: number, code = codes[W[W[base + T_FP]] >>> 12]): Error {
   return mayfailError("MF0211", { task: code.meta.name, what: ops[op].name }, placeOf(code));
+}
+
+/** Sequential: is the wait of the running task over already? Only waits that look at its frame get here undecided. */
+function mayGoOn(b: number): boolean {
+  const kind = ops[W[b + T_OP]];
+  if (!kind.probes || !kind.enabled(W[b + T_OBJ], W[b + T_ARG], W[b + T_ARG2], current)) return false;
+  result = kind.apply(W[b + T_OBJ], W[b + T_ARG], W[b + T_ARG2], current);
+  W[b + T_OBJ] = 0;
+  W[b + T_ARG] = 0;
+  W[b + T_ARG2] = 0;
+  return true;
 }
 
 function endless(code: Code): Error {

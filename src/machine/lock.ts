@@ -14,6 +14,7 @@ import {
   handleOf,
   heldWords,
   NeedsRebuild,
+  sequential,
   W,
 } from "./core.ts";
 import { Finding } from "./finding.ts";
@@ -152,6 +153,6 @@ export function releaseIsVisible(at: number): boolean {
 
 /** Somebody looks at whether the lock at `at` is held. Raises `NeedsRefinement` the first time in coarse runs. */
 export function noteTried(at: number): void {
-  if (releaseIsVisible(at)) return;
+  if (releaseIsVisible(at) || sequential) return;
   throw new NeedsRefinement(activeMachine().layout.find(at)?.name ?? "?");
 }

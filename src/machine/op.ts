@@ -38,6 +38,8 @@ export interface OpKind {
   readonly releases?: boolean;
   /** Invisible to the schedule: done at once whenever enabled (join). */
   readonly eager?: boolean;
+  /** `enabled` resumes the task's frame to find out, so it can be asked only once the step has ended. */
+  readonly probes?: boolean;
   /** While it waits the CPU is free for others; a wait without this spins. */
   readonly sleeps?: boolean;
   /** Lockdep learns an order from it when it is about to be done with other locks held. */
@@ -73,6 +75,7 @@ export function defineOp(kind: Omit<OpKind, "id" | "blocks" | "movable"> & { rea
     choices: kind.choices,
     releases: kind.releases ?? false,
     eager: kind.eager ?? false,
+    probes: kind.probes ?? false,
     sleeps: kind.sleeps ?? false,
     acquires: kind.acquires,
   };

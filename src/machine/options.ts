@@ -36,6 +36,8 @@ export interface MachineOptions {
   readonly fine: boolean;
   /** Names of locks whose releases are steps of their own in coarse runs too, because somebody uses trylock. */
   readonly visibleReleases: readonly string[];
+  /** One task runs until it must wait: for simulation and for comparing with records, not for searches. */
+  readonly sequential: boolean;
 }
 
 export const DEFAULT_OPTIONS: MachineOptions = {
@@ -44,6 +46,7 @@ export const DEFAULT_OPTIONS: MachineOptions = {
   extraChildren: 0,
   fine: false,
   visibleReleases: [],
+  sequential: false,
 };
 
 export interface Check {

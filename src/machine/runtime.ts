@@ -6,7 +6,8 @@ import { Finding } from "./finding.ts";
 import { NeedsRebuild, NeedsRefinement } from "./refinement.ts";
 import { awaitOp } from "./wait.ts";
 
-export { decodeSlow, define, encodeSlow, enter, leave, probe, probing } from "./core.ts";
+export { define, enter, leave, probe, probing } from "./core.ts";
+export { decodeSlow, encodeSlow } from "./values.ts";
 
 /** `until(() => condition)`: the wait itself. The condition is tested by probing the frame, see core.ts `probeTask`. */
 export function awaitPoint(owner?: { readonly at: number }): undefined {

@@ -7,6 +7,7 @@ import { activeMachine, DONE, FAILED, nameOfWord, type TaskFunction, type TaskIn
 export const awaitOp = defineOp({
   name: "wait",
   waits: "any",
+  probes: true,
   sleeps: true,
   enabled: (_at, _arg, _arg2, task) => probeTask(task),
   apply: () => undefined,

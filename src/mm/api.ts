@@ -1,4 +1,6 @@
 /** The memory management as authors of drivers and cases see it. */
+
+export { PRESETS, type Rules, rules } from "./rules.ts";
 export {
   createPages,
   FOLL_GET,
@@ -11,13 +13,13 @@ export {
   pinUserPagesUnlocked,
   unpinUserPage,
   unpinUserPages,
-} from "./gup.ts";
-export { createHmmPfns, type HmmPfn, hmmRangeFault } from "./hmm.ts";
-export { createKernel, type Kernel } from "./kernel.ts";
-export { claimReferences, type Holdings } from "./leak.ts";
-export { ANON, createMapping, FILE, type Mapping, SHMEM } from "./mapping.ts";
-export { madviseDontneed, munmap, populate, userAccess } from "./memory.ts";
-export { createMm, type Mm } from "./mm.ts";
+} from "./slice/gup.ts";
+export { createHmmPfns, type HmmPfn, hmmRangeFault } from "./slice/hmm.ts";
+export { createKernel, type Kernel } from "./slice/kernel.ts";
+export { claimReferences, type Holdings } from "./slice/leak.ts";
+export { ANON, createMapping, FILE, type Mapping, SHMEM } from "./slice/mapping.ts";
+export { madviseDontneed, munmap, populate, userAccess } from "./slice/memory.ts";
+export { createMm, type Mm } from "./slice/mm.ts";
 export {
   createIntervalNotifier,
   type IntervalNotifier,
@@ -27,7 +29,7 @@ export {
   mmuIntervalReadBegin,
   mmuIntervalReadRetry,
   mmuIntervalSetSeq,
-} from "./mmuIntervalNotifier.ts";
+} from "./slice/mmuIntervalNotifier.ts";
 export {
   createNotifier,
   type MmuNotifier,
@@ -35,8 +37,7 @@ export {
   mmuNotifierRegister,
   mmuNotifierUnregister,
   rangeBlockable,
-} from "./mmuNotifier.ts";
-export { oomReapArea } from "./oomKill.ts";
-export type { Folio, Vpn } from "./page.ts";
-export { allocPage, freePage, kfree, kmalloc } from "./pageAlloc.ts";
-export { PRESETS, type Rules, rules } from "./rules.ts";
+} from "./slice/mmuNotifier.ts";
+export { oomReapArea } from "./slice/oomKill.ts";
+export type { Folio, Vpn } from "./slice/page.ts";
+export { allocPage, freePage, kfree, kmalloc } from "./slice/pageAlloc.ts";

@@ -1,139 +1,304 @@
-/** Getting and pinning user pages (mm/gup.c). */
-import { fetchAdd } from "../machine/cell.ts";
-import type { Handle, Task } from "../machine/core.ts";
+/**
+ * Getting and pinning user pages (mm/gup.c).
+ *
+ *   fast: no lock; grab, then look again whether the entry is the same, and whether fork ran meanwhile
+ *   slow: mmap_lock; under the page-table lock either grab, or fault (write, or unshare) and look again
+ *
+ * A long-term pin moves pages out of ZONE_MOVABLE first.
+ */
+import { addWord, fetchAdd, readOnce } from "../machine/cell.ts";
+import { type Columns, column, columns } from "../machine/columns.ts";
+import { memallocRestore, memallocSave, PF_MEMALLOC_PIN } from "../machine/context.ts";
+import type { Task } from "../machine/core.ts";
+import { EFAULT, EINVAL, ENOMEM } from "../machine/errno.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
-import { ref, struct } from "../machine/struct.ts";
+import { checkAndMigrateMovable, isLongtermPinnable } from "./gupLongterm.ts";
 import type { Kernel } from "./kernel.ts";
-import { folioPutRefs } from "./lru.ts";
-import { handleMmFault } from "./memory.ts";
-import type { Mm } from "./mm.ts";
-import { type Folio, GUP_PIN_COUNTING_BIAS, type Vpn } from "./page.ts";
-import { PTE_PRESENT } from "./pageTable.ts";
+import { FAULT_READ, FAULT_UNSHARE, FAULT_WRITE, handleMmFault } from "./memory.ts";
+import { isCowMapping, type Mm, VM_EXEC, VM_IO, VM_PFNMAP, VM_READ, VM_SHARED, VM_WRITE, type Vma } from "./mmTypes.ts";
+import {
+  folioRefAdd,
+  GUP_PIN_COUNTING_BIAS,
+  hasFlag,
+  type Pfn,
+  PG_anon,
+  PG_anonExclusive,
+  PG_dirty,
+  PG_referenced,
+  setFlag,
+  type Vpn,
+  ZERO_PFN,
+} from "./page.ts";
+import {
+  PTE_DIRTY,
+  PTE_PROTNONE,
+  PTE_SOFT_DIRTY,
+  type Pte,
+  pteAt,
+  ptePfn,
+  ptePresent,
+  pteProtnone,
+  pteSlot,
+  pteSpecial,
+  pteWrite,
+  readPte,
+} from "./pageTable.ts";
+import { setPageDirty, setPageDirtyLock } from "./pageWriteback.ts";
+import { vmaSoftDirtyEnabled } from "./pgprot.ts";
+import { folioMarkAccessed, folioPutRefs, lruAddDrain } from "./swap.ts";
+import { vmaLookup } from "./vma.ts";
 
 export const FOLL_WRITE = 1;
-/** A plain reference instead of a pin: nothing but the count tells anybody about it. */
+export const FOLL_TOUCH = 2;
 export const FOLL_GET = 4;
+export const FOLL_FORCE = 0x10;
+export const FOLL_REMOTE = 0x2000;
+export const FOLL_LONGTERM = 0x10000;
+export const FOLL_PIN = 0x40000;
 
-/** Did a function that returns an object or -errno fail? */
-export function isError(value: object | number): value is number {
-  return typeof value === "number";
-}
+/** struct page **: frames that a driver keeps. Whoever owns the array orders the accesses. */
+export type Pages = Columns<{ pfn: { ordered: string } }>;
 
-/** One entry of an array of pages that a driver keeps (struct page **). Whoever owns the array orders the accesses. */
-export interface PageSlot extends Handle {
-  folio: Folio | null;
-}
-
-const pageSlotStruct = struct("pageSlot", {
-  folio: ref<Folio>({ ordered: "belongs to the driver object or the work item that the array is part of" }),
-});
-
-/** Set-up: an array for `pages` pages. */
-export function createPages(name: string, pages: number): PageSlot[] {
-  return Array.from({ length: pages }, (_, i) => pageSlotStruct.create(`${name}[${i}]`));
+/** Set-up: an array for `n` pages. */
+export function createPages(name: string, n: number): Pages {
+  return columns(name, n, { pfn: column({ ordered: "belongs to the driver object that the array is part of" }) });
 }
 
 /** References that `flags` take on a small folio. */
-function refsOf(flags: number): number {
-  return (flags & FOLL_GET) !== 0 ? 1 : GUP_PIN_COUNTING_BIAS;
+const refsOf = (flags: number): number =>
+  (flags & FOLL_PIN) !== 0 ? GUP_PIN_COUNTING_BIAS : (flags & FOLL_GET) !== 0 ? 1 : 0;
+
+const NO_PAGE = -1000;
+const MUST_UNSHARE = -1001;
+
+/** try_grab_page: the zero page is never pinned. */
+function* tryGrab(k: Kernel, pfn: Pfn, flags: number): Task {
+  if (refsOf(flags) > 0 && (pfn !== ZERO_PFN || (flags & FOLL_PIN) === 0)) yield* folioRefAdd(k, pfn, refsOf(flags));
 }
 
-/**
- * pin_user_page: the folio behind page `vpn`, pinned (or with FOLL_GET referenced); -ENOMEM when it could not be made
- * present. mmap_lock held for reading. Faults, so it may reclaim, and call the notifiers of this very mm.
- */
-export function* pinUserPage(k: Kernel, mm: Mm, vpn: Vpn, flags: number): Task<Folio | number> {
+function* ungrab(k: Kernel, pfn: Pfn, flags: number): Task {
+  if (refsOf(flags) > 0 && (pfn !== ZERO_PFN || (flags & FOLL_PIN) === 0)) yield* folioPutRefs(k, pfn, refsOf(flags));
+}
+
+/** gup_must_unshare: a read-only pin of an anonymous page that others may share would miss what the pinner writes. */
+function mustUnshare(k: Kernel, pfn: Pfn, flags: number): boolean {
+  if (!k.rules.gupUnshares || (flags & (FOLL_WRITE | FOLL_PIN)) !== FOLL_PIN) return false;
+  return hasFlag(k, pfn, PG_anon) && !hasFlag(k, pfn, PG_anonExclusive);
+}
+
+/** can_follow_write_pte: FOLL_FORCE may write through a read-only entry of its own copy. */
+function canWrite(k: Kernel, vma: Vma, pte: Pte, flags: number): boolean {
+  if (pteWrite(pte)) return true;
+  if ((flags & FOLL_FORCE) === 0 || (vma.flags & (VM_SHARED | VM_WRITE)) !== 0 || pteSpecial(pte)) return false;
+  if (vmaSoftDirtyEnabled(vma) && (pte & PTE_SOFT_DIRTY) === 0) return false;
+  return hasFlag(k, ptePfn(pte), PG_anon) && hasFlag(k, ptePfn(pte), PG_anonExclusive);
+}
+
+/** follow_page_mask: the frame, grabbed; or NO_PAGE, MUST_UNSHARE. */
+function* followPage(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<number> {
+  const mm = vma.mm as Mm;
+  if (pteSlot(k, mm, vpn) === 0) return NO_PAGE;
+  yield* lock(mm.ptl);
+  const found = yield* followPte(k, vma, pteAt(k, mm, vpn), flags);
+  yield* unlock(mm.ptl);
+  return found;
+}
+
+function* followPte(k: Kernel, vma: Vma, pte: Pte, flags: number): Task<number> {
+  if (!ptePresent(pte) || (pteProtnone(pte) && (flags & FOLL_FORCE) === 0)) return NO_PAGE;
+  if ((flags & FOLL_WRITE) !== 0 && !canWrite(k, vma, pte, flags)) return NO_PAGE;
+  const pfn = ptePfn(pte);
+  if (!pteWrite(pte) && mustUnshare(k, pfn, flags)) return MUST_UNSHARE;
+  yield* tryGrab(k, pfn, flags);
+  if ((flags & FOLL_TOUCH) !== 0) {
+    if ((flags & FOLL_WRITE) !== 0 && (pte & PTE_DIRTY) === 0 && !hasFlag(k, pfn, PG_dirty))
+      yield* setPageDirty(k, pfn);
+    yield* folioMarkAccessed(k, pfn);
+  }
+  return pfn;
+}
+
+/** check_vma_flags. 0 or -EFAULT. */
+function checkVma(vma: Vma, flags: number): number {
+  if ((vma.flags & (VM_IO | VM_PFNMAP)) !== 0) return -EFAULT;
+  if ((flags & FOLL_WRITE) !== 0) {
+    if ((vma.flags & VM_WRITE) === 0 && ((flags & FOLL_FORCE) === 0 || !isCowMapping(vma.flags))) return -EFAULT;
+  } else if ((vma.flags & VM_READ) === 0 && (flags & FOLL_FORCE) === 0) {
+    return -EFAULT;
+  }
+  return 0;
+}
+
+/** faultin_page, until the page can be followed. The frame, or -errno. mmap_lock held. */
+function* getOne(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<Pfn | number> {
   for (;;) {
-    const folio = yield* followPage(mm, vpn, flags);
-    if (folio) return folio;
-    const error = yield* handleMmFault(k, mm, vpn, (flags & FOLL_WRITE) !== 0);
+    const found = yield* followPage(k, vma, vpn, flags);
+    if (found >= 0) return found;
+    const how = found === MUST_UNSHARE ? FAULT_UNSHARE : (flags & FOLL_WRITE) !== 0 ? FAULT_WRITE : FAULT_READ;
+    const error = yield* handleMmFault(k, vma, vpn, how);
     if (error !== 0) return error;
   }
 }
 
-/** follow_page_mask: grabs the folio under the page-table lock; null when a fault is needed first. */
-function* followPage(mm: Mm, vpn: Vpn, flags: number): Task<Folio | null> {
-  const pte = mm.ptes[vpn];
-  yield* lock(mm.ptl);
-  const usable = pte.state === PTE_PRESENT && (pte.writable || (flags & FOLL_WRITE) === 0);
-  const folio = usable ? pte.folio : null;
-  if (folio) yield* fetchAdd(folio.refcount, refsOf(flags));
-  yield* unlock(mm.ptl);
-  return folio;
-}
-
-/**
- * pin_user_pages: pins `count` pages from `start` on into `pages`, one after the other: while page n is brought in, pages
- * 0 … n-1 are pinned already and may be unmapped by the reclaim that this needs. Number of pages pinned, or -errno when
- * it is none. mmap_lock held for reading.
- */
-export function* pinUserPages(
+/** __get_user_pages: how many, or -errno when none. `pages` null: only touched. mmap_lock held. */
+export function* getUserPages(
   k: Kernel,
   mm: Mm,
   start: Vpn,
-  count: number,
+  n: number,
   flags: number,
-  pages: readonly PageSlot[],
+  pages: Pages | null,
+  offset = 0,
 ): Task<number> {
-  for (let n = 0; n < count; n++) {
-    const folio = yield* pinUserPage(k, mm, start + n, flags);
-    if (isError(folio)) return n > 0 ? n : folio;
-    pages[n].folio = folio;
+  if ((flags & FOLL_PIN) !== 0) mm.hasPinned = true;
+  for (let i = 0; i < n; i++) {
+    const vma = vmaLookup(mm, start + i);
+    const error = vma ? checkVma(vma, flags) : -EFAULT;
+    const pfn = vma && error === 0 ? yield* getOne(k, vma, start + i, flags) : error;
+    if (pfn < 0) return i > 0 ? i : pfn;
+    if (pages) pages.pfn[offset + i] = pfn;
   }
-  return count;
+  return n;
 }
 
-/** The same for callers without mmap_lock; all pages or -errno. */
-export function* pinUserPagesUnlocked(
+/** get_user_pages_unlocked, __gup_longterm_unlocked: takes mmap_lock; long-term pins do not stay in ZONE_MOVABLE. */
+export function* getUserPagesUnlocked(
   k: Kernel,
   mm: Mm,
   start: Vpn,
-  count: number,
+  n: number,
   flags: number,
-  pages: readonly PageSlot[],
+  pages: Pages,
+  offset: number,
 ): Task<number> {
   yield* downRead(mm.mmapLock);
-  const pinned = yield* pinUserPages(k, mm, start, count, flags, pages);
+  let got = yield* longtermLocked(k, mm, start, n, flags | FOLL_TOUCH, pages, offset);
   yield* upRead(mm.mmapLock);
-  return pinned;
+  if (got === 0) got = -EFAULT;
+  return got;
 }
 
-/**
- * pin_user_pages_fast_only: pins the pages that are present, up to the first that is not; never faults. The kernel walks
- * with interrupts off and looks again after it has got its reference; here the page-table lock stands for both.
- */
-export function* pinUserPagesFastOnly(
+/** __gup_longterm_locked. */
+function* longtermLocked(
+  k: Kernel,
   mm: Mm,
   start: Vpn,
-  count: number,
+  n: number,
   flags: number,
-  pages: readonly PageSlot[],
+  pages: Pages,
+  offset: number,
 ): Task<number> {
-  for (let n = 0; n < count; n++) {
-    const folio = yield* followPage(mm, start + n, flags);
-    if (!folio) return n;
-    pages[n].folio = folio;
+  if ((flags & FOLL_LONGTERM) === 0) return yield* getUserPages(k, mm, start, n, flags, pages, offset);
+  const saved = memallocSave(PF_MEMALLOC_PIN);
+  let got = 0;
+  for (;;) {
+    got = yield* getUserPages(k, mm, start, n, flags, pages, offset);
+    if (got <= 0) break;
+    const moved = yield* checkAndMigrateMovable(k, pages, offset, got);
+    if (moved === 0) break;
+    if (moved < 0) {
+      got = moved;
+      break;
+    }
   }
-  return count;
+  memallocRestore(PF_MEMALLOC_PIN, saved);
+  return got;
 }
 
-/** unpin_user_page. */
-export function* unpinUserPage(k: Kernel, folio: Folio): Task {
-  yield* folioPutRefs(k, folio, GUP_PIN_COUNTING_BIAS);
+/** gup_pte_range: one page without locks. The frame, or -1 = the slow way. */
+function* gupFastPage(k: Kernel, mm: Mm, vpn: Vpn, flags: number): Task<Pfn> {
+  const slot = pteSlot(k, mm, vpn);
+  if (slot === 0) return -1;
+  const pte = yield* readPte(k, slot);
+  if (!ptePresent(pte) || (pte & PTE_PROTNONE) !== 0 || pteSpecial(pte)) return -1;
+  if ((flags & FOLL_WRITE) !== 0 && !pteWrite(pte)) return -1;
+  const pfn = ptePfn(pte);
+  // try_grab_folio, with its look at the count: a page that is being freed is not taken.
+  const before = yield* addWord(k.words.refcount + pfn, refsOf(flags));
+  if (before <= 0) {
+    yield* addWord(k.words.refcount + pfn, -refsOf(flags));
+    return -1;
+  }
+  const again = pteSlot(k, mm, vpn);
+  const same = again === slot && (yield* readPte(k, slot)) === pte;
+  const longterm = (flags & FOLL_LONGTERM) !== 0 && !isLongtermPinnable(k, pfn);
+  if (!same || longterm || (!pteWrite(pte) && mustUnshare(k, pfn, flags))) {
+    yield* folioPutRefs(k, pfn, refsOf(flags));
+    return -1;
+  }
+  setFlag(k, pfn, PG_referenced);
+  return pfn;
 }
 
-/** unpin_user_pages: the first `count` entries of `pages`, which are empty afterwards. */
-export function* unpinUserPages(k: Kernel, pages: readonly PageSlot[], count: number): Task {
-  for (let n = 0; n < count; n++) {
-    const { folio } = pages[n];
-    pages[n].folio = null;
-    if (folio) yield* unpinUserPage(k, folio);
+/** lockless_pages_from_mm: the pages up to the first that needs the slow way; all or nothing when fork interferes. */
+function* gupFast(k: Kernel, mm: Mm, start: Vpn, n: number, flags: number, pages: Pages): Task<number> {
+  const watches = (flags & FOLL_PIN) !== 0 && k.rules.gupFastSeqcount;
+  const seq = watches ? yield* readOnce(mm.writeProtectSeq) : 0;
+  if ((seq & 1) !== 0) return 0;
+  let got = 0;
+  while (got < n) {
+    const pfn = yield* gupFastPage(k, mm, start + got, flags);
+    if (pfn < 0) break;
+    pages.pfn[got] = pfn;
+    got++;
+  }
+  if (!watches || (yield* readOnce(mm.writeProtectSeq)) === seq) return got;
+  for (let i = 0; i < got; i++) yield* ungrab(k, pages.pfn[i], flags);
+  return 0;
+}
+
+/** pin_user_pages_fast (FOLL_PIN) or get_user_pages_fast (FOLL_GET): how many, or -errno when none. Own mm. */
+export function* getUserPagesFast(k: Kernel, mm: Mm, start: Vpn, n: number, flags: number, pages: Pages): Task<number> {
+  if (n <= 0) return -EINVAL;
+  if ((flags & FOLL_PIN) !== 0) mm.hasPinned = true;
+  const got = yield* gupFast(k, mm, start, n, flags, pages);
+  if (got === n) return n;
+  const more = yield* getUserPagesUnlocked(k, mm, start + got, n - got, flags, pages, got);
+  if (more < 0) return got > 0 ? got : more;
+  return got + more;
+}
+
+/** unpin_user_pages_dirty_lock, or with FOLL_GET put_page after set_page_dirty_lock. */
+export function* unpinUserPages(k: Kernel, pages: Pages, n: number, flags: number, dirty: boolean): Task {
+  for (let i = 0; i < n; i++) {
+    const pfn = pages.pfn[i];
+    if (dirty) yield* setPageDirtyLock(k, pfn);
+    yield* ungrab(k, pfn, flags);
   }
 }
 
-/** Set-up: a pin on a folio. */
-export function pinAtSetUp(folio: Folio): Folio {
-  folio.refcount.value += GUP_PIN_COUNTING_BIAS;
-  return folio;
+/** faultin_page_range, populate_vma_page_range: [start, end) of `vma` becomes present. 0 or -errno. mmap_lock held. */
+export function* populateVmaRange(k: Kernel, vma: Vma, start: Vpn, end: Vpn): Task<number> {
+  // Break COW now, but do not dirty shared pages.
+  let flags = FOLL_TOUCH;
+  if ((vma.flags & (VM_WRITE | VM_SHARED)) === VM_WRITE) flags |= FOLL_WRITE;
+  if ((vma.flags & (VM_READ | VM_WRITE | VM_EXEC)) !== 0) flags |= FOLL_FORCE;
+  return yield* faultinRange(k, vma.mm as Mm, start, end, flags);
+}
+
+/** The same with given flags, as for MADV_POPULATE_READ and MADV_POPULATE_WRITE. */
+export function* faultinRange(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number): Task<number> {
+  const got = yield* getUserPages(k, mm, start, end - start, flags, null);
+  yield* lruAddDrain(k);
+  return got < 0 ? got : got < end - start ? -ENOMEM : 0;
+}
+
+/** mm_populate: errors do not matter; the pages are faulted in later. */
+export function* mmPopulate(k: Kernel, mm: Mm, start: Vpn, end: Vpn): Task {
+  yield* downRead(mm.mmapLock);
+  for (let at = start; at < end; ) {
+    const vma = vmaLookup(mm, at);
+    if (!vma) break;
+    const stop = Math.min(vma.end, end);
+    const wanted = (vma.flags & (VM_IO | VM_PFNMAP)) === 0;
+    if (wanted && (yield* populateVmaRange(k, vma, at, stop)) !== 0) break;
+    at = stop;
+  }
+  yield* upRead(mm.mmapLock);
+}
+
+/** raw_write_seqcount_begin and _end around fork's copying of page tables. */
+export function* writeProtectSeqStep(mm: Mm): Task {
+  yield* fetchAdd(mm.writeProtectSeq, 1);
 }

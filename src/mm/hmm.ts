@@ -1,63 +1,73 @@
-/** hmm_range_fault (mm/hmm.c): what the page table says, without references. */
-
-import { readOnce } from "../machine/cell.ts";
-import type { Handle, Task } from "../machine/core.ts";
-import { EBUSY } from "../machine/errno.ts";
+/** hmm_range_fault (mm/hmm.c): what the page table says, without references; valid until the next invalidation. */
+import type { Task } from "../machine/core.ts";
+import { EBUSY, EFAULT, EPERM } from "../machine/errno.ts";
 import { lock, unlock } from "../machine/mutex.ts";
-import { int, ref, struct } from "../machine/struct.ts";
+import type { Pages } from "./gup.ts";
 import type { Kernel } from "./kernel.ts";
-import { handleMmFault } from "./memory.ts";
-import type { Mm } from "./mm.ts";
-import { type IntervalNotifier, mmuIntervalReadRetry } from "./mmuIntervalNotifier.ts";
-import type { Folio, Vpn } from "./page.ts";
-import { PTE_PRESENT } from "./pageTable.ts";
+import { FAULT_READ, FAULT_WRITE, handleMmFault } from "./memory.ts";
+import { type Mm, VM_IO, VM_PFNMAP, VM_READ, VM_WRITE } from "./mmTypes.ts";
+import { mmuIntervalReadRetry } from "./mmuIntervalNotifier.ts";
+import type { IntervalNotifier } from "./mmuNotifierTypes.ts";
+import type { Vpn } from "./page.ts";
+import { pteAt, ptePfn, pteReadable, pteWrite } from "./pageTable.ts";
+import { vmaLookup } from "./vma.ts";
 
-/** One entry of hmm_range.hmm_pfns: a folio in one of its lives. Valid until the next invalidation, and no longer. */
-export interface HmmPfn extends Handle {
-  folio: Folio | null;
-  generation: number;
-}
+/** An entry: pfn << 2 | HMM_WRITE | HMM_VALID. */
+export const HMM_VALID = 1;
+export const HMM_WRITE = 2;
+/** What is asked for (default_flags); 0 = only what is there. */
+export const HMM_REQ_FAULT = 1;
+export const HMM_REQ_WRITE = 2;
 
-const owned = "belongs to the task that faults the range";
-const hmmPfnStruct = struct("hmmPfn", { folio: ref<Folio>({ ordered: owned }), generation: int({ ordered: owned }) });
-
-/** Set-up: room for the result of a range of `pages` pages. */
-export function createHmmPfns(name: string, pages: number): HmmPfn[] {
-  return Array.from({ length: pages }, (_, i) => hmmPfnStruct.create(`${name}[${i}]`));
-}
-
-/**
- * Fills `pfns[start … end)` (indexed by page of the mm) with what is mapped, faulting it in first where needed.
- * 0, -EBUSY when `seq` is over before it is done, or -ENOMEM. mmap_lock held for reading.
- */
+/** Fills pfns[0 …] for [start, end). 0; -EBUSY when `seq` is over; -EFAULT, -EPERM. mmap_lock held for reading. */
 export function* hmmRangeFault(
   k: Kernel,
   mm: Mm,
-  notifier: IntervalNotifier,
+  sub: IntervalNotifier,
   seq: number,
   start: Vpn,
   end: Vpn,
-  pfns: readonly HmmPfn[],
+  request: number,
+  pfns: Pages,
 ): Task<number> {
-  for (let vpn = start; vpn < end; vpn++) {
-    while (!(yield* readPte(mm, vpn, pfns[vpn]))) {
-      const error = yield* handleMmFault(k, mm, vpn, true);
-      if (error !== 0) return error;
-      if (yield* mmuIntervalReadRetry(notifier, seq)) return -EBUSY;
-    }
+  for (let at = start; at < end; ) {
+    if (yield* mmuIntervalReadRetry(sub, seq)) return -EBUSY;
+    at = yield* walk(k, mm, start, at, end, request, pfns);
+    if (at < 0) return at;
+    if (at >= end) return 0;
+    const error = yield* hmmVmaFault(k, mm, at, request);
+    if (error !== 0) return error;
   }
   return 0;
 }
 
-/** False when the page is not present with write permission. */
-function* readPte(mm: Mm, vpn: Vpn, pfn: HmmPfn): Task<boolean> {
-  const pte = mm.ptes[vpn];
-  yield* lock(mm.ptl);
-  const present = pte.state === PTE_PRESENT && pte.writable;
-  if (present && pte.folio) {
-    pfn.folio = pte.folio;
-    pfn.generation = yield* readOnce(pte.folio.generation);
+/** Up to the first page that must be faulted in; -errno where that is impossible. */
+function* walk(k: Kernel, mm: Mm, start: Vpn, from: Vpn, end: Vpn, request: number, pfns: Pages): Task<number> {
+  for (let at = from; at < end; at++) {
+    const vma = vmaLookup(mm, at);
+    const usable = vma && (vma.flags & (VM_IO | VM_PFNMAP)) === 0 && (vma.flags & VM_READ) !== 0;
+    if (!usable) {
+      if (request !== 0) return -EFAULT;
+      pfns.pfn[at - start] = 0;
+      continue;
+    }
+    yield* lock(mm.ptl);
+    const pte = pteAt(k, mm, at);
+    yield* unlock(mm.ptl);
+    const has = pteReadable(pte) ? HMM_VALID | (pteWrite(pte) ? HMM_WRITE : 0) : 0;
+    const lacks = (request & ~has & (HMM_REQ_FAULT | HMM_REQ_WRITE)) !== 0;
+    if (lacks) return at;
+    pfns.pfn[at - start] = has === 0 ? 0 : (ptePfn(pte) << 2) | has;
   }
-  yield* unlock(mm.ptl);
-  return present;
+  return end;
+}
+
+/** hmm_vma_fault, for one page. */
+function* hmmVmaFault(k: Kernel, mm: Mm, at: Vpn, request: number): Task<number> {
+  const vma = vmaLookup(mm, at);
+  if (!vma) return -EFAULT;
+  const write = (request & HMM_REQ_WRITE) !== 0;
+  if (write && (vma.flags & VM_WRITE) === 0) return -EPERM;
+  const error = yield* handleMmFault(k, vma, at, write ? FAULT_WRITE : FAULT_READ);
+  return error === 0 ? 0 : -EFAULT;
 }

@@ -1,51 +1,250 @@
-/** One modelled kernel: its rules and its memory. Passed as `k` to everything that allocates or reclaims. */
+/** One modelled kernel: its rules, its memory and its pools of structs. Passed as `k` to everything in src/mm. */
+import { column, columns } from "../machine/columns.ts";
 import type { Handle } from "../machine/core.ts";
 import type { Machine } from "../machine/machine.ts";
-import { type Mutex, spinlockField } from "../machine/mutex.ts";
+import { type Mutex, mutexField, spinlockField } from "../machine/mutex.ts";
 import { type Srcu, srcu } from "../machine/srcu.ts";
 import { int, ref, struct } from "../machine/struct.ts";
-import { createFolio, type Folio } from "./page.ts";
-import type { Rules } from "./rules.ts";
+import { type File, fileStruct, type Inode, inodeStruct } from "./fs.ts";
+import { createPages, type Pages } from "./gup.ts";
+import { createLru, type Lru } from "./lruTypes.ts";
+import {
+  type AnonVma,
+  type AnonVmaChain,
+  anonVmaChainStruct,
+  anonVmaStruct,
+  type Mm,
+  mmStruct,
+  type Process,
+  processStruct,
+  type Vma,
+  vmaStruct,
+} from "./mmTypes.ts";
+import { createGathers, type Gather } from "./mmuGatherTypes.ts";
+import { createSubscriptions, type IntervalNotifier } from "./mmuNotifierTypes.ts";
+import { createFrames, type Frames, PG_buddy } from "./page.ts";
+import { createPageLists, type PageList } from "./pageList.ts";
+import { rules as presetRules, type Rules } from "./rules.ts";
 
-/** pglist_data with its one zone and one LRU list. */
-export interface PgNode extends Handle {
-  /** zone->lock */
-  readonly zoneLock: Mutex;
-  /** Free folios, linked by `buddyNext`. */
-  freeFirst: Folio | null;
-  /** lruvec->lru_lock */
-  readonly lruLock: Mutex;
-  /** Newest folio; new ones are added here. */
-  lruHead: Folio | null;
-  /** Oldest folio; reclaim takes from here. */
-  lruTail: Folio | null;
-  lruSize: number;
+/** How large the machine is. Searches want it small, simulations large. */
+export interface KernelOptions {
+  readonly rules?: Rules;
+  /** Page frames, the zero page included. */
+  readonly frames?: number;
+  /** NUMA nodes; each has an equal share of the frames. */
+  readonly nodes?: number;
+  /** This share of each node's frames, from its end, is ZONE_MOVABLE: 0 … 1. */
+  readonly movable?: number;
+  /** A page table has 2^tableShift entries: 9, less in small machines. */
+  readonly tableShift?: number;
+  /** Windows are 2^windowShift pages apart, which is also what one entry of the top table covers. */
+  readonly windowShift?: number;
+  readonly tables?: number;
+  readonly mms?: number;
+  readonly processes?: number;
+  readonly vmas?: number;
+  readonly inodes?: number;
+  readonly files?: number;
+  /** Largest file, in pages. */
+  readonly filePages?: number;
+  /** mmu_gathers that may be open at a time, and how many pages each can keep before it must flush. */
+  readonly gathers?: number;
+  readonly gatherPages?: number;
+  /** Notifier sequences wrap at this mask; small ones let retry loops come back to equal states. */
+  readonly seqMask?: number;
 }
 
-const nodeStruct = struct("pgNode", {
+const DEFAULTS = {
+  frames: 4096,
+  nodes: 2,
+  movable: 0,
+  tableShift: 9,
+  windowShift: 20,
+  tables: 256,
+  mms: 8,
+  processes: 8,
+  vmas: 128,
+  inodes: 8,
+  files: 16,
+  filePages: 64,
+  gathers: 4,
+  gatherPages: 9698,
+  seqMask: (1 << 29) - 1,
+} as const;
+
+/** Heads of the free lists, and locks of the kernel as a whole. */
+export interface KernelState extends Handle {
+  readonly zoneLock: Mutex;
+  readonly mmAllLocksMutex: Mutex;
+  freeTable: number;
+  freeMm: Mm | null;
+  freeProcess: Process | null;
+  freeVma: Vma | null;
+  freeAnonVma: AnonVma | null;
+  freeChain: AnonVmaChain | null;
+  freeInode: Inode | null;
+  freeFile: File | null;
+  freeGather: Gather | null;
+  freeList: PageList | null;
+  /** lru_cache_disable: batches are emptied at once while it is above 0. */
+  lruDisabled: number;
+  /** Pages that somebody took from the free lists. */
+  pagesInUse: number;
+  tablesInUse: number;
+}
+const slab = { ordered: "slab" };
+const stateStruct = struct("kernel", {
   zoneLock: spinlockField(),
-  freeFirst: ref<Folio>({ guardedBy: "zoneLock" }),
-  lruLock: spinlockField(),
-  lruHead: ref<Folio>({ guardedBy: "lruLock" }),
-  lruTail: ref<Folio>({ guardedBy: "lruLock" }),
-  lruSize: int({ guardedBy: "lruLock" }),
+  mmAllLocksMutex: mutexField(),
+  freeTable: int(slab),
+  freeMm: ref<Mm>(slab),
+  freeProcess: ref<Process>(slab),
+  freeVma: ref<Vma>(slab),
+  freeAnonVma: ref<AnonVma>(slab),
+  freeChain: ref<AnonVmaChain>(slab),
+  freeInode: ref<Inode>(slab),
+  freeFile: ref<File>(slab),
+  freeGather: ref<Gather>(slab),
+  freeList: ref<PageList>(slab),
+  lruDisabled: int({ ordered: "atomic" }),
+  pagesInUse: int({ ordered: "zone lock" }),
+  tablesInUse: int(slab),
 });
 
 export interface Kernel {
   readonly rules: Rules;
-  readonly node: PgNode;
-  readonly folios: readonly Folio[];
+  readonly nodes: number;
+  readonly frames: Frames;
+  /** Word indices of element 0 of columns whose elements are accessed atomically. */
+  readonly words: { readonly refcount: number; readonly mapcount: number; readonly lock: number; readonly pte: number };
+  /** Entries of all page tables: table t has those from t << tableShift on. Tables count from 1. */
+  readonly tables: ReturnType<typeof createTables>;
+  readonly tableShift: number;
+  readonly windowShift: number;
+  /** Head of the free list of (node, zone): pfn + 1, at node * 2 + zone. Zone 1 = movable. */
+  readonly free: ReturnType<typeof createFree>;
+  readonly movable: number;
+  readonly lru: Lru;
+  readonly cache: ReturnType<typeof createCache>;
+  readonly filePages: number;
+  readonly gatherPages: number;
+  readonly gathered: { readonly page: Int32Array };
+  readonly state: KernelState;
+  readonly seqMask: number;
+  /** All of them, for checks. */
+  readonly mms: readonly Mm[];
+  readonly vmas: readonly Vma[];
+  readonly inodes: readonly Inode[];
+  /** All interval subscribers that there may ever be. */
+  readonly intervals: IntervalNotifier[];
   /** The one SRCU domain that all walks of notifier lists share, whatever their mm. */
   readonly notifierSrcu: Srcu;
+  /** One page of an own array, for calls that use one page at a time. */
+  readonly scratch: Pages;
+  /** Status of each page of the last move_pages: node or -errno. */
+  readonly moved: ReturnType<typeof createMoved>;
+  /** Paths of files, in order of first use at set-up (`nameFile`). */
+  readonly paths: string[];
 }
 
-/** Set-up: a kernel with `frames` free page frames. */
-export function createKernel(m: Machine, rules: Rules, frames: number): Kernel {
-  const node: PgNode = nodeStruct.create("node0");
-  const folios = Array.from({ length: frames }, (_, pfn) => createFolio(node, pfn));
-  for (const folio of folios.toReversed()) {
-    folio.buddyNext = node.freeFirst;
-    node.freeFirst = folio;
+const createTables = (count: number, shift: number) =>
+  columns("pageTable", (count + 1) << shift, { entry: column({ ordered: "page-table lock, or atomic" }) });
+const createFree = (n: number) => columns("freeList", n, { head: column({ ordered: "zone lock" }) });
+/** At inode slot * filePages + index: the cached frame + 1, and what the disk has there. */
+const createCache = (n: number) =>
+  columns("pageCache", n, {
+    page: column({ ordered: "i_pages lock" }),
+    disk: column({ ordered: "written by writeback, read by reads, both under the folio lock" }),
+  });
+
+/** Pages that one move_pages may name. */
+export const MAX_MOVED = 64;
+const createMoved = (n: number) =>
+  columns("moved", n, { status: column({ ordered: "memory of the calling process" }) });
+
+/** Set-up: a kernel with all its memory free. */
+export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
+  const o = { ...DEFAULTS, ...options };
+  const frames = createFrames(o.frames);
+  const tables = createTables(o.tables, o.tableShift);
+  const state: KernelState = stateStruct.create("kernel");
+  const notifierSrcu = srcu("mmuNotifierSrcu");
+  const pool = <T extends { nextFree: T | null }>(n: number, create: (i: number) => T): readonly T[] => {
+    const all = Array.from({ length: n }, (_, i) => create(i + 1));
+    all.forEach((each, i) => {
+      each.nextFree = all[i + 1] ?? null;
+    });
+    return all;
+  };
+  const mms = pool<Mm>(o.mms, (i) =>
+    Object.assign(mmStruct.create(`mm${i}`), { notifierSubscriptions: createSubscriptions(`mm${i}`) }),
+  );
+  const vmas = pool<Vma>(o.vmas, (i) => vmaStruct.create(`vma${i}`));
+  const inodes = pool<Inode>(o.inodes, (i) => Object.assign(inodeStruct.create(`inode${i}`), { slot: i - 1 }));
+  state.freeMm = mms[0];
+  state.freeVma = vmas[0];
+  state.freeInode = inodes[0];
+  state.freeProcess = pool<Process>(o.processes, (i) => processStruct.create(`process${i}`))[0];
+  state.freeAnonVma = pool<AnonVma>(o.vmas, (i) => anonVmaStruct.create(`anonVma${i}`))[0];
+  state.freeChain = pool<AnonVmaChain>(4 * o.vmas, (i) => anonVmaChainStruct.create(`anonVmaChain${i}`))[0];
+  state.freeFile = pool<File>(o.files, (i) => fileStruct.create(`file${i}`))[0];
+  const gatherPages = Math.min(o.gatherPages, o.frames);
+  const gathers = createGathers(o.gathers, gatherPages);
+  state.freeGather = gathers.first;
+  state.freeList = createPageLists(16);
+  const k: Kernel = {
+    rules: o.rules ?? presetRules("linux-6.1"),
+    nodes: o.nodes,
+    frames,
+    words: {
+      refcount: frames.wordOf("refcount", 0),
+      mapcount: frames.wordOf("mapcount", 0),
+      lock: frames.wordOf("lock", 0),
+      pte: tables.wordOf("entry", 0),
+    },
+    tables,
+    tableShift: o.tableShift,
+    windowShift: o.windowShift,
+    free: createFree(2 * o.nodes),
+    movable: o.movable,
+    lru: createLru(o.nodes),
+    cache: createCache(o.inodes * o.filePages),
+    filePages: o.filePages,
+    gatherPages,
+    gathered: gathers.pages,
+    state,
+    seqMask: o.seqMask,
+    mms,
+    vmas,
+    inodes,
+    intervals: [],
+    notifierSrcu,
+    scratch: createPages("scratchPages", 1),
+    moved: createMoved(MAX_MOVED),
+    paths: [""],
+  };
+  for (let t = o.tables; t >= 1; t--) {
+    tables.entry[t << o.tableShift] = state.freeTable;
+    state.freeTable = t;
   }
-  return m.keep(Object.freeze({ rules, node, folios: Object.freeze(folios), notifierSrcu: srcu("mmuNotifierSrcu") }));
+  for (let pfn = o.frames - 1; pfn >= 1; pfn--) {
+    const list = freeListOf(k, pfn);
+    frames.next[pfn] = k.free.head[list];
+    k.free.head[list] = pfn + 1;
+    frames.flags[pfn] = PG_buddy;
+  }
+  frames.refcount[0] = 1; // the zero page is never freed
+  return m.keep(k);
+}
+
+/** Is the frame in ZONE_MOVABLE, from which long-term pins must keep away? */
+export function isMovableZone(k: Kernel, pfn: number): boolean {
+  const share = k.frames.count / k.nodes;
+  return pfn % share >= share * (1 - k.movable);
+}
+
+/** Which free list a frame belongs to. */
+export function freeListOf(k: Kernel, pfn: number): number {
+  const nid = Math.min(k.nodes - 1, Math.floor((pfn * k.nodes) / k.frames.count));
+  return 2 * nid + (isMovableZone(k, pfn) ? 1 : 0);
 }

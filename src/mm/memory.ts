@@ -1,199 +1,185 @@
-/** Page faults and zapping (mm/memory.c). */
-import { mayfailError } from "../errors.ts";
-import { fetchAdd, readOnce, writeOnce } from "../machine/cell.ts";
+/**
+ * Page faults (mm/memory.c): from an access that the page table does not allow to a page-table entry that does.
+ *
+ *   none ─anonymous─▶ zero page (read) or new page (write)        none ─file─▶ memoryFile.ts
+ *   read-only ─write─▶ memoryCow.ts                               migration entry ─▶ wait until the page is unlocked
+ */
 import type { Task } from "../machine/core.ts";
-import { ENOMEM } from "../machine/errno.ts";
-import { lockFolio, trylockFolio, unlockFolio } from "../machine/folioLock.ts";
-import { GFP_HIGHUSER_MOVABLE } from "../machine/gfp.ts";
+import { EFAULT, ENOMEM } from "../machine/errno.ts";
+import { waitFolioLocked } from "../machine/folioLock.ts";
+import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE } from "../machine/gfp.ts";
 import { lock, unlock } from "../machine/mutex.ts";
-import { downRead, downWrite, upRead, upWrite } from "../machine/rwsem.ts";
-import { cacheAddFolio, cacheGetFolio, deleteFromSwapCache } from "./cache.ts";
+import { downRead, upRead } from "../machine/rwsem.ts";
+import { anonVmaPrepare } from "./anonVma.ts";
 import type { Kernel } from "./kernel.ts";
-import { folioAddLru, folioPut, lruLink } from "./lru.ts";
-import { ANON, type Mapping } from "./mapping.ts";
-import type { Mm } from "./mm.ts";
-import {
-  invalidateRangeEnd,
-  invalidateRangeStart,
-  MMU_NOTIFY_CLEAR,
-  MMU_NOTIFY_UNMAP,
-  RANGE_BLOCKABLE,
-} from "./mmuNotifier.ts";
-import type { Folio, Vpn } from "./page.ts";
+import { doWpPage } from "./memoryCow.ts";
+import { doFault } from "./memoryFile.ts";
+import { lruCacheAdd } from "./mlockPage.ts";
+import { type Mm, type Process, VM_EXEC, VM_READ, VM_WRITE, type Vma, vmaIsAnonymous } from "./mmTypes.ts";
+import { folioLockWord, PG_uptodate, setFlag, type Vpn, ZERO_PFN } from "./page.ts";
 import { allocPage } from "./pageAlloc.ts";
-import { clearPte, PTE_NONE, PTE_PRESENT, PTE_SWAP, type Pte, setPte } from "./pageTable.ts";
+import {
+  isMigrationType,
+  mkPte,
+  PTE_DIRTY,
+  PTE_PROTNONE,
+  PTE_SOFT_DIRTY,
+  PTE_SPECIAL,
+  PTE_WRITE,
+  PTE_YOUNG,
+  type Pte,
+  pteAlloc,
+  pteAt,
+  ptePfn,
+  ptePresent,
+  pteReadable,
+  pteSlot,
+  pteWrite,
+  SWP_MARKER,
+  setPteAt,
+  swpOffset,
+  swpType,
+} from "./pageTable.ts";
+import { vmPageProt } from "./pgprot.ts";
+import { pageAddNewAnonRmap } from "./rmap.ts";
+import { folioPut } from "./swap.ts";
+import { vmaLookup } from "./vma.ts";
+
+export const FAULT_READ = 0;
+export const FAULT_WRITE = 1;
+/** FAULT_FLAG_UNSHARE: make a shared anonymous page exclusive, without write permission. */
+export const FAULT_UNSHARE = 2;
 
 /**
- * handle_mm_fault: makes page `vpn` present, with write permission if `write`. mmap_lock held. 0, also when the caller
- * must look again because somebody else was faster, or -ENOMEM. Allocates with GFP_HIGHUSER_MOVABLE: may reclaim.
+ * handle_mm_fault: makes page `vpn` of `vma` accessible. 0 also when the caller must look again; -ENOMEM, or -EFAULT for
+ * what a signal would be (beyond the end of a file). The rights of the VMA have been checked. mmap_lock held.
  */
-export function* handleMmFault(k: Kernel, mm: Mm, vpn: Vpn, write: boolean): Task<number> {
-  const pte = mm.ptes[vpn];
+export function* handleMmFault(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<number> {
+  const mm = vma.mm as Mm;
+  if (!pteAlloc(k, mm, vpn)) return -ENOMEM;
   yield* lock(mm.ptl);
-  const { state } = pte;
-  if (state === PTE_PRESENT && write) pte.writable = true;
+  const pte = pteAt(k, mm, vpn);
+  if (ptePresent(pte)) return yield* presentFault(k, vma, vpn, pte, flags);
   yield* unlock(mm.ptl);
-  if (state === PTE_PRESENT) return 0;
-  if (state === PTE_NONE && pte.mapping.kind === ANON) return yield* doAnonymousPage(k, pte, write);
-  return yield* doCachedPage(k, pte, write);
+  if (pte === 0) {
+    return vmaIsAnonymous(vma) ? yield* doAnonymousPage(k, vma, vpn, flags) : yield* doFault(k, vma, vpn, flags);
+  }
+  return yield* doSwapPage(k, vma, vpn, pte);
 }
 
-/** do_anonymous_page: a new zeroed page. */
-function* doAnonymousPage(k: Kernel, pte: Pte, write: boolean): Task<number> {
-  const folio = yield* allocFor(k, pte);
-  if (!folio) return -ENOMEM;
-  yield* lock(pte.mm.ptl);
-  const free = pte.state === PTE_NONE;
+/** The second half of handle_pte_fault. Page-table lock held, dropped here. */
+function* presentFault(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, flags: number): Task<number> {
+  const mm = vma.mm as Mm;
+  if (flags !== FAULT_READ && !pteWrite(pte)) return yield* doWpPage(k, vma, vpn, pte, flags);
+  const bits = PTE_YOUNG | ((flags & FAULT_WRITE) !== 0 ? PTE_DIRTY | PTE_SOFT_DIRTY : 0);
+  if ((pte & bits) !== bits) yield* setPteAt(k, mm, vpn, pte | bits);
+  yield* unlock(mm.ptl);
+  return 0;
+}
+
+/** do_anonymous_page: the zero page for a read, a new page for a write. */
+function* doAnonymousPage(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<number> {
+  const mm = vma.mm as Mm;
+  if ((flags & FAULT_WRITE) === 0) {
+    yield* lock(mm.ptl);
+    if (pteAt(k, mm, vpn) === 0) yield* setPteAt(k, mm, vpn, mkPte(ZERO_PFN, PTE_SPECIAL | vmPageProt(vma)));
+    yield* unlock(mm.ptl);
+    return 0;
+  }
+  if (!(yield* anonVmaPrepare(k, vma))) return -ENOMEM;
+  const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_ZERO, vma.policy > 0 ? vma.policy - 1 : 0);
+  if (pfn < 0) return -ENOMEM;
+  setFlag(k, pfn, PG_uptodate);
+  const entry = mkPte(pfn, vmPageProt(vma) | PTE_YOUNG);
+  yield* lock(mm.ptl);
+  const free = pteAt(k, mm, vpn) === 0;
   if (free) {
-    setPte(pte, folio, write, true);
-    yield* writeOnce(folio.mapcount, 1);
-    yield* folioAddLru(k, folio);
-  }
-  yield* unlock(pte.mm.ptl);
-  if (!free) yield* folioPut(k, folio);
-  return 0;
-}
-
-/** do_swap_page, do_fault: the page is in the swap cache or page cache, or must be read from disk. */
-function* doCachedPage(k: Kernel, pte: Pte, write: boolean): Task<number> {
-  const { mapping, index } = pte;
-  const cached = yield* cacheGetFolio(mapping, index);
-  const folio = cached ?? (yield* readFromDisk(k, pte));
-  if (!folio) return -ENOMEM;
-  yield* lockFolio(folio.lock);
-  // Our reference keeps it in the cache, unless another fault on the same entry took it out.
-  const mapped = (mapping.kind !== ANON || folio.swapCache) && (yield* mapCached(pte, folio, write));
-  yield* unlockFolio(folio.lock);
-  // The reference becomes the one of the page-table entry.
-  if (!mapped) yield* folioPut(k, folio);
-  return 0;
-}
-
-/** Folio locked. False when the entry was filled in the meantime. */
-function* mapCached(pte: Pte, folio: Folio, write: boolean): Task<boolean> {
-  const { mm, mapping } = pte;
-  yield* lock(mm.ptl);
-  const empty = pte.state !== PTE_PRESENT;
-  if (empty) {
-    const anon = mapping.kind === ANON;
-    // should_try_to_free_swap: a write fault that finds only itself and the swap cache makes the page its own.
-    if (anon && write && (yield* readOnce(folio.refcount)) === 2) yield* deleteFromSwapCache(mapping, folio);
-    setPte(pte, folio, write, anon && (pte.exclusive || !folio.swapCache));
-    yield* fetchAdd(folio.mapcount, 1);
+    mm.rssAnon++;
+    yield* pageAddNewAnonRmap(k, pfn, vma, vpn);
+    yield* lruCacheAdd(k, pfn, vma);
+    const writable = (vma.flags & VM_WRITE) !== 0;
+    yield* setPteAt(k, mm, vpn, writable ? entry | PTE_WRITE | PTE_DIRTY | PTE_SOFT_DIRTY : entry);
   }
   yield* unlock(mm.ptl);
-  return empty;
+  if (!free) yield* folioPut(k, pfn);
+  return 0;
 }
 
-/** A folio with a reference for the caller that is in the cache now, with the content read: ours or a faster one's. */
-function* readFromDisk(k: Kernel, pte: Pte): Task<Folio | null> {
-  const { mapping, index } = pte;
-  for (;;) {
-    const folio = yield* allocFor(k, pte);
-    if (!folio) return null;
-    yield* lockFolio(folio.lock);
-    const added = yield* cacheAddFolio(mapping, index, folio);
-    if (added) yield* folioAddLru(k, folio);
-    yield* unlockFolio(folio.lock);
-    if (added) return folio;
-    yield* folioPut(k, folio);
-    const faster = yield* cacheGetFolio(mapping, index);
-    if (faster) return faster;
+/** do_swap_page: so far only entries of pages that are being moved, and markers. */
+function* doSwapPage(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte): Task<number> {
+  const mm = vma.mm as Mm;
+  const type = swpType(pte);
+  if (isMigrationType(type)) {
+    // migration_entry_wait: who migrates the page keeps it locked until the entries are replaced.
+    yield* waitFolioLocked(folioLockWord(k, swpOffset(pte)));
+    return 0;
   }
+  if (type !== SWP_MARKER) return -EFAULT;
+  yield* lock(mm.ptl);
+  if (pteAt(k, mm, vpn) === pte) yield* setPteAt(k, mm, vpn, 0);
+  yield* unlock(mm.ptl);
+  return 0;
 }
 
-function* allocFor(k: Kernel, pte: Pte): Task<Folio | null> {
-  const folio = yield* allocPage(k, GFP_HIGHUSER_MOVABLE);
-  if (folio) {
-    folio.mapping = pte.mapping;
-    folio.index = pte.index;
-  }
-  return folio;
+/** Do the rights of the VMA allow it (access_error)? */
+export function accessAllowed(vma: Vma, write: boolean): boolean {
+  return write ? (vma.flags & VM_WRITE) !== 0 : (vma.flags & (VM_READ | VM_EXEC | VM_WRITE)) !== 0;
 }
 
-/** A page fault from user mode. Fails only with -ENOMEM. */
-export function* userAccess(k: Kernel, mm: Mm, vpn: Vpn, write: boolean): Task<number> {
+/** do_user_addr_fault. 0 or -errno. */
+export function* userFault(k: Kernel, mm: Mm, vpn: Vpn, write: boolean): Task<number> {
   yield* downRead(mm.mmapLock);
-  const error = yield* handleMmFault(k, mm, vpn, write);
+  const vma = vmaLookup(mm, vpn);
+  const error =
+    vma && accessAllowed(vma, write) ? yield* handleMmFault(k, vma, vpn, write ? FAULT_WRITE : FAULT_READ) : -EFAULT;
   yield* upRead(mm.mmapLock);
   return error;
 }
 
-/** madvise(MADV_DONTNEED): drops the pages of [start, end). The addresses stay valid. */
-export function* madviseDontneed(k: Kernel, mm: Mm, start: Vpn, end: Vpn): Task {
-  yield* downRead(mm.mmapLock);
-  yield* zapRange(k, mm, start, end, MMU_NOTIFY_CLEAR | RANGE_BLOCKABLE);
-  yield* upRead(mm.mmapLock);
+/** What the CPU does in a load: frame of the page and accessed bit; -1 = a fault is needed. */
+export function cpuRead(k: Kernel, mm: Mm, vpn: Vpn): number {
+  const slot = pteSlot(k, mm, vpn);
+  if (slot === 0) return -1;
+  const { entry } = k.tables;
+  const pte = entry[slot];
+  if (!pteReadable(pte)) return -1;
+  if ((pte & PTE_YOUNG) === 0) entry[slot] = pte | PTE_YOUNG;
+  return ptePfn(pte);
 }
 
-/** munmap of [start, end). So far the area itself stays: a later access finds fresh pages, as after MAP_FIXED. */
-export function* munmap(k: Kernel, mm: Mm, start: Vpn, end: Vpn): Task {
-  yield* downWrite(mm.mmapLock);
-  yield* zapRange(k, mm, start, end, MMU_NOTIFY_UNMAP | RANGE_BLOCKABLE);
-  yield* upWrite(mm.mmapLock);
+/** What the CPU does in a store: frame of the page, accessed and dirty bits; -1 = a fault is needed. */
+export function cpuWrite(k: Kernel, mm: Mm, vpn: Vpn): number {
+  const slot = pteSlot(k, mm, vpn);
+  if (slot === 0) return -1;
+  const { entry } = k.tables;
+  const pte = entry[slot];
+  if ((pte & (PTE_WRITE | PTE_PROTNONE | 1)) !== (PTE_WRITE | 1)) return -1;
+  const bits = PTE_YOUNG | PTE_DIRTY;
+  if ((pte & bits) !== bits) entry[slot] = pte | bits;
+  return ptePfn(pte);
 }
 
-/**
- * unmap_vmas, zap_page_range: takes the pages of [start, end) out of the page table between a start and an end. 0, or
- * -EAGAIN when a subscriber refused a non-blockable start: then nothing was done, and there must be no end.
- * mmap_lock held.
- */
-export function* zapRange(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number): Task<number> {
-  const error = yield* invalidateRangeStart(k, mm, start, end, flags);
-  if (error !== 0) return error;
-  for (let vpn = start; vpn < end; vpn++) yield* zapPte(k, mm.ptes[vpn]);
-  yield* invalidateRangeEnd(k, mm, start, end, flags);
-  return 0;
-}
-
-function* zapPte(k: Kernel, pte: Pte): Task {
-  yield* lock(pte.mm.ptl);
-  const { folio, state } = pte;
-  if (state !== PTE_NONE) clearPte(pte, PTE_NONE);
-  if (folio) yield* fetchAdd(folio.mapcount, -1);
-  yield* unlock(pte.mm.ptl);
-  if (folio) {
-    if (pte.mapping.kind === ANON) yield* freeSwapCache(folio);
-    yield* folioPut(k, folio);
-  } else if (state === PTE_SWAP) {
-    const cached = yield* cacheGetFolio(pte.mapping, pte.index);
-    if (cached) {
-      yield* freeSwapCache(cached);
-      yield* folioPut(k, cached);
-    }
+/** A load from page `vpn`: its content, or -EFAULT. */
+export function* userRead(k: Kernel, p: Process, vpn: Vpn): Task<number> {
+  const mm = p.mm as Mm;
+  for (;;) {
+    const pfn = cpuRead(k, mm, vpn);
+    if (pfn >= 0) return k.frames.content[pfn];
+    const error = yield* userFault(k, mm, vpn, false);
+    if (error !== 0) return error;
   }
 }
 
-/** free_swap_cache: an anonymous page that nobody maps any more needs no place in swap. The caller has a reference. */
-function* freeSwapCache(folio: Folio): Task {
-  if (!(yield* trylockFolio(folio.lock))) return;
-  const unused = folio.swapCache && (yield* readOnce(folio.mapcount)) === 0;
-  if (unused) yield* deleteFromSwapCache(folio.mapping as Mapping, folio);
-  yield* unlockFolio(folio.lock);
-}
-
-/** Set-up: page `vpn` is present in a frame of its own; `swapCache`: it has a place in swap already. */
-export function populate(k: Kernel, mm: Mm, vpn: Vpn, options: { swapCache?: boolean } = {}): Folio {
-  const pte = mm.ptes[vpn];
-  const folio = takeFree(k);
-  const mapping: Mapping = pte.mapping;
-  const cached = mapping.kind !== ANON || options.swapCache === true;
-  folio.mapping = mapping;
-  folio.index = pte.index;
-  folio.refcount.value = cached ? 2 : 1;
-  folio.mapcount.value = 1;
-  folio.swapCache = mapping.kind === ANON && cached;
-  if (cached) mapping.slots[pte.index].folio = folio;
-  setPte(pte, folio, true, mapping.kind === ANON);
-  lruLink(k.node, folio);
-  return folio;
-}
-
-/** Set-up: a free folio leaves the free list. */
-function takeFree(k: Kernel): Folio {
-  const folio = k.node.freeFirst;
-  if (!folio) throw mayfailError("MF0502", { frames: k.folios.length });
-  k.node.freeFirst = folio.buddyNext;
-  folio.buddyNext = null;
-  return folio;
+/** A store to page `vpn`. 0 or -EFAULT. */
+export function* userWrite(k: Kernel, p: Process, vpn: Vpn, content: number): Task<number> {
+  const mm = p.mm as Mm;
+  for (;;) {
+    const pfn = cpuWrite(k, mm, vpn);
+    if (pfn >= 0) {
+      k.frames.content[pfn] = content;
+      return 0;
+    }
+    const error = yield* userFault(k, mm, vpn, true);
+    if (error !== 0) return error;
+  }
 }

@@ -9,94 +9,59 @@
  *              (deferred inserts and removes are done then, waiters wake)
  *
  * A reader takes sub.seq (waiting while it is the current odd one), collects pages, takes the lock that its callback
- * takes too, and starts again if sub.seq has moved. Numbers wrap at SEQ_MASK, so that retry loops come back to equal
- * states; only equality is ever asked, and no reader sleeps through eight sections.
+ * takes too, and starts again if sub.seq has moved. Only equality is ever asked, so the sequence may wrap.
  */
-import { type Cell, cellField, readOnce, touch, writeOnce } from "../machine/cell.ts";
+import { readOnce, touch, writeOnce } from "../machine/cell.ts";
 import { mightSleep } from "../machine/context.ts";
-import type { Handle, Task } from "../machine/core.ts";
+import type { Task } from "../machine/core.ts";
+import { EAGAIN, EOVERFLOW } from "../machine/errno.ts";
 import { lockMapTouch, mmuNotifierInvalidateRangeStart } from "../machine/lockMap.ts";
 import type { Machine } from "../machine/machine.ts";
 import { lock, unlock } from "../machine/mutex.ts";
-import { ref, struct } from "../machine/struct.ts";
+import { downWrite, upWrite } from "../machine/rwsem.ts";
 import { until } from "../machine/wait.ts";
 import type { Kernel } from "./kernel.ts";
-import type { Mm } from "./mm.ts";
-import { type NotifierSubscriptions, REFUSED, rangeBlockable } from "./mmuNotifier.ts";
+import type { Mm } from "./mmTypes.ts";
+import { mmdrop, mmgrab } from "./mmUsers.ts";
+import { mmuNotifierRegisterLocked } from "./mmuNotifier.ts";
+import {
+  ALL_END,
+  type IntervalNotifier,
+  type IntervalNotifierOps,
+  intervalStruct,
+  MMU_NOTIFY_RELEASE,
+  type NotifierSubscriptions,
+  RANGE_BLOCKABLE,
+  rangeBlockable,
+} from "./mmuNotifierTypes.ts";
 import type { Vpn } from "./page.ts";
-import { mustLive, useObject } from "./slab.ts";
 
-export const SEQ_MASK = 15;
-
-export interface IntervalNotifierOps {
-  /** Takes the user's lock, calls `mmuIntervalSetSeq`, tears down. False = refused, only if not blockable. */
-  invalidate(k: Kernel, sub: IntervalNotifier, start: Vpn, end: Vpn, flags: number, seq: number): Task<boolean>;
-}
-
-/** struct mmu_interval_notifier. `driver` is what container_of finds. */
-export interface IntervalNotifier<D extends object = object> extends Handle {
-  /** The sequence that its callback saw last; odd from the first insertion on. */
-  readonly invalidateSeq: Cell;
-  deferredNext: IntervalNotifier | null;
-  /** 0 once its owner has freed it. */
-  readonly life: Cell;
-  readonly subscriptions: NotifierSubscriptions;
-  readonly start: Vpn;
-  /** Exclusive. */
-  readonly end: Vpn;
-  readonly ops: IntervalNotifierOps;
-  readonly driver: D;
-}
-
-const intervalStruct = struct("intervalNotifier", {
-  invalidateSeq: cellField(1),
-  deferredNext: ref<IntervalNotifier>({ guardedBy: (s: IntervalNotifier) => s.subscriptions.lock }),
-  life: cellField(1),
-});
-
-/** Set-up: an interval subscriber of the pages [start, end), in the tree unless `inserted` is false. */
+/** Set-up: an interval subscriber that is inserted nowhere yet. */
 export function createIntervalNotifier<D extends object>(
   m: Machine,
-  mm: Mm,
+  k: Kernel,
   name: string,
-  range: readonly [Vpn, Vpn],
   ops: IntervalNotifierOps,
   driver: D,
-  inserted = true,
 ): IntervalNotifier<D> {
-  const subs = mm.notifierSubscriptions;
-  const [start, end] = range;
-  const constants = { subscriptions: subs, start, end, ops: m.keep(ops), driver };
-  const sub: IntervalNotifier<D> = Object.assign(intervalStruct.create(name), constants);
-  const { intervals } = subs;
-  const isIn = intervals.filter((s) => inTree(subs.itree.value, subs, s));
-  intervals.push(sub);
-  intervals.sort((a, b) => a.start - b.start);
-  subs.itree.value = 0;
-  for (const s of inserted ? [...isIn, sub] : isIn) subs.itree.value |= bitOf(subs, s);
-  subs.hasItree = true;
+  const sub: IntervalNotifier<D> = Object.assign(intervalStruct.create(name), { ops: m.keep(ops), driver });
+  k.intervals.push(sub);
   return sub;
 }
 
-/** The node's place in the tree. */
-function bitOf(subs: NotifierSubscriptions, sub: IntervalNotifier): number {
-  return 1 << subs.intervals.indexOf(sub);
-}
-
-function inTree(tree: number, subs: NotifierSubscriptions, sub: IntervalNotifier): boolean {
-  return (tree & bitOf(subs, sub)) !== 0;
-}
-
-/** Index of the first interval after index `after` that is in `tree` and overlaps [start, end); -1 if there is none. */
-function nextOverlap(subs: NotifierSubscriptions, tree: number, after: number, start: Vpn, end: Vpn): number {
-  const { intervals } = subs;
-  for (let i = after + 1; i < intervals.length; i++) {
-    const s = intervals[i];
-    if ((tree & (1 << i)) !== 0 && s.start < end && s.end > start) return i;
+/** The first interval of the tree after `after` (null: from the beginning) that overlaps [start, end). By start. */
+function nextOverlap(k: Kernel, mm: Mm, after: IntervalNotifier | null, start: Vpn, end: Vpn): IntervalNotifier | null {
+  let best: IntervalNotifier | null = null;
+  for (const s of k.intervals) {
+    if (s.mm !== mm || !s.inTree || s.start >= end || s.end <= start) continue;
+    if (after !== null && !before(after, s)) continue;
+    if (best === null || before(s, best)) best = s;
   }
-  return -1;
+  return best;
 }
 
+const before = (a: IntervalNotifier, b: IntervalNotifier): boolean =>
+  a.start < b.start || (a.start === b.start && a.id < b.id);
 const isOdd = (seq: number): boolean => (seq & 1) !== 0;
 
 /** mn_itree_invalidate: opens the section for the tree and calls every overlapping subscriber. 0 or -EAGAIN. */
@@ -104,38 +69,33 @@ export function* itreeInvalidate(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags:
   const subs = mm.notifierSubscriptions;
   yield* lock(subs.lock);
   subs.activeInvalidateRanges++;
-  yield* touch(subs.itree, subs.invalidateSeq);
-  let at = nextOverlap(subs, subs.itree.value, -1, start, end);
-  if (at >= 0) subs.invalidateSeq.value |= 1;
+  yield* touch(subs.invalidateSeq);
+  let sub = nextOverlap(k, mm, null, start, end);
+  if (sub) subs.invalidateSeq.value |= 1;
   const seq = subs.invalidateSeq.value;
   yield* unlock(subs.lock);
   // Without the lock: while seq is odd, which our own section makes sure of, nobody changes the tree.
-  while (at >= 0) {
-    const sub = subs.intervals[at];
-    yield* useObject(sub);
+  while (sub) {
     const accepted = yield* sub.ops.invalidate(k, sub, start, end, flags, seq);
     if (!accepted && !rangeBlockable(flags)) {
-      yield* itreeInvEnd(subs);
-      return REFUSED;
+      yield* itreeInvEnd(k, subs);
+      return -EAGAIN;
     }
-    at = nextOverlap(subs, yield* readOnce(subs.itree), at, start, end);
+    sub = nextOverlap(k, mm, sub, start, end);
   }
   return 0;
 }
 
 /** mn_itree_inv_end: closes one section; the last one lets deferred inserts and removes happen. */
-export function* itreeInvEnd(subs: NotifierSubscriptions): Task {
+export function* itreeInvEnd(k: Kernel, subs: NotifierSubscriptions): Task {
   yield* lock(subs.lock);
   yield* touch(subs.invalidateSeq);
   subs.activeInvalidateRanges--;
   if (subs.activeInvalidateRanges === 0 && isOdd(subs.invalidateSeq.value)) {
-    subs.invalidateSeq.value = (subs.invalidateSeq.value + 1) & SEQ_MASK;
+    subs.invalidateSeq.value = (subs.invalidateSeq.value + 1) & k.seqMask;
     while (subs.deferredFirst) {
       const sub: IntervalNotifier = subs.deferredFirst;
-      // The node itself says whether it is in the tree, and where the list goes on.
-      yield* touch(sub.life, subs.itree);
-      mustLive(sub, sub.life.value);
-      subs.itree.value ^= bitOf(subs, sub);
+      sub.inTree = !sub.inTree;
       subs.deferredFirst = sub.deferredNext;
       sub.deferredNext = null;
     }
@@ -143,11 +103,39 @@ export function* itreeInvEnd(subs: NotifierSubscriptions): Task {
   yield* unlock(subs.lock);
 }
 
+/** mn_itree_release: the mm dies. Every subscriber is told, blockably; none may refuse. */
+export function* itreeRelease(k: Kernel, mm: Mm): Task {
+  yield* itreeInvalidate(k, mm, 0, ALL_END, MMU_NOTIFY_RELEASE | RANGE_BLOCKABLE);
+  yield* itreeInvEnd(k, mm.notifierSubscriptions);
+}
+
+/** mmu_interval_notifier_insert: may take mmap_lock for writing. 0 or -EOVERFLOW. */
+export function* mmuIntervalNotifierInsert(
+  k: Kernel,
+  sub: IntervalNotifier,
+  mm: Mm,
+  start: Vpn,
+  pages: number,
+): Task<number> {
+  const subs = mm.notifierSubscriptions;
+  if (pages <= 0) return -EOVERFLOW;
+  if (!subs.hasItree) {
+    yield* downWrite(mm.mmapLock);
+    yield* mmuNotifierRegisterLocked(k, null, mm);
+    yield* upWrite(mm.mmapLock);
+  }
+  yield* mmgrab(mm);
+  sub.mm = mm;
+  sub.start = start;
+  sub.end = start + pages;
+  yield* insert(k, sub, subs);
+  return 0;
+}
+
 /** __mmu_interval_notifier_insert. The subscriber may be in the tree only later: read_begin waits for that. */
-export function* mmuIntervalNotifierInsert(sub: IntervalNotifier): Task {
-  const subs = sub.subscriptions;
+function* insert(k: Kernel, sub: IntervalNotifier, subs: NotifierSubscriptions): Task {
   yield* lock(subs.lock);
-  yield* touch(subs.itree, subs.invalidateSeq);
+  yield* touch(subs.invalidateSeq);
   const seq = subs.invalidateSeq.value;
   const active = subs.activeInvalidateRanges > 0;
   if (active && isOdd(seq)) {
@@ -157,9 +145,9 @@ export function* mmuIntervalNotifierInsert(sub: IntervalNotifier): Task {
   } else {
     // Open sections that hit nobody might cover it: it counts as being invalidated by them.
     if (active) subs.invalidateSeq.value = seq | 1;
-    subs.itree.value |= bitOf(subs, sub);
+    sub.inTree = true;
   }
-  yield* writeOnce(sub.invalidateSeq, active ? seq | 1 : (seq - 1) & SEQ_MASK);
+  yield* writeOnce(sub.invalidateSeq, active ? seq | 1 : (seq - 1) & k.seqMask);
   yield* unlock(subs.lock);
 }
 
@@ -168,16 +156,17 @@ export function* mmuIntervalNotifierInsert(sub: IntervalNotifier): Task {
  * with a lock that a callback or an open section needs.
  */
 export function* mmuIntervalNotifierRemove(k: Kernel, sub: IntervalNotifier): Task {
-  const subs = sub.subscriptions;
+  const mm = sub.mm as Mm;
+  const subs = mm.notifierSubscriptions;
   mightSleep("mmu_interval_notifier_remove");
   lockMapTouch(mmuNotifierInvalidateRangeStart);
   yield* lock(subs.lock);
-  yield* touch(subs.itree, subs.invalidateSeq);
+  yield* touch(subs.invalidateSeq);
   const seq = subs.invalidateSeq.value;
   const frozen = isOdd(seq);
-  const isIn = inTree(subs.itree.value, subs, sub);
+  const isIn = sub.inTree;
   if (!frozen) {
-    subs.itree.value &= ~bitOf(subs, sub);
+    sub.inTree = false;
   } else if (!isIn) {
     unlinkDeferred(subs, sub);
   } else {
@@ -185,13 +174,16 @@ export function* mmuIntervalNotifierRemove(k: Kernel, sub: IntervalNotifier): Ta
     subs.deferredFirst = sub;
   }
   yield* unlock(subs.lock);
-  if (!frozen || !isIn) return;
-  yield* until(() => subs.invalidateSeq.value !== seq, subs.invalidateSeq);
-  if (k.rules.intervalRemoveRecheck) {
-    // Whoever moved the sequence did so under the lock and still goes through the deferred list: wait until it is out.
-    yield* lock(subs.lock);
-    yield* unlock(subs.lock);
+  if (frozen && isIn) {
+    yield* until(() => subs.invalidateSeq.value !== seq, subs.invalidateSeq);
+    if (k.rules.intervalRemoveRecheck) {
+      // Whoever moved the sequence did so under the lock and still goes through the deferred list: wait until it is out.
+      yield* lock(subs.lock);
+      yield* unlock(subs.lock);
+    }
   }
+  sub.mm = null;
+  yield* mmdrop(k, mm);
 }
 
 /** hlist_del from the deferred list. Lock held. */
@@ -199,16 +191,16 @@ function unlinkDeferred(subs: NotifierSubscriptions, sub: IntervalNotifier): voi
   if (subs.deferredFirst === sub) {
     subs.deferredFirst = sub.deferredNext;
   } else {
-    let before = subs.deferredFirst;
-    while (before && before.deferredNext !== sub) before = before.deferredNext;
-    if (before) before.deferredNext = sub.deferredNext;
+    let at = subs.deferredFirst;
+    while (at && at.deferredNext !== sub) at = at.deferredNext;
+    if (at) at.deferredNext = sub.deferredNext;
   }
   sub.deferredNext = null;
 }
 
 /** mmu_interval_read_begin: the sequence to be checked later; waits once while the subscriber is being invalidated. */
 export function* mmuIntervalReadBegin(sub: IntervalNotifier): Task<number> {
-  const subs = sub.subscriptions;
+  const subs = (sub.mm as Mm).notifierSubscriptions;
   mightSleep("mmu_interval_read_begin");
   lockMapTouch(mmuNotifierInvalidateRangeStart);
   yield* lock(subs.lock);

@@ -3,182 +3,87 @@
  * about to lose rights. A section begins with a start and ends with an end; all PTE changes lie in between.
  *
  *   caller   start ─▶ itree callbacks, then hlist callbacks, newest first ─▶ PTEs ─▶ end ─▶ itree seq, then hlist ends
- *                        │ somebody refuses (only when the range is not blockable, or may fail)
- *                        └─▶ not blockable: -EAGAIN, nothing is unmapped, the caller must NOT call end
+ *                        │ somebody refuses (only when the range is not blockable)
+ *                        └─▶ -EAGAIN, nothing is unmapped, the caller must NOT call end
  *
- * This file has the two entry points, the classic API (hlist) and the core's own book-keeping; the interval API is in
- * mmuIntervalNotifier.ts. A range is passed as (mm, start, end, flags): start inclusive, end exclusive, in pages.
+ * A range is passed as (mm, start, end, flags): pages, end exclusive. The interval API is in mmuIntervalNotifier.ts.
  */
-import { type Cell, cellField, readOnce, writeOnce } from "../machine/cell.ts";
+import { type Cell, readOnce, writeOnce } from "../machine/cell.ts";
 import { mightSleep, nonBlockEnd, nonBlockStart } from "../machine/context.ts";
-import { type Handle, handleOf, type Task } from "../machine/core.ts";
-import { EAGAIN } from "../machine/errno.ts";
+import { current, handleOf, type Task } from "../machine/core.ts";
 import { must } from "../machine/finding.ts";
 import { lockMapAcquire, lockMapRelease, mmuNotifierInvalidateRangeStart } from "../machine/lockMap.ts";
 import type { Machine } from "../machine/machine.ts";
-import { lock, type Mutex, spinlockField, unlock } from "../machine/mutex.ts";
-import { downWrite, upWrite } from "../machine/rwsem.ts";
-import { type Srcu, srcuReadLock, srcuReadUnlock, synchronizeSrcu } from "../machine/srcu.ts";
-import { bool, int, ref, struct } from "../machine/struct.ts";
+import { lock, unlock } from "../machine/mutex.ts";
+import { downWrite, type RwSem, upWrite } from "../machine/rwsem.ts";
+import { srcuReadLock, srcuReadUnlock, synchronizeSrcu } from "../machine/srcu.ts";
 import type { Kernel } from "./kernel.ts";
-import type { Mm } from "./mm.ts";
-import { type IntervalNotifier, itreeInvalidate, itreeInvEnd } from "./mmuIntervalNotifier.ts";
-import type { Vpn } from "./page.ts";
+import type { Mm, Vma } from "./mmTypes.ts";
+import { mmdrop, mmgrab } from "./mmUsers.ts";
+import { itreeInvalidate, itreeInvEnd, itreeRelease } from "./mmuIntervalNotifier.ts";
+import { type MmuNotifier, type MmuNotifierOps, notifierStruct, rangeBlockable } from "./mmuNotifierTypes.ts";
+import type { Pfn, Vpn } from "./page.ts";
 
-/** Events, in the low bits of a range's flags. */
-export const MMU_NOTIFY_UNMAP = 0;
-export const MMU_NOTIFY_CLEAR = 1;
-export const MMU_NOTIFY_EVENT_MASK = 7;
-/** Callbacks may sleep, and may not refuse. */
-export const RANGE_BLOCKABLE = 1 << 3;
-/** MMU_NOTIFIER_RANGE_MAYFAIL (June 2020, not merged): opportunistic, callbacks may sleep and may refuse. */
-export const RANGE_MAYFAIL = 1 << 4;
+export * from "./mmuNotifierTypes.ts";
 
-/** mmu_notifier_range_blockable. */
-export const rangeBlockable = (flags: number): boolean => (flags & RANGE_BLOCKABLE) !== 0;
-/** mmu_notifier_range_mayfail. */
-export const rangeMayFail = (flags: number): boolean => (flags & RANGE_MAYFAIL) !== 0;
-
-/** Callbacks of a classic subscriber; missing ones are not called. */
-export interface MmuNotifierOps {
-  /** 0, or -errno where the range allows to refuse. */
-  invalidateRangeStart?(k: Kernel, sub: MmuNotifier, start: Vpn, end: Vpn, flags: number): Task<number>;
-  invalidateRangeEnd?(k: Kernel, sub: MmuNotifier, start: Vpn, end: Vpn, flags: number): Task;
-}
-
-/** A classic subscriber. `driver` is what container_of finds. */
-export interface MmuNotifier<D extends object = object> extends Handle {
-  /** Next older one on the list: number of its handle + 1, 0 at the end. Read under SRCU, written under the lock. */
-  readonly next: Cell;
-  /** Ghost: starts that it has accepted and whose end it has not seen. */
-  open: number;
-  /** Ghost: on the list. One that leaves in the middle of a section has no right to its end. */
-  listed: boolean;
-  readonly ops: MmuNotifierOps;
-  readonly subscriptions: NotifierSubscriptions;
-  readonly driver: D;
-}
-
-/** mm->notifier_subscriptions */
-export interface NotifierSubscriptions extends Handle {
-  /** Guards list edits, the sequence, the count of open sections, the tree and the deferred list. A leaf. */
-  readonly lock: Mutex;
-  /** Newest classic subscriber: number of its handle + 1. */
-  readonly first: Cell;
-  /** Odd while a section is open that hit an interval. Wraps, see SEQ_MASK. */
-  readonly invalidateSeq: Cell;
-  /** Sections open now, whatever they cover. */
-  activeInvalidateRanges: number;
-  /** The interval tree: bit i set = intervals[i] is in it. */
-  readonly itree: Cell;
-  /** Interval subscribers whose insertion or removal waits for the last end. */
-  deferredFirst: IntervalNotifier | null;
-  hasItree: boolean;
-  /** Ghost: sections open now, counted from before the first callback to after the last. */
-  sections: number;
-  /** The global srcu of notifier lists; constant. */
-  readonly srcu: Srcu;
-  /** Is a start without its end a finding? */
-  readonly judgePairing: boolean;
-  /** All interval subscribers that there may ever be, in the order of the tree: by start, then as created. */
-  readonly intervals: IntervalNotifier[];
-  /** All classic subscribers that there may ever be. */
-  readonly notifiers: MmuNotifier[];
-}
-
-const ghost = "ghost: a sum, to which each section adds 1 and takes it away again";
-const subscriptionsStruct = struct("notifierSubscriptions", {
-  lock: spinlockField(),
-  first: cellField(),
-  invalidateSeq: cellField(2),
-  activeInvalidateRanges: int({ guardedBy: "lock" }),
-  itree: cellField(),
-  deferredFirst: ref<IntervalNotifier>({ guardedBy: "lock" }),
-  hasItree: bool({ ordered: "set once, by a registration that excludes all sections" }),
-  sections: int({ ordered: ghost }),
-});
-const notifierStruct = struct("mmuNotifier", {
-  next: cellField(),
-  open: int({ ordered: ghost }),
-  listed: bool({ ordered: "ghost: changes in the step that changes the list" }),
-});
-
-/** Set-up: the subscriptions of an mm, none yet. `srcu` is the one that all lists of the kernel share. */
-export function createSubscriptions(
-  m: Machine,
-  mmName: string,
-  srcu: Srcu,
-  judgePairing: boolean,
-): NotifierSubscriptions {
-  const constants = { srcu, judgePairing, intervals: [], notifiers: [] };
-  const subscriptions: NotifierSubscriptions = Object.assign(subscriptionsStruct.create(`${mmName}.subs`), constants);
-  m.keep(subscriptions.intervals);
-  m.keep(subscriptions.notifiers);
-  return subscriptions;
-}
-
-/** Set-up: a classic subscriber, registered already unless `registered` is false. Each becomes the newest. */
+/** Set-up: a classic subscriber that is registered nowhere yet. */
 export function createNotifier<D extends object>(
   m: Machine,
-  mm: Mm,
   name: string,
   ops: MmuNotifierOps,
   driver: D,
-  registered = true,
 ): MmuNotifier<D> {
-  const subscriptions = mm.notifierSubscriptions;
-  const constants = { ops: m.keep(ops), subscriptions, driver };
-  const sub: MmuNotifier<D> = Object.assign(notifierStruct.create(name), constants);
-  subscriptions.notifiers.push(sub);
-  if (registered) {
-    sub.next.value = subscriptions.first.value;
-    subscriptions.first.value = sub.id + 1;
-    sub.listed = true;
-  }
-  return sub;
+  return Object.assign(notifierStruct.create(name), { ops: m.keep(ops), driver });
 }
 
-/** mmu_notifier_range_start: 0, or -EAGAIN when the range may be refused and was; see above for what that means. */
+/** mmu_notifier_range_start: 0, or -EAGAIN when the range may be refused and was. */
 export function* invalidateRangeStart(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number): Task<number> {
   const subs = mm.notifierSubscriptions;
   if (rangeBlockable(flags)) mightSleep("invalidate_range_start");
-  openSection(mm, start, end);
+  if (!subs.active) return 0;
   lockMapAcquire(mmuNotifierInvalidateRangeStart);
   let error = 0;
   if (subs.hasItree) error = yield* itreeInvalidate(k, mm, start, end, flags);
   if (error === 0) error = yield* hlistInvalidateRangeStart(k, mm, start, end, flags);
   lockMapRelease(mmuNotifierInvalidateRangeStart);
-  // Refused: there will be no end. A range that may fail is different, its callbacks do get their end.
-  if (error !== 0 && !rangeMayFail(flags)) closeSection(mm, start, end);
   return error;
 }
 
-/** mmu_notifier_range_end. */
+/** mmu_notifier_range_end: also tells secondary TLBs, once more if that was done under the page-table lock already. */
 export function* invalidateRangeEnd(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number): Task {
+  yield* rangeEnd(k, mm, start, end, flags, false);
+}
+
+/** mmu_notifier_invalidate_range_only_end: the caller has called invalidate_range itself, under the page-table lock. */
+export function* invalidateRangeOnlyEnd(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number): Task {
+  yield* rangeEnd(k, mm, start, end, flags, true);
+}
+
+function* rangeEnd(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number, onlyEnd: boolean): Task {
   const subs = mm.notifierSubscriptions;
+  if (!subs.active) return;
   lockMapAcquire(mmuNotifierInvalidateRangeStart);
-  if (subs.hasItree) yield* itreeInvEnd(subs);
-  yield* hlistInvalidateRangeEnd(k, mm, start, end, flags);
+  if (subs.hasItree) yield* itreeInvEnd(k, subs);
+  yield* hlistInvalidateRangeEnd(k, mm, start, end, flags, onlyEnd);
   lockMapRelease(mmuNotifierInvalidateRangeStart);
-  closeSection(mm, start, end);
 }
 
 /** Calls everybody on the list, also after a refusal. */
 function* hlistInvalidateRangeStart(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number): Task<number> {
   const subs = mm.notifierSubscriptions;
   let error = 0;
-  const section = yield* srcuReadLock(subs.srcu);
+  const section = yield* srcuReadLock(k.notifierSrcu);
   for (let sub = yield* rcuDereference(subs.first); sub; sub = yield* rcuDereference(sub.next)) {
     const refused = yield* callStart(k, sub, start, end, flags);
     if (refused !== 0) error = refused;
   }
-  if (error !== 0 && !rangeMayFail(flags) && k.rules.endAfterRefusedStart) {
+  if (error !== 0 && k.rules.endAfterRefusedStart) {
     // Those who accepted expect their end, and there is nobody else to deliver it.
     for (let sub = yield* rcuDereference(subs.first); sub; sub = yield* rcuDereference(sub.next)) {
-      yield* callEnd(k, sub, start, end, flags);
+      if (sub.ops.invalidateRangeEnd) yield* sub.ops.invalidateRangeEnd(k, sub, start, end, flags);
     }
   }
-  yield* srcuReadUnlock(subs.srcu, section);
+  yield* srcuReadUnlock(k.notifierSrcu, section);
   return error;
 }
 
@@ -188,32 +93,61 @@ function* callStart(k: Kernel, sub: MmuNotifier, start: Vpn, end: Vpn, flags: nu
   if (!rangeBlockable(flags)) nonBlockStart();
   const error = yield* ops.invalidateRangeStart(k, sub, start, end, flags);
   if (!rangeBlockable(flags)) nonBlockEnd();
-  if (error === 0 || rangeMayFail(flags)) {
-    sub.open++;
-  } else if (k.rules.endAfterRefusedStart) {
+  if (error !== 0 && k.rules.endAfterRefusedStart) {
     // It cannot be told apart from those who accepted, so it would get an end for a start that it refused.
     must(!ops.invalidateRangeEnd, "missed-notification", `${sub.name} may refuse a start and yet implements the end`);
   }
   // A refusal of a range that must not be refused is a warning in the kernel's log, and no more.
-  return rangeBlockable(flags) && !rangeMayFail(flags) ? 0 : error;
+  return rangeBlockable(flags) ? 0 : error;
 }
 
-function* hlistInvalidateRangeEnd(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number): Task {
+function* hlistInvalidateRangeEnd(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number, onlyEnd: boolean): Task {
   const subs = mm.notifierSubscriptions;
-  const section = yield* srcuReadLock(subs.srcu);
+  const section = yield* srcuReadLock(k.notifierSrcu);
   for (let sub = yield* rcuDereference(subs.first); sub; sub = yield* rcuDereference(sub.next)) {
-    yield* callEnd(k, sub, start, end, flags);
+    const { ops } = sub;
+    if (!onlyEnd && ops.invalidateRange) yield* ops.invalidateRange(k, sub, start, end);
+    if (!ops.invalidateRangeEnd) continue;
+    if (!rangeBlockable(flags)) nonBlockStart();
+    yield* ops.invalidateRangeEnd(k, sub, start, end, flags);
+    if (!rangeBlockable(flags)) nonBlockEnd();
   }
-  yield* srcuReadUnlock(subs.srcu, section);
+  yield* srcuReadUnlock(k.notifierSrcu, section);
 }
 
-function* callEnd(k: Kernel, sub: MmuNotifier, start: Vpn, end: Vpn, flags: number): Task {
-  const { ops } = sub;
-  if (sub.open > 0) sub.open--;
-  if (!ops.invalidateRangeEnd) return;
-  if (!rangeBlockable(flags)) nonBlockStart();
-  yield* ops.invalidateRangeEnd(k, sub, start, end, flags);
-  if (!rangeBlockable(flags)) nonBlockEnd();
+/** mmu_notifier_invalidate_range: secondary TLBs must forget [start, end) now. Page-table lock held, or in a flush. */
+export function* invalidateRange(k: Kernel, mm: Mm, start: Vpn, end: Vpn): Task {
+  const subs = mm.notifierSubscriptions;
+  if (!subs.active) return;
+  const section = yield* srcuReadLock(k.notifierSrcu);
+  for (let sub = yield* rcuDereference(subs.first); sub; sub = yield* rcuDereference(sub.next)) {
+    if (sub.ops.invalidateRange) yield* sub.ops.invalidateRange(k, sub, start, end);
+  }
+  yield* srcuReadUnlock(k.notifierSrcu, section);
+}
+
+/** The notifier half of set_pte_at_notify; the new pte is written afterwards. Page-table lock held. */
+export function* changePte(k: Kernel, mm: Mm, vpn: Vpn, pfn: Pfn, writable: boolean): Task {
+  const subs = mm.notifierSubscriptions;
+  if (!subs.active) return;
+  const section = yield* srcuReadLock(k.notifierSrcu);
+  for (let sub = yield* rcuDereference(subs.first); sub; sub = yield* rcuDereference(sub.next)) {
+    if (sub.ops.changePte) yield* sub.ops.changePte(k, sub, vpn, pfn, writable);
+  }
+  yield* srcuReadUnlock(k.notifierSrcu, section);
+}
+
+/** mmu_notifier_clear_flush_young: did any device use the pages? Page-table lock held. */
+export function* clearFlushYoung(k: Kernel, mm: Mm, start: Vpn, end: Vpn): Task<boolean> {
+  const subs = mm.notifierSubscriptions;
+  if (!subs.active) return false;
+  let young = 0;
+  const section = yield* srcuReadLock(k.notifierSrcu);
+  for (let sub = yield* rcuDereference(subs.first); sub; sub = yield* rcuDereference(sub.next)) {
+    if (sub.ops.clearFlushYoung) young |= yield* sub.ops.clearFlushYoung(k, sub, start, end);
+  }
+  yield* srcuReadUnlock(k.notifierSrcu, section);
+  return young !== 0;
 }
 
 /** rcu_dereference of a list pointer. */
@@ -222,69 +156,111 @@ function* rcuDereference(pointer: Cell): Task<MmuNotifier | null> {
   return id === 0 ? null : (handleOf(id - 1) as MmuNotifier);
 }
 
-/**
- * mmu_notifier_register: the subscriber becomes the newest. All rmap locks of the mm are held meanwhile, and the
- * mmap_lock for writing, so no section is open: a subscriber never sees an end without its start.
- */
-export function* mmuNotifierRegister(mm: Mm, sub: MmuNotifier): Task {
-  const subs = mm.notifierSubscriptions;
+/** mmu_notifier_register: takes mmap_lock for writing. 0. The mm must have users. */
+export function* mmuNotifierRegister(k: Kernel, sub: MmuNotifier, mm: Mm): Task<number> {
   yield* downWrite(mm.mmapLock);
-  yield* mmTakeAllLocks(mm);
-  yield* lock(subs.lock);
-  yield* writeOnce(sub.next, yield* readOnce(subs.first));
-  yield* writeOnce(subs.first, sub.id + 1);
-  sub.listed = true;
-  yield* unlock(subs.lock);
-  yield* mmDropAllLocks(mm);
+  const error = yield* mmuNotifierRegisterLocked(k, sub, mm);
   yield* upWrite(mm.mmapLock);
-}
-
-/** mm_take_all_locks: every mapping that the mm shows, in their order of creation. */
-export function* mmTakeAllLocks(mm: Mm): Task {
-  for (let i = 0; i < mm.mappings.length; i++) yield* downWrite(mm.mappings[i].rmapLock);
-}
-
-export function* mmDropAllLocks(mm: Mm): Task {
-  for (let i = mm.mappings.length - 1; i >= 0; i--) yield* upWrite(mm.mappings[i].rmapLock);
+  return error;
 }
 
 /**
- * mmu_notifier_unregister: off the list, then a grace period. Sections that have found it may still call it before this
- * returns, none afterwards; a start that it has accepted may then never get its end. Sleeps.
+ * __mmu_notifier_register: the subscriber becomes the newest; without one, the mm becomes ready for intervals. All rmap
+ * locks of the mm are held meanwhile, so no section is open: a subscriber never sees an end without its start.
+ * mmap_lock held for writing.
  */
-export function* mmuNotifierUnregister(mm: Mm, sub: MmuNotifier): Task {
+export function* mmuNotifierRegisterLocked(k: Kernel, sub: MmuNotifier | null, mm: Mm): Task<number> {
   const subs = mm.notifierSubscriptions;
-  yield* lock(subs.lock);
+  yield* mmTakeAllLocks(k, mm);
+  subs.active = true;
+  if (sub) {
+    yield* mmgrab(mm);
+    sub.mm = mm;
+    sub.users = 1;
+    yield* lock(subs.lock);
+    sub.hashed = true;
+    yield* writeOnce(sub.next, yield* readOnce(subs.first));
+    yield* writeOnce(subs.first, sub.id + 1);
+    yield* unlock(subs.lock);
+  } else {
+    subs.hasItree = true;
+  }
+  yield* mmDropAllLocks(k, mm);
+  return 0;
+}
+
+const holdsForWrite = (l: RwSem): boolean => l.heldBy(current, true);
+
+/** mm_take_all_locks: every i_mmap_rwsem, then every anon_vma root, each once. mmap_lock held for writing. */
+function* mmTakeAllLocks(k: Kernel, mm: Mm): Task {
+  yield* lock(k.state.mmAllLocksMutex);
+  for (let vma = mm.mmap; vma; vma = vma.next) {
+    if (vma.inode && !holdsForWrite(vma.inode.immapRwsem)) yield* downWrite(vma.inode.immapRwsem, 1);
+  }
+  for (let vma: Vma | null = mm.mmap; vma; vma = vma.next) {
+    for (let avc = vma.chains; avc; avc = avc.sameVma) {
+      const root = avc.anonVma?.root;
+      if (root && !holdsForWrite(root.rwsem)) yield* downWrite(root.rwsem, 1);
+    }
+  }
+}
+
+function* mmDropAllLocks(k: Kernel, mm: Mm): Task {
+  for (let vma: Vma | null = mm.mmap; vma; vma = vma.next) {
+    for (let avc = vma.chains; avc; avc = avc.sameVma) {
+      const root = avc.anonVma?.root;
+      if (root && holdsForWrite(root.rwsem)) yield* upWrite(root.rwsem);
+    }
+    if (vma.inode && holdsForWrite(vma.inode.immapRwsem)) yield* upWrite(vma.inode.immapRwsem);
+  }
+  yield* unlock(k.state.mmAllLocksMutex);
+}
+
+/**
+ * mmu_notifier_unregister: release, unless exit_mmap has called it, then off the list, then a grace period. Sections that
+ * have found it may still call it before this returns, none afterwards. Sleeps.
+ */
+export function* mmuNotifierUnregister(k: Kernel, sub: MmuNotifier): Task {
+  const mm = sub.mm as Mm;
+  const subs = mm.notifierSubscriptions;
+  if (sub.hashed) {
+    const section = yield* srcuReadLock(k.notifierSrcu);
+    if (sub.ops.release) yield* sub.ops.release(k, sub);
+    yield* srcuReadUnlock(k.notifierSrcu, section);
+    yield* lock(subs.lock);
+    yield* unlink(sub);
+    yield* unlock(subs.lock);
+  }
+  yield* synchronizeSrcu(k.notifierSrcu);
+  sub.mm = null;
+  yield* mmdrop(k, mm);
+}
+
+/** hlist_del_init_rcu, unless somebody else was faster. Lock held. */
+function* unlink(sub: MmuNotifier): Task {
+  if (!sub.hashed) return;
+  const subs = (sub.mm as Mm).notifierSubscriptions;
   let pointer = subs.first;
   for (let at = yield* readOnce(pointer); at !== sub.id + 1; at = yield* readOnce(pointer)) {
     pointer = (handleOf(at - 1) as MmuNotifier).next;
   }
   yield* writeOnce(pointer, yield* readOnce(sub.next));
-  sub.listed = false;
-  yield* unlock(subs.lock);
-  yield* synchronizeSrcu(subs.srcu);
+  sub.hashed = false;
 }
 
-function openSection(mm: Mm, start: Vpn, end: Vpn): void {
-  mm.notifierSubscriptions.sections++;
-  for (let vpn = start; vpn < end; vpn++) mm.ptes[vpn].announced++;
-}
-
-/**
- * The rule of pairing, tested whenever the last section of the mm closes: everybody who accepted a start has seen its
- * end. A subscriber without an end op has nothing to be told.
- */
-function closeSection(mm: Mm, start: Vpn, end: Vpn): void {
+/** mmu_notifier_release: the mm dies; nothing of it has been unmapped yet. Called once, by exit_mmap. */
+export function* mmuNotifierRelease(k: Kernel, mm: Mm): Task {
   const subs = mm.notifierSubscriptions;
-  for (let vpn = start; vpn < end; vpn++) mm.ptes[vpn].announced--;
-  subs.sections--;
-  if (subs.sections > 0) return;
-  for (const sub of subs.notifiers) {
-    const missed = subs.judgePairing && sub.listed && sub.open > 0 && sub.ops.invalidateRangeEnd;
-    must(!missed, "missed-notification", `${sub.name} accepted a start and never gets its end`);
-    sub.open = 0;
+  if (!subs.active) return;
+  if (subs.hasItree) yield* itreeRelease(k, mm);
+  if ((yield* readOnce(subs.first)) === 0) return;
+  const section = yield* srcuReadLock(k.notifierSrcu);
+  for (let sub = yield* rcuDereference(subs.first); sub; sub = yield* rcuDereference(sub.next)) {
+    if (sub.ops.release) yield* sub.ops.release(k, sub);
   }
+  yield* lock(subs.lock);
+  for (let sub = yield* rcuDereference(subs.first); sub; sub = yield* rcuDereference(subs.first)) yield* unlink(sub);
+  yield* unlock(subs.lock);
+  yield* srcuReadUnlock(k.notifierSrcu, section);
+  yield* synchronizeSrcu(k.notifierSrcu);
 }
-
-/** The error of a callback that refuses: for drivers. */
-export const REFUSED = -EAGAIN;

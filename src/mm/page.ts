@@ -1,19 +1,16 @@
 /**
- * Folios: the page frames of the machine and what the kernel knows about each of them (struct folio; one page each so
- * far). A folio is never created or destroyed, it is handed out and freed; `generation` counts its lives.
+ * Page frames (struct page, struct folio; one page each so far): integers 0 … n-1 whose fields are columns of the
+ * kernel's `frames`, 12 words each. Frame 0 is the zero page.
  *
- *   free list ──allocPage──▶ refcount 1 ──map, pin, cache, isolate──▶ refcount n ──last put, or freeze──▶ free list
- *                                                                                  generation + 1
+ *   free list ──allocPage──▶ refcount 1 ──map, cache, LRU batch, pin──▶ refcount n ──last put──▶ free list
  *
- * Who holds references: each PTE that maps it 1, the swap cache or page cache 1, an isolation from the LRU 1, a pin
- * GUP_PIN_COUNTING_BIAS. So reclaim may free it when only its own and the cache's are left.
+ * References: each PTE 1, page cache or swap cache 1, buffers 1, an LRU batch 1, an isolation 1, FOLL_GET 1, FOLL_PIN 1024.
  */
-import { type Cell, cellField } from "../machine/cell.ts";
-import type { Handle } from "../machine/core.ts";
-import { type FolioLock, folioLockField } from "../machine/folioLock.ts";
-import { bool, int, ref, struct } from "../machine/struct.ts";
-import type { PgNode } from "./kernel.ts";
-import type { Mapping } from "./mapping.ts";
+import { addWord, readWord } from "../machine/cell.ts";
+import { column, columns } from "../machine/columns.ts";
+import type { Task } from "../machine/core.ts";
+import { must } from "../machine/finding.ts";
+import type { Kernel } from "./kernel.ts";
 
 /** Number of a page frame. */
 export type Pfn = number & { readonly unit?: "pfn" };
@@ -23,54 +20,109 @@ export type Vpn = number & { readonly unit?: "vpn" };
 /** What one FOLL_PIN adds to the reference count of a small folio. */
 export const GUP_PIN_COUNTING_BIAS = 1024;
 
-/**
- * Generations wrap, so that a loop which frees pages comes back to equal states. A use that comes exactly two frees
- * too late goes unnoticed, but the checker also has the run in which it comes one free too late.
- */
-export const GENERATION_MASK = 1;
+export const ZERO_PFN = 0;
 
-export interface Folio extends Handle {
-  /** PG_locked. Freeze, swap cache, and PTE removal by rmap happen under it; reclaim only tries to take it. */
-  readonly lock: FolioLock;
-  readonly refcount: Cell;
-  readonly mapcount: Cell;
-  /** How often it has been freed, see GENERATION_MASK. A user that remembers an older number uses freed memory. */
-  readonly generation: Cell;
-  /** What backs it, and where in there; null while it is free. */
-  mapping: Mapping | null;
-  index: number;
-  /** PG_swapcache: an anonymous folio that has its place in swap, so it may be dropped when it is clean. */
-  swapCache: boolean;
-  /** PG_lru: it is on the LRU list of its node, and nobody has isolated it. */
-  onLru: boolean;
-  lruNext: Folio | null;
-  lruPrev: Folio | null;
-  buddyNext: Folio | null;
-  /** Where it lives; constant. */
-  readonly node: PgNode;
-  readonly pfn: Pfn;
+// Page flags; PG_anon stands for the low bit of page->mapping.
+export const PG_referenced = 1 << 0;
+export const PG_uptodate = 1 << 1;
+export const PG_dirty = 1 << 2;
+export const PG_lru = 1 << 3;
+export const PG_active = 1 << 4;
+export const PG_workingset = 1 << 5;
+export const PG_swapbacked = 1 << 6;
+export const PG_swapcache = 1 << 7;
+export const PG_mlocked = 1 << 8;
+export const PG_unevictable = 1 << 9;
+export const PG_writeback = 1 << 10;
+export const PG_anon = 1 << 11;
+export const PG_anonExclusive = 1 << 12;
+export const PG_private = 1 << 13;
+/** On the free list: an own bit, so that a use after free shows. */
+export const PG_buddy = 1 << 14;
+
+const atomic = "atomic operations; readers tolerate any order";
+const owned = "set before anybody can find the folio, cleared when the last reference is gone; else under its lock";
+
+/** The columns of all frames. */
+export function createFrames(count: number) {
+  return columns("folio", count, {
+    refcount: column({ ordered: atomic }),
+    /** PTEs that map it (the kernel's _mapcount + 1). */
+    mapcount: column({ ordered: atomic }),
+    flags: column({ ordered: "atomic bits, most of them under the folio lock" }),
+    /** PG_locked: slot of the task + 1. */
+    lock: column({ ordered: "operations of folioLock.ts" }),
+    /** Handle + 1 of the anon_vma or of the inode; 0 = none. */
+    mapping: column({ ordered: owned }),
+    index: column({ ordered: owned }),
+    private: column({ ordered: owned }),
+    /** List links (pfn + 1): LRU, free list, isolation lists. A folio is on one at a time. */
+    next: column({ ordered: "the lock of the list that it is on, or its isolator" }),
+    prev: column({ ordered: "the lock of the list that it is on, or its isolator" }),
+    /** While unevictable: how many VMAs have locked it. */
+    mlockCount: column({ ordered: "the lru_lock of the node" }),
+    /** First word of the page. */
+    content: column({ ordered: "the memory itself: accesses by CPUs and devices race as they do" }),
+    /** How often it was freed: whoever remembers an older number uses freed memory. */
+    generation: column({ ordered: "changed by the one who frees it" }),
+  });
+}
+export type Frames = ReturnType<typeof createFrames>;
+
+/** Atomic bits; no scheduling point of their own. */
+export function hasFlag(k: Kernel, pfn: Pfn, flag: number): boolean {
+  return (k.frames.flags[pfn] & flag) !== 0;
+}
+export function setFlag(k: Kernel, pfn: Pfn, flag: number): void {
+  k.frames.flags[pfn] |= flag;
+}
+export function clearFlag(k: Kernel, pfn: Pfn, flag: number): void {
+  k.frames.flags[pfn] &= ~flag;
+}
+/** test_and_clear_bit, test_and_set_bit. */
+export function testClearFlag(k: Kernel, pfn: Pfn, flag: number): boolean {
+  const was = hasFlag(k, pfn, flag);
+  clearFlag(k, pfn, flag);
+  return was;
+}
+export function testSetFlag(k: Kernel, pfn: Pfn, flag: number): boolean {
+  const was = hasFlag(k, pfn, flag);
+  setFlag(k, pfn, flag);
+  return was;
 }
 
-const lruLock = (f: Folio) => f.node.lruLock;
-const zoneLock = (f: Folio) => f.node.zoneLock;
-const owned =
-  "set by whoever allocated the folio before the LRU, a cache or a page table can lead anybody to it; cleared when the last reference is gone";
+/** folio_get: the caller has a reference, or holds a lock that keeps one in place. */
+export function* folioGet(k: Kernel, pfn: Pfn): Task {
+  yield* folioRefAdd(k, pfn, 1);
+}
 
-const folioStruct = struct("folio", {
-  lock: folioLockField(),
-  refcount: cellField(),
-  mapcount: cellField(),
-  generation: cellField(),
-  mapping: ref<Mapping>({ ordered: owned }),
-  index: int({ ordered: owned }),
-  swapCache: bool({ guardedBy: "lock" }),
-  onLru: bool({ guardedBy: lruLock }),
-  lruNext: ref<Folio>({ guardedBy: lruLock }),
-  lruPrev: ref<Folio>({ guardedBy: lruLock }),
-  buddyNext: ref<Folio>({ guardedBy: zoneLock }),
-});
+/** folio_ref_add. */
+export function* folioRefAdd(k: Kernel, pfn: Pfn, n: number): Task {
+  const before = yield* addWord(k.words.refcount + pfn, n);
+  must(before > 0, "use-after-free", `folio ${pfn} has no references and is to get ${n}`);
+}
 
-/** Set-up: a folio that is not on the free list yet. */
-export function createFolio(node: PgNode, pfn: Pfn): Folio {
-  return Object.assign(folioStruct.create(`folio${pfn}`), { node, pfn });
+/** folio_ref_count. */
+export function folioRefCount(k: Kernel, pfn: Pfn): Task<number> {
+  return readWord(k.words.refcount + pfn);
+}
+
+/** folio_mapcount. */
+export function folioMapcount(k: Kernel, pfn: Pfn): Task<number> {
+  return readWord(k.words.mapcount + pfn);
+}
+
+/** Word of the folio lock, for lockFolio, trylockFolio, unlockFolio. */
+export function folioLockWord(k: Kernel, pfn: Pfn): number {
+  return k.words.lock + pfn;
+}
+
+/** folio_maybe_dma_pinned: true for pinned folios, and for those with very many plain references. */
+export function* folioMaybeDmaPinned(k: Kernel, pfn: Pfn): Task<boolean> {
+  return (yield* readWord(k.words.refcount + pfn)) >= GUP_PIN_COUNTING_BIAS;
+}
+
+/** Node of a frame: they lie one after the other, in equal shares. */
+export function pageToNid(k: Kernel, pfn: Pfn): number {
+  return Math.min(k.nodes - 1, Math.floor((pfn * k.nodes) / k.frames.count));
 }

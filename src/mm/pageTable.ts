@@ -1,54 +1,153 @@
-/** Page tables: one entry for each virtual page of an address space, all guarded by the page-table lock of the mm. */
-import type { Handle } from "../machine/core.ts";
+/**
+ * Page tables: four levels as on x86 without 5-level paging, all from one pool of tables with 2^tableShift entries.
+ *
+ *   vpn   pgd entry (a window) | pud | pmd | pte          an upper entry = number of the next table, 0 = none
+ *
+ * A pte is one word of 30 bits: present 1, write, dirty, accessed, soft-dirty, uffd-wp, prot-none, special; pfn << 9.
+ * Not present and not 0: type << 1, then bits in the same places; offset << 9. All changes go through `setPteAt`, so that
+ * walks without the lock (GUP-fast) see every intermediate value.
+ */
+import { addWord, readWord, writeWord } from "../machine/cell.ts";
+import type { Task } from "../machine/core.ts";
 import { must } from "../machine/finding.ts";
-import { bool, int, ref, struct } from "../machine/struct.ts";
-import type { Mapping } from "./mapping.ts";
-import type { Mm } from "./mm.ts";
-import type { Folio, Vpn } from "./page.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Mm } from "./mmTypes.ts";
+import type { Pfn, Vpn } from "./page.ts";
 
-/** pte_none: nothing was ever there, or it is to be found through the page cache. */
-export const PTE_NONE = 0;
 export const PTE_PRESENT = 1;
-/** A swap entry: the content is in swap slot `index` of the mapping, perhaps with a folio in the swap cache. */
-export const PTE_SWAP = 2;
+export const PTE_WRITE = 2;
+export const PTE_DIRTY = 4;
+export const PTE_YOUNG = 8;
+export const PTE_SOFT_DIRTY = 16;
+export const PTE_UFFD_WP = 32;
+/** PROT_NONE: present to the kernel, not to the CPU. */
+export const PTE_PROTNONE = 64;
+/** No struct page behind it: the zero page. */
+export const PTE_SPECIAL = 128;
+export const PTE_SHIFT = 9;
+const PTE_FLAGS = (1 << PTE_SHIFT) - 1;
 
-export interface Pte extends Handle {
-  state: number;
-  /** Mapped folio while present, else null. */
-  folio: Folio | null;
-  writable: boolean;
-  /** PG_anon_exclusive of the mapped page, kept in the swap entry: no other mm shares it. */
-  exclusive: boolean;
-  /** Ghost: invalidation sections open now that cover this entry. */
-  announced: number;
-  readonly mm: Mm;
-  readonly vpn: Vpn;
-  readonly mapping: Mapping;
-  readonly index: number;
+// Entries that are not present: type in bits 1 … 3, soft-dirty and uffd-wp as above.
+export const SWP_SWAP = 1 << 1;
+export const SWP_MIGRATION_READ = 2 << 1;
+export const SWP_MIGRATION_READ_EXCLUSIVE = 3 << 1;
+export const SWP_MIGRATION_WRITE = 4 << 1;
+export const SWP_MARKER = 5 << 1;
+const SWP_TYPE = 7 << 1;
+/** Swap entry of a page that was exclusive. */
+export const SWP_EXCLUSIVE = 64;
+/** Migration entries carry the accessed and dirty bits. */
+export const SWP_YOUNG = 128;
+export const SWP_DIRTY = 256;
+
+export type Pte = number;
+export const ptePresent = (pte: Pte): boolean => (pte & PTE_PRESENT) !== 0;
+export const pteWrite = (pte: Pte): boolean => (pte & PTE_WRITE) !== 0;
+export const pteDirty = (pte: Pte): boolean => (pte & PTE_DIRTY) !== 0;
+export const pteYoung = (pte: Pte): boolean => (pte & PTE_YOUNG) !== 0;
+export const pteProtnone = (pte: Pte): boolean => (pte & PTE_PROTNONE) !== 0;
+export const pteSpecial = (pte: Pte): boolean => (pte & PTE_SPECIAL) !== 0;
+export const ptePfn = (pte: Pte): Pfn => pte >>> PTE_SHIFT;
+export const mkPte = (pfn: Pfn, bits: number): Pte => (pfn << PTE_SHIFT) | bits | PTE_PRESENT;
+/** May the CPU read through it? */
+export const pteReadable = (pte: Pte): boolean => (pte & (PTE_PRESENT | PTE_PROTNONE)) === PTE_PRESENT;
+export const swpType = (pte: Pte): number => (ptePresent(pte) ? 0 : pte & SWP_TYPE);
+export const swpOffset = ptePfn;
+export const isMigrationType = (type: number): boolean => type >= SWP_MIGRATION_READ && type <= SWP_MIGRATION_WRITE;
+export const pteBits = (pte: Pte): number => pte & PTE_FLAGS;
+
+export const pmdPages = (k: Kernel): number => 1 << k.tableShift;
+export const pudPages = (k: Kernel): number => 1 << (2 * k.tableShift);
+export const pgdPages = (k: Kernel): number => 1 << k.windowShift;
+
+const pgdIndex = (k: Kernel, vpn: Vpn): number => vpn >> k.windowShift;
+const pudIndex = (k: Kernel, vpn: Vpn): number => (vpn & (pgdPages(k) - 1)) >> (2 * k.tableShift);
+const lowIndex = (k: Kernel, vpn: Vpn, level: number): number =>
+  (vpn >> (level * k.tableShift)) & ((1 << k.tableShift) - 1);
+
+/** Indices into the column of entries. 0 = the level above has no table. */
+export function pgdSlot(k: Kernel, mm: Mm, vpn: Vpn): number {
+  return mm.pgd === 0 ? 0 : (mm.pgd << k.tableShift) + pgdIndex(k, vpn);
+}
+export function pudSlot(k: Kernel, mm: Mm, vpn: Vpn): number {
+  const pgd = pgdSlot(k, mm, vpn);
+  const table = pgd === 0 ? 0 : k.tables.entry[pgd];
+  return table === 0 ? 0 : (table << k.tableShift) + pudIndex(k, vpn);
+}
+export function pmdSlot(k: Kernel, mm: Mm, vpn: Vpn): number {
+  const pud = pudSlot(k, mm, vpn);
+  const table = pud === 0 ? 0 : k.tables.entry[pud];
+  return table === 0 ? 0 : (table << k.tableShift) + lowIndex(k, vpn, 1);
+}
+/** Index of the pte of `vpn`, 0 when there is no table for it. */
+export function pteSlot(k: Kernel, mm: Mm, vpn: Vpn): number {
+  const pmd = pmdSlot(k, mm, vpn);
+  const table = pmd === 0 ? 0 : k.tables.entry[pmd];
+  return table === 0 ? 0 : (table << k.tableShift) + lowIndex(k, vpn, 0);
 }
 
-const ptl = (pte: Pte) => pte.mm.ptl;
-export const pteStruct = struct("pte", {
-  state: int({ guardedBy: ptl }),
-  folio: ref<Folio>({ guardedBy: ptl }),
-  writable: bool({ guardedBy: ptl }),
-  exclusive: bool({ guardedBy: ptl }),
-  announced: int({ ordered: "ghost: a sum, to which each section adds 1 and takes it away again" }),
-});
-
-/** set_pte: `folio` gets mapped. Adding rights needs no announcement. Page-table lock held. */
-export function setPte(pte: Pte, folio: Folio, writable: boolean, exclusive: boolean): void {
-  pte.state = PTE_PRESENT;
-  pte.folio = folio;
-  pte.writable = writable;
-  pte.exclusive = exclusive;
+/** The pte of `vpn`, 0 when there is none. Page-table lock held, or the answer may be old. */
+export function pteAt(k: Kernel, mm: Mm, vpn: Vpn): Pte {
+  const slot = pteSlot(k, mm, vpn);
+  return slot === 0 ? 0 : k.tables.entry[slot];
 }
 
-/** ptep_clear_flush: the entry loses all rights, which must have been announced. Page-table lock held. */
-export function clearPte(pte: Pte, state: typeof PTE_NONE | typeof PTE_SWAP): void {
-  must(pte.announced > 0, "missed-notification", `${pte.name} is cleared outside of an announced range`);
-  pte.state = state;
-  pte.folio = null;
-  pte.writable = false;
-  if (state === PTE_NONE) pte.exclusive = false;
+/** A table of the pool, empty; 0 when there is none left. */
+export function allocTable(k: Kernel): number {
+  const t = k.state.freeTable;
+  if (t === 0) return 0;
+  const first = t << k.tableShift;
+  const { entry } = k.tables;
+  k.state.freeTable = entry[first];
+  entry[first] = 0;
+  k.state.tablesInUse++;
+  return t;
+}
+
+export function freeTable(k: Kernel, t: number): void {
+  const first = t << k.tableShift;
+  const { entry } = k.tables;
+  entry.fill(0, first, first + (1 << k.tableShift));
+  entry[first] = k.state.freeTable;
+  k.state.freeTable = t;
+  k.state.tablesInUse--;
+}
+
+/** pte_alloc: all levels for `vpn` exist afterwards. False without memory. Whoever installs a table first wins. */
+export function pteAlloc(k: Kernel, mm: Mm, vpn: Vpn): boolean {
+  return pmdAlloc(k, mm, vpn) && populateLevel(k, pmdSlot(k, mm, vpn));
+}
+
+/** pmd_alloc: the levels down to the table that has the pmd entry. */
+export function pmdAlloc(k: Kernel, mm: Mm, vpn: Vpn): boolean {
+  return populateLevel(k, pgdSlot(k, mm, vpn)) && populateLevel(k, pudSlot(k, mm, vpn));
+}
+
+function populateLevel(k: Kernel, slot: number): boolean {
+  if (k.tables.entry[slot] !== 0) return true;
+  const table = allocTable(k);
+  if (table !== 0) k.tables.entry[slot] = table;
+  return table !== 0;
+}
+
+/** set_pte_at: page-table lock held, and the table exists. */
+export function setPteAt(k: Kernel, mm: Mm, vpn: Vpn, pte: Pte): Task {
+  const slot = pteSlot(k, mm, vpn);
+  must(slot !== 0, "assertion", `${mm.name} has no page table for page ${vpn}`);
+  return writeWord(k.words.pte + slot, pte);
+}
+
+/** READ_ONCE of a pte without the lock. */
+export function readPte(k: Kernel, slot: number): Task<Pte> {
+  return readWord(k.words.pte + slot);
+}
+
+/** page_add_rmap and page_remove_rmap: how many PTEs map the frame. The old count. */
+export function mapcountAdd(k: Kernel, pfn: Pfn, n: number): Task<number> {
+  return addWord(k.words.mapcount + pfn, n);
+}
+
+/** pmd_addr_end, pud_addr_end, pgd_addr_end: the next multiple of `size`, at most `end`. */
+export function addrEnd(addr: Vpn, end: Vpn, size: number): Vpn {
+  return Math.min((Math.floor(addr / size) + 1) * size, end);
 }

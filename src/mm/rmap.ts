@@ -1,59 +1,116 @@
-/** Reverse mapping (mm/rmap.c): from a folio to the page tables that map it, and out of them. */
-import { fetchAdd, readOnce } from "../machine/cell.ts";
-import type { Task } from "../machine/core.ts";
-import { lock, unlock } from "../machine/mutex.ts";
-import { downRead, upRead } from "../machine/rwsem.ts";
+/**
+ * Reverse mapping (second half of mm/rmap.c): counting the page-table entries that map a page, and finding them.
+ *
+ *   folio lock ─▶ rmap lock (anon_vma root or i_mmap, for reading) ─▶ per VMA: page-table lock, look, change
+ *
+ * Which VMAs: all that hang on the anon_vma (or map the inode) and whose window covers the page's index, whether they map
+ * it or not, in order of the chain.
+ */
+import { handleOf, type Task } from "../machine/core.ts";
+import { must } from "../machine/finding.ts";
+import type { Inode } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
-import { folioMaybeDmaPinned, folioPut } from "./lru.ts";
-import { ANON, type Mapping } from "./mapping.ts";
+import type { AnonVma, AnonVmaChain, Mm, Vma } from "./mmTypes.ts";
+import { linearPageIndex } from "./mmTypes.ts";
 import {
-  invalidateRangeEnd,
-  invalidateRangeStart,
-  MMU_NOTIFY_CLEAR,
-  RANGE_BLOCKABLE,
-  RANGE_MAYFAIL,
-} from "./mmuNotifier.ts";
-import type { Folio } from "./page.ts";
-import { clearPte, PTE_NONE, PTE_PRESENT, PTE_SWAP, type Pte } from "./pageTable.ts";
+  clearFlag,
+  folioMaybeDmaPinned,
+  hasFlag,
+  type Pfn,
+  PG_anon,
+  PG_anonExclusive,
+  PG_swapbacked,
+  setFlag,
+  type Vpn,
+} from "./page.ts";
+import { mapcountAdd, pteAt, ptePfn, ptePresent, pteSpecial } from "./pageTable.ts";
 
-/** try_to_unmap: takes the folio, which the caller has locked, out of all page tables. True when none maps it any more. */
-export function* tryToUnmap(k: Kernel, folio: Folio): Task<boolean> {
-  const mapping = folio.mapping as Mapping;
-  yield* downRead(mapping.rmapLock);
-  for (let i = 0; i < mapping.users.length; i++) {
-    const { mm, start, pages, vpn } = mapping.users[i];
-    const page = folio.index - start;
-    if (page < 0 || page >= pages) continue;
-    if (!(yield* tryToUnmapOne(k, folio, mm.ptes[vpn + page]))) break;
-  }
-  yield* upRead(mapping.rmapLock);
-  return (yield* readOnce(folio.mapcount)) === 0;
+/** page_add_new_anon_rmap: its first mapping, exclusive. Nobody else knows the page yet. Page-table lock held. */
+export function* pageAddNewAnonRmap(k: Kernel, pfn: Pfn, vma: Vma, vpn: Vpn): Task {
+  setFlag(k, pfn, PG_swapbacked | PG_anon | PG_anonExclusive);
+  k.frames.mapping[pfn] = (vma.anonVma as AnonVma).id + 1;
+  k.frames.index[pfn] = linearPageIndex(vma, vpn);
+  yield* mapcountAdd(k, pfn, 1);
 }
 
-/** True = go on with the next page table; the caller finds out from the map count whether this one let go. */
-function* tryToUnmapOne(k: Kernel, folio: Folio, pte: Pte): Task<boolean> {
-  const { mm, vpn } = pte;
-  if (k.rules.unmapPinCheck && (yield* folioMaybeDmaPinned(folio))) return true;
-  const flags = MMU_NOTIFY_CLEAR | RANGE_BLOCKABLE | (k.rules.notifierMayFail === "none" ? 0 : RANGE_MAYFAIL);
-  const refused = (yield* invalidateRangeStart(k, mm, vpn, vpn + 1, flags)) !== 0;
-  let unmapped = false;
-  if (!refused || k.rules.notifierMayFail !== "full") {
-    yield* lock(mm.ptl);
-    // The page-table walk of the kernel: the entry may be empty or map something else by now.
-    if (pte.state === PTE_PRESENT && pte.folio === folio) unmapped = yield* unmapPresent(k, folio, pte);
-    yield* unlock(mm.ptl);
+/** page_add_anon_rmap: one more mapping; the first one of a page that was unmapped ties it to this VMA's anon_vma. */
+export function* pageAddAnonRmap(k: Kernel, pfn: Pfn, vma: Vma, vpn: Vpn, exclusive: boolean): Task {
+  const before = yield* mapcountAdd(k, pfn, 1);
+  if (before === 0) {
+    const av = vma.anonVma as AnonVma;
+    // A shared page goes to the root, from where every process of the tree is found.
+    if (!hasFlag(k, pfn, PG_anon)) k.frames.mapping[pfn] = (exclusive ? av : (av.root as AnonVma)).id + 1;
+    setFlag(k, pfn, PG_anon);
+    k.frames.index[pfn] = linearPageIndex(vma, vpn);
   }
-  yield* invalidateRangeEnd(k, mm, vpn, vpn + 1, flags);
-  if (unmapped) yield* folioPut(k, folio);
-  return !refused || k.rules.notifierMayFail !== "full";
+  if (exclusive) setFlag(k, pfn, PG_anonExclusive);
 }
 
-/** Page-table lock held. False when the entry was left as it is because the folio may be pinned. */
-function* unmapPresent(k: Kernel, folio: Folio, pte: Pte): Task<boolean> {
-  const anon = pte.mapping.kind === ANON;
-  // page_try_share_anon_rmap. The kernel clears the entry first and restores it; nobody sees that without this lock.
-  if (anon && k.rules.shareAnonCheck && pte.exclusive && (yield* folioMaybeDmaPinned(folio))) return false;
-  clearPte(pte, anon ? PTE_SWAP : PTE_NONE);
-  yield* fetchAdd(folio.mapcount, -1);
+/** page_dup_file_rmap, page_add_file_rmap, and the count of page_try_dup_anon_rmap. */
+export function* pageAddRmap(k: Kernel, pfn: Pfn): Task {
+  yield* mapcountAdd(k, pfn, 1);
+}
+
+/** page_remove_rmap. Page-table lock held; the pte is cleared already. */
+export function* pageRemoveRmap(k: Kernel, pfn: Pfn): Task {
+  const before = yield* mapcountAdd(k, pfn, -1);
+  must(before > 0, "assertion", `frame ${pfn} loses a mapping that was not counted`);
+}
+
+/** page_move_anon_rmap: the only mapper makes the page its own. Folio lock held. */
+export function pageMoveAnonRmap(k: Kernel, pfn: Pfn, vma: Vma): void {
+  k.frames.mapping[pfn] = (vma.anonVma as AnonVma).id + 1;
+  setFlag(k, pfn, PG_anonExclusive);
+}
+
+/** page_try_dup_anon_rmap: fork shares the page, unless it may be pinned through the parent. False = must be copied. */
+export function* pageTryDupAnonRmap(k: Kernel, pfn: Pfn, src: Vma): Task<boolean> {
+  const exclusive = hasFlag(k, pfn, PG_anonExclusive);
+  // Folios pinned by others look pinned too, but only pins of this mm count: no flag, no pin.
+  const maybe = k.rules.forkCopiesPinned && exclusive && (src.mm as Mm).hasPinned;
+  if (maybe && (yield* folioMaybeDmaPinned(k, pfn))) return false;
+  clearFlag(k, pfn, PG_anonExclusive);
+  yield* mapcountAdd(k, pfn, 1);
   return true;
+}
+
+/** page_try_share_anon_rmap: gives up exclusiveness before a swap or migration entry is made. The pte is cleared. */
+export function* pageTryShareAnonRmap(k: Kernel, pfn: Pfn): Task<boolean> {
+  if (k.rules.shareAnonCheck && (yield* folioMaybeDmaPinned(k, pfn))) return false;
+  clearFlag(k, pfn, PG_anonExclusive);
+  return true;
+}
+
+/** What page->mapping leads to. */
+export function folioAnonVma(k: Kernel, pfn: Pfn): AnonVma | null {
+  const id = k.frames.mapping[pfn];
+  return id !== 0 && hasFlag(k, pfn, PG_anon) ? (handleOf(id - 1) as AnonVma) : null;
+}
+export function folioInode(k: Kernel, pfn: Pfn): Inode | null {
+  const id = k.frames.mapping[pfn];
+  return id !== 0 && !hasFlag(k, pfn, PG_anon) ? (handleOf(id - 1) as Inode) : null;
+}
+
+/** vma_address: where `vma` would map index `index`; -1 = outside of it. */
+export function vmaAddress(vma: Vma, index: number): Vpn {
+  const vpn = vma.start + (index - vma.pgoff);
+  return vpn >= vma.start && vpn < vma.end ? vpn : -1;
+}
+
+/** First chain from `avc` on whose VMA covers `index`: the walk of rmap_walk_anon. Root lock held. */
+export function nextAnonVmaOf(avc: AnonVmaChain | null, index: number): AnonVmaChain | null {
+  while (avc && vmaAddress(avc.vma as Vma, index) < 0) avc = avc.sameAnonVma;
+  return avc;
+}
+
+/** The same for files. i_mmap_rwsem held. */
+export function nextFileVmaOf(vma: Vma | null, index: number): Vma | null {
+  while (vma && vmaAddress(vma, index) < 0) vma = vma.nextShared;
+  return vma;
+}
+
+/** page_vma_mapped_walk for small pages: does `vma` map `pfn` at `vpn` now? Page-table lock held. */
+export function mapsPage(k: Kernel, mm: Mm, vpn: Vpn, pfn: Pfn): boolean {
+  const pte = pteAt(k, mm, vpn);
+  return ptePresent(pte) && !pteSpecial(pte) && ptePfn(pte) === pfn;
 }

@@ -28,6 +28,17 @@ export interface Rules {
   readonly intervalRemoveRecheck: boolean;
   /** A refused non-blockable start delivers the end to those who have one (c2655835fd8c, v5.12). */
   readonly endAfterRefusedStart: boolean;
+  /** fork copies pages that may be pinned, instead of sharing them (v5.9 … v5.12 in several steps). */
+  readonly forkCopiesPinned: boolean;
+  /**
+   * When a write fault may use the page again instead of copying it. `mapcount`: nobody else maps it (before v5.8);
+   * `refcount`: nobody else has a reference (v5.8 … v5.18); `exclusive`: PG_anon_exclusive, else references (v5.19).
+   */
+  readonly cowReuse: "mapcount" | "refcount" | "exclusive";
+  /** GUP-fast looks at mm->write_protect_seq and gives up its pins when fork ran meanwhile (v5.11). */
+  readonly gupFastSeqcount: boolean;
+  /** A read-only pin of a shared anonymous page makes it exclusive first (FAULT_FLAG_UNSHARE, v5.19). */
+  readonly gupUnshares: boolean;
 }
 
 const linux5_7: Rules = {
@@ -39,15 +50,21 @@ const linux5_7: Rules = {
   notifierMayFail: "none",
   intervalRemoveRecheck: false,
   endAfterRefusedStart: false,
+  forkCopiesPinned: false,
+  cowReuse: "mapcount",
+  gupFastSeqcount: false,
+  gupUnshares: false,
 };
 
-const linux5_10: Rules = { ...linux5_7, name: "linux-5.10" };
-const linux5_11: Rules = { ...linux5_10, name: "linux-5.11", reclaimPinCheck: "freshAnon" };
+const linux5_10: Rules = { ...linux5_7, name: "linux-5.10", cowReuse: "refcount", forkCopiesPinned: true };
+const linux5_11: Rules = { ...linux5_10, name: "linux-5.11", reclaimPinCheck: "freshAnon", gupFastSeqcount: true };
 const linux6_1: Rules = {
   ...linux5_11,
   name: "linux-6.1",
   latePinCheck: true,
   shareAnonCheck: true,
+  cowReuse: "exclusive",
+  gupUnshares: true,
   intervalRemoveRecheck: true,
   endAfterRefusedStart: true,
 };

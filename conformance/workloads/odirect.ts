@@ -1,0 +1,6 @@
+import type { Task } from "mayfail/user";
+import { directIo } from "./shared/directIo.ts";
+
+export default function* odirect(): Task {
+  yield* directIo(false);
+}

@@ -1,0 +1,10 @@
+import type { Task } from "mayfail/user";
+import { hangingVictim, mrelease } from "./shared/mrelease.ts";
+
+export default function* processMrelease(): Task {
+  yield* mrelease(victim);
+}
+
+export function* victim(): Task {
+  yield* hangingVictim(0);
+}

@@ -1,0 +1,78 @@
+/** Runs a workload in the model: one kernel like the one that the records were made with, one process, one CPU. */
+import type { Task } from "../machine/core.ts";
+import { observeEvents } from "../machine/events.ts";
+import { Finding } from "../machine/finding.ts";
+import type { Machine } from "../machine/machine.ts";
+import { buildSequential } from "../machine/sequential.ts";
+import { createKernel, type KernelOptions } from "../mm/kernel.ts";
+import { createProcess } from "../mm/mmUsers.ts";
+import { kernelCalls } from "../mm/user/kernelCalls.ts";
+import { openProbe, unregister } from "../mm/user/probe.ts";
+import { startProcess } from "../mm/user/process.ts";
+import { createUserSpace, passTime, type UserSpace } from "../mm/user/space.ts";
+import type { RecordEvent } from "./record.ts";
+import { Recorder } from "./recorder.ts";
+
+/** What a file of workloads exports. */
+export interface Workload {
+  /** Task code: what the process does. */
+  readonly default: () => Task;
+  /** The subscription is not given up before the process ends. */
+  readonly keepsSubscription?: boolean;
+}
+
+/** The guest: 512 MiB with two nodes in reality, and as small here as the workloads allow. */
+const GUEST: KernelOptions = { frames: 8192, nodes: 2 };
+const MAX_CHILDREN = 6;
+
+export interface Recording {
+  readonly events: readonly RecordEvent[];
+  /** Why the run did not come to its end; null = it did. */
+  readonly failed: string | null;
+}
+
+/** What happened, as a record; up to the step that broke a rule, if one did. */
+export function recordWorkload(workload: Workload, options: KernelOptions = {}): Recording {
+  let space: UserSpace | null = null;
+  const recorder = new Recorder();
+  const before = observeEvents((e) => recorder.see(e));
+  let failed: string | null = null;
+  try {
+    const m = buildSequential((machine) => {
+      const k = createKernel(machine, { ...GUEST, ...options });
+      space = createUserSpace(machine, k, kernelCalls);
+      const process = createProcess(k);
+      startProcess(main, { ...workload }, process, MAX_CHILDREN);
+    });
+    failed = runToEnd(m, space as unknown as UserSpace);
+  } catch (e) {
+    if (!(e instanceof Finding)) throw e;
+    failed = `${e.verdict}: ${e.message}`;
+  } finally {
+    observeEvents(before);
+  }
+  return { events: recorder.events, failed };
+}
+
+function* main(workload: Workload): Task {
+  yield* openProbe();
+  yield* workload.default();
+  if (workload.keepsSubscription !== true) yield* unregister();
+}
+
+/** One task runs until it waits, then the next; time passes when all wait. */
+function runToEnd(m: Machine, space: UserSpace): string | null {
+  m.activate();
+  if (m.initialFinding) throw m.initialFinding;
+  const n = m.tasks.length;
+  do {
+    for (let t = 0, idle = 0; idle < n; t = (t + 1) % n) {
+      if (m.enabled(t)) {
+        idle = 0;
+        m.step(t);
+      } else idle++;
+    }
+  } while (passTime(space));
+  const finding = m.judgeEnd();
+  return finding && `${finding.verdict}: ${finding.message}`;
+}

@@ -1,0 +1,90 @@
+/** Inodes: made, named, shared and given up (fs/inode.c). The last reference to one without a name frees its pages. */
+import type { Task } from "../machine/core.ts";
+import { EXT4, type File, type Inode, O_CREAT, O_TRUNC, TMPFS } from "./fs.ts";
+import type { Kernel } from "./kernel.ts";
+import { truncateInodePages, truncateSetsize } from "./truncate.ts";
+
+/** new_inode; null without memory. One reference, no name. */
+export function inodeAlloc(k: Kernel, kind: number, size: number): Inode | null {
+  const inode = k.state.freeInode;
+  if (!inode) return null;
+  k.state.freeInode = inode.nextFree;
+  inode.nextFree = null;
+  inode.kind = kind;
+  inode.size = size;
+  inode.refs = 1;
+  inode.linked = false;
+  inode.path = 0;
+  inode.nrpages = 0;
+  return inode;
+}
+
+/** igrab, get_file: the caller has a reference already. */
+export function getInode(inode: Inode): void {
+  inode.refs++;
+}
+
+/** iput. */
+export function* putInode(k: Kernel, inode: Inode): Task {
+  inode.refs--;
+  yield* evictIfUnused(k, inode);
+}
+
+function* evictIfUnused(k: Kernel, inode: Inode): Task {
+  if (inode.refs > 0 || inode.linked) return;
+  yield* truncateInodePages(k, inode, 0);
+  inode.kind = 0;
+  inode.nextFree = k.state.freeInode;
+  k.state.freeInode = inode;
+}
+
+/** Set-up: a path that files may have; task code passes its number. "/tmp/…" is tmpfs, anything else ext4-like. */
+export function nameFile(k: Kernel, path: string): number {
+  const known = k.paths.indexOf(path);
+  return known >= 0 ? known : k.paths.push(path) - 1;
+}
+
+function lookup(k: Kernel, path: number): Inode | null {
+  return k.inodes.find((inode) => inode.linked && inode.path === path) ?? null;
+}
+
+/** open(2): a file, or -errno. */
+export function* openFile(k: Kernel, path: number, flags: number): Task<File | number> {
+  let inode = lookup(k, path);
+  if (inode) {
+    inode.refs++;
+    if ((flags & O_TRUNC) !== 0 && inode.size > 0) yield* truncateSetsize(k, inode, 0);
+  } else {
+    if ((flags & O_CREAT) === 0) return -2;
+    inode = inodeAlloc(k, k.paths[path].startsWith("/tmp/") ? TMPFS : EXT4, 0);
+    if (!inode) return -28;
+    inode.linked = true;
+    inode.path = path;
+  }
+  const file = k.state.freeFile;
+  if (!file) return -23;
+  k.state.freeFile = file.nextFree;
+  file.nextFree = null;
+  file.inode = inode;
+  file.flags = flags;
+  return file;
+}
+
+/** close(2). */
+export function* closeFile(k: Kernel, file: File): Task<number> {
+  const inode = file.inode as Inode;
+  file.inode = null;
+  file.nextFree = k.state.freeFile;
+  k.state.freeFile = file;
+  yield* putInode(k, inode);
+  return 0;
+}
+
+/** unlink(2). */
+export function* unlinkFile(k: Kernel, path: number): Task<number> {
+  const inode = lookup(k, path);
+  if (!inode) return -2;
+  inode.linked = false;
+  yield* evictIfUnused(k, inode);
+  return 0;
+}

@@ -1,0 +1,175 @@
+/**
+ * Write faults on read-only entries (do_wp_page in mm/memory.c): use the page again, or copy it. Unsharing for a
+ * read-only pin takes the same decision.
+ *
+ *   exclusive, or the last one with a reference ─▶ reuse: no event      else ─▶ copy: CLEAR, old entry cleared and IR,
+ *                                                                           change_pte, new entry, end without IR
+ */
+import type { Task } from "../machine/core.ts";
+import { ENOMEM } from "../machine/errno.ts";
+import { trylockFolio, unlockFolio } from "../machine/folioLock.ts";
+import { GFP_HIGHUSER_MOVABLE } from "../machine/gfp.ts";
+import { lock, unlock } from "../machine/mutex.ts";
+import { anonVmaPrepare } from "./anonVma.ts";
+import type { Kernel } from "./kernel.ts";
+import { FAULT_UNSHARE } from "./memory.ts";
+import { wpPageShared } from "./memoryFile.ts";
+import { lruCacheAdd, munlockVmaPage } from "./mlockPage.ts";
+import { type Mm, VM_MAYSHARE, VM_SHARED, VM_WRITE, type Vma } from "./mmTypes.ts";
+import {
+  changePte,
+  invalidateRange,
+  invalidateRangeOnlyEnd,
+  invalidateRangeStart,
+  MMU_NOTIFY_CLEAR,
+  RANGE_BLOCKABLE,
+} from "./mmuNotifier.ts";
+import {
+  folioGet,
+  folioLockWord,
+  folioMapcount,
+  folioRefCount,
+  hasFlag,
+  type Pfn,
+  PG_anon,
+  PG_anonExclusive,
+  PG_lru,
+  PG_swapcache,
+  PG_uptodate,
+  setFlag,
+  type Vpn,
+} from "./page.ts";
+import { allocPage } from "./pageAlloc.ts";
+import {
+  mkPte,
+  PTE_DIRTY,
+  PTE_SOFT_DIRTY,
+  PTE_WRITE,
+  PTE_YOUNG,
+  type Pte,
+  pteAt,
+  ptePfn,
+  pteSpecial,
+  pteWrite,
+  setPteAt,
+} from "./pageTable.ts";
+import { vmPageProt } from "./pgprot.ts";
+import { pageAddNewAnonRmap, pageMoveAnonRmap, pageRemoveRmap } from "./rmap.ts";
+import { rssAdd } from "./rss.ts";
+import { folioPut, lruAddDrain } from "./swap.ts";
+import { freeSwapCache, tryToFreeSwap } from "./swapState.ts";
+
+/** do_wp_page. Page-table lock held, dropped here. 0 or -errno. */
+export function* doWpPage(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, flags: number): Task<number> {
+  const mm = vma.mm as Mm;
+  const unshare = flags === FAULT_UNSHARE;
+  const pfn = ptePfn(pte);
+  if (pteSpecial(pte)) {
+    yield* unlock(mm.ptl);
+    // There is nothing to unshare about the zero page.
+    return unshare ? 0 : yield* wpPageCopy(k, vma, vpn, pte, false);
+  }
+  if (hasFlag(k, pfn, PG_anon)) {
+    if (yield* mayReuse(k, vma, pfn)) {
+      if (!unshare) yield* wpPageReuse(k, vma, vpn, pte);
+      yield* unlock(mm.ptl);
+      return 0;
+    }
+  } else {
+    if (unshare) {
+      yield* unlock(mm.ptl);
+      return 0;
+    }
+    if ((vma.flags & (VM_WRITE | VM_SHARED)) === (VM_WRITE | VM_SHARED)) {
+      return yield* wpPageShared(k, vma, vpn, pte);
+    }
+  }
+  yield* folioGet(k, pfn);
+  yield* unlock(mm.ptl);
+  return yield* wpPageCopy(k, vma, vpn, pte, unshare);
+}
+
+/** Is this mapping the only user of the anonymous page? Then it becomes exclusive. Page-table lock held. */
+function* mayReuse(k: Kernel, vma: Vma, pfn: Pfn): Task<boolean> {
+  if (k.rules.cowReuse === "mapcount") {
+    if ((yield* folioMapcount(k, pfn)) !== 1) return false;
+    pageMoveAnonRmap(k, pfn, vma);
+    return true;
+  }
+  if (k.rules.cowReuse === "exclusive" && hasFlag(k, pfn, PG_anonExclusive)) return true;
+  // More than: this mapping, the swap cache, an LRU batch.
+  if ((yield* folioRefCount(k, pfn)) > 3) return false;
+  if (!hasFlag(k, pfn, PG_lru)) yield* lruAddDrain(k);
+  if ((yield* folioRefCount(k, pfn)) > (hasFlag(k, pfn, PG_swapcache) ? 2 : 1)) return false;
+  if (!(yield* trylockFolio(folioLockWord(k, pfn)))) return false;
+  if (hasFlag(k, pfn, PG_swapcache)) yield* tryToFreeSwap(k, pfn);
+  const alone = (yield* folioRefCount(k, pfn)) === 1;
+  if (alone) pageMoveAnonRmap(k, pfn, vma);
+  yield* unlockFolio(folioLockWord(k, pfn));
+  return alone;
+}
+
+/** maybe_mkwrite(pte_mkdirty(pte)). */
+export function maybeMkwrite(pte: Pte, vma: Vma): Pte {
+  return pte | PTE_DIRTY | PTE_SOFT_DIRTY | ((vma.flags & VM_WRITE) !== 0 ? PTE_WRITE : 0);
+}
+
+/** wp_page_reuse: an upgrade, which needs no announcement. Page-table lock held. */
+export function* wpPageReuse(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte): Task {
+  yield* setPteAt(k, vma.mm as Mm, vpn, maybeMkwrite(pte | PTE_YOUNG, vma));
+}
+
+/**
+ * wp_page_copy: the entry `pte` gets a page of its own. The caller has a reference to the old page, unless it is the zero
+ * page; it is dropped here.
+ */
+export function* wpPageCopy(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, unshare: boolean): Task<number> {
+  const mm = vma.mm as Mm;
+  const old = pteSpecial(pte) ? -1 : ptePfn(pte);
+  const fresh = (yield* anonVmaPrepare(k, vma)) ? yield* allocPage(k, GFP_HIGHUSER_MOVABLE, nodeFor(vma)) : -1;
+  if (fresh < 0) {
+    if (old >= 0) yield* folioPut(k, old);
+    return -ENOMEM;
+  }
+  k.frames.content[fresh] = old >= 0 ? k.frames.content[old] : 0;
+  setFlag(k, fresh, PG_uptodate);
+  const flags = MMU_NOTIFY_CLEAR | RANGE_BLOCKABLE;
+  yield* invalidateRangeStart(k, mm, vpn, vpn + 1, flags);
+  yield* lock(mm.ptl);
+  const same = pteAt(k, mm, vpn) === pte;
+  if (same) yield* replacePte(k, vma, vpn, pte, old, fresh, unshare);
+  yield* unlock(mm.ptl);
+  yield* invalidateRangeOnlyEnd(k, mm, vpn, vpn + 1, flags);
+  // Without the old mapping its reference goes; with the old entry changed by somebody else, the new page does.
+  const unused = same ? old : fresh;
+  if (unused >= 0) yield* folioPut(k, unused);
+  if (old >= 0) {
+    if (same) yield* freeSwapCache(k, old);
+    yield* folioPut(k, old);
+  }
+  return 0;
+}
+
+const nodeFor = (vma: Vma): number => (vma.policy > 0 ? vma.policy - 1 : 0);
+
+/** The core of wp_page_copy. Page-table lock held. */
+function* replacePte(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, old: Pfn, fresh: Pfn, unshare: boolean): Task {
+  const mm = vma.mm as Mm;
+  if (old >= 0) rssAdd(k, mm, old, -1);
+  mm.rssAnon++;
+  const bare = mkPte(fresh, vmPageProt(vma) | PTE_YOUNG);
+  const entry = unshare ? bare | (pte & PTE_SOFT_DIRTY) : maybeMkwrite(bare, vma);
+  // ptep_clear_flush_notify: nobody may see the new page through one mapping and the old one through another.
+  yield* setPteAt(k, mm, vpn, 0);
+  yield* invalidateRange(k, mm, vpn, vpn + 1);
+  yield* pageAddNewAnonRmap(k, fresh, vma, vpn);
+  yield* lruCacheAdd(k, fresh, vma);
+  yield* changePte(k, mm, vpn, fresh, pteWrite(entry));
+  yield* setPteAt(k, mm, vpn, entry);
+  if (old < 0) return;
+  yield* pageRemoveRmap(k, old);
+  yield* munlockVmaPage(k, old, vma);
+}
+
+/** Is the mapping shared, so that a write must reach the others? */
+export const isShared = (vma: Vma): boolean => (vma.flags & (VM_SHARED | VM_MAYSHARE)) !== 0;

@@ -1,0 +1,79 @@
+/**
+ * mmu_gather: clearing many page-table entries with one TLB flush. Pages whose entries are cleared are freed only after
+ * the flush; `tlbFinish` comes after the end of the notifier section, so freeing does too.
+ */
+import type { Task } from "../machine/core.ts";
+import { must } from "../machine/finding.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Mm } from "./mmTypes.ts";
+import type { Gather } from "./mmuGatherTypes.ts";
+import { ALL_END, invalidateRange } from "./mmuNotifier.ts";
+import type { Pfn, Vpn } from "./page.ts";
+import { freePageList, lruAddDrain, putPage } from "./swap.ts";
+import { freeSwapCache } from "./swapState.ts";
+
+/** tlb_gather_mmu, tlb_gather_mmu_fullmm. */
+export function tlbGather(k: Kernel, mm: Mm, fullmm = false): Gather {
+  const tlb = k.state.freeGather;
+  must(tlb !== null, "assertion", "all mmu_gathers are open: create the kernel with more");
+  const gather = tlb as Gather;
+  k.state.freeGather = gather.nextFree;
+  gather.nextFree = null;
+  gather.mm = mm;
+  gather.fullmm = fullmm;
+  gather.pages = 0;
+  resetRange(gather);
+  mm.tlbFlushPending++;
+  return gather;
+}
+
+/** __tlb_reset_range. */
+function resetRange(tlb: Gather): void {
+  tlb.start = tlb.fullmm ? 0 : ALL_END;
+  tlb.end = tlb.fullmm ? ALL_END : 0;
+}
+
+/** __tlb_adjust_range: [start, end) has to be flushed. */
+export function tlbAdjustRange(tlb: Gather, start: Vpn, end: Vpn): void {
+  if (start < tlb.start) tlb.start = start;
+  if (end > tlb.end) tlb.end = end;
+}
+
+/** __tlb_remove_page: it is to be freed after the flush. True = the gather is full and must be flushed. */
+export function tlbRemovePage(k: Kernel, tlb: Gather, pfn: Pfn): boolean {
+  k.gathered.page[tlb.slot * k.gatherPages + tlb.pages] = pfn;
+  tlb.pages++;
+  return tlb.pages === k.gatherPages;
+}
+
+/** tlb_flush_mmu_tlbonly: nothing happens where nothing was cleared. */
+export function* tlbFlushOnly(k: Kernel, tlb: Gather): Task {
+  if (tlb.end <= tlb.start) return;
+  const { start, end } = tlb;
+  if (!tlb.fullmm || tlb.mm?.notifierSubscriptions.active) yield* invalidateRange(k, tlb.mm as Mm, start, end);
+  resetRange(tlb);
+}
+
+/** tlb_flush_mmu: flushes, and frees what was gathered. */
+export function* tlbFlush(k: Kernel, tlb: Gather): Task {
+  yield* tlbFlushOnly(k, tlb);
+  const n = tlb.pages;
+  if (n === 0) return;
+  tlb.pages = 0;
+  yield* lruAddDrain(k);
+  const first = tlb.slot * k.gatherPages;
+  let freed = 0;
+  for (let i = 0; i < n; i++) yield* freeSwapCache(k, k.gathered.page[first + i]);
+  for (let i = 0; i < n; i++) freed = yield* putPage(k, k.gathered.page[first + i], freed);
+  yield* freePageList(k, freed);
+}
+
+/** tlb_finish_mmu. */
+export function* tlbFinish(k: Kernel, tlb: Gather): Task {
+  yield* tlbFlush(k, tlb);
+  const mm = tlb.mm as Mm;
+  mm.tlbFlushPending--;
+  tlb.mm = null;
+  tlb.nextFree = k.state.freeGather;
+  k.state.freeGather = tlb;
+}

@@ -1,0 +1,215 @@
+/**
+ * mremap(2) (mm/mremap.c). Moving raises UNMAP over the old range while the entries go over, and once more when what is
+ * left of the old range is unmapped; the new range raises nothing.
+ */
+import type { Task } from "../machine/core.ts";
+import { EFAULT, EINVAL, ENOMEM } from "../machine/errno.ts";
+import { lock, unlock } from "../machine/mutex.ts";
+import { downWrite, upRead, upWrite } from "../machine/rwsem.ts";
+import { anonVmaClone, unlinkAnonVmas } from "./anonVma.ts";
+import { mmPopulate } from "./gup.ts";
+import { getInode } from "./inode.ts";
+import type { Kernel } from "./kernel.ts";
+import { doMunmap } from "./mmap.ts";
+import {
+  linearPageIndex,
+  type Mm,
+  type Process,
+  VM_LOCKED,
+  VM_LOCKED_MASK,
+  type Vma,
+  vmaIsAnonymous,
+} from "./mmTypes.ts";
+import { invalidateRangeEnd, invalidateRangeStart, MMU_NOTIFY_UNMAP, RANGE_BLOCKABLE } from "./mmuNotifier.ts";
+import type { Vpn } from "./page.ts";
+import {
+  addrEnd,
+  PTE_SOFT_DIRTY,
+  pmdAlloc,
+  pmdPages,
+  pmdSlot,
+  pteAlloc,
+  pteAt,
+  pteSlot,
+  setPteAt,
+} from "./pageTable.ts";
+import { findVma, findVmaBefore, vmaAlloc, vmaLink, vmaLookup, vmaMerge } from "./vma.ts";
+
+export const MREMAP_MAYMOVE = 1;
+export const MREMAP_FIXED = 2;
+export const MREMAP_DONTUNMAP = 4;
+
+/** mremap(2): the address, or -errno. */
+export function* sysMremap(
+  k: Kernel,
+  p: Process,
+  old: Vpn,
+  oldPages: number,
+  pages: number,
+  flags: number,
+  to: Vpn,
+): Task<number> {
+  const mm = p.mm as Mm;
+  if (pages <= 0 || oldPages <= 0) return -EINVAL;
+  const needsMove = flags & (MREMAP_FIXED | MREMAP_DONTUNMAP);
+  if (needsMove !== 0 && (flags & MREMAP_MAYMOVE) === 0) return -EINVAL;
+  if ((flags & MREMAP_DONTUNMAP) !== 0 && oldPages !== pages) return -EINVAL;
+  yield* downWrite(mm.mmapLock);
+  const vma = vmaLookup(mm, old);
+  let ret = -EFAULT;
+  let shrunk = false;
+  if (vma && needsMove !== 0) {
+    ret = yield* mremapTo(k, mm, old, oldPages, pages, flags, to);
+  } else if (vma && oldPages >= pages) {
+    const cut = oldPages > pages ? yield* doMunmap(k, mm, old + pages, old + oldPages, true) : 0;
+    shrunk = cut === 1;
+    ret = cut < 0 ? cut : old;
+  } else if (vma) {
+    ret = yield* grow(k, mm, vma, old, oldPages, pages, flags);
+  }
+  const locked = ret >= 0 && !shrunk && (vmaLookup(mm, ret)?.flags ?? 0) & VM_LOCKED && pages > oldPages;
+  if (shrunk) yield* upRead(mm.mmapLock);
+  else yield* upWrite(mm.mmapLock);
+  if (locked) yield* mmPopulate(k, mm, ret + oldPages, ret + pages);
+  return ret;
+}
+
+/** mremap_to: a new place that the caller names (MREMAP_FIXED), or any. */
+function* mremapTo(k: Kernel, mm: Mm, old: Vpn, oldPages: number, pages: number, flags: number, to: Vpn): Task<number> {
+  if ((flags & MREMAP_FIXED) !== 0) {
+    if (old + oldPages > to && to + pages > old) return -EINVAL;
+    const error = yield* doMunmap(k, mm, to, to + pages, false);
+    if (error < 0) return error;
+  }
+  if (oldPages > pages) {
+    const error = yield* doMunmap(k, mm, old + pages, old + oldPages, false);
+    if (error < 0) return error;
+    oldPages = pages;
+  }
+  const vma = vmaLookup(mm, old);
+  if (!vma || oldPages > vma.end - old) return -EFAULT;
+  const at = (flags & MREMAP_FIXED) !== 0 ? to : unmappedArea(k, mm, pages);
+  return yield* moveVma(k, mm, vma, old, oldPages, pages, at, flags);
+}
+
+/** get_unmapped_area: behind the last VMA, where a new block of page tables begins. */
+function unmappedArea(k: Kernel, mm: Mm, _pages: number): Vpn {
+  let end = 1 << k.windowShift;
+  for (let vma = mm.mmap; vma; vma = vma.next) end = Math.max(end, vma.end);
+  return addrEnd(end, Number.MAX_SAFE_INTEGER, pmdPages(k));
+}
+
+/** In place when what follows is free, else somewhere else if allowed. */
+function* grow(k: Kernel, mm: Mm, vma: Vma, old: Vpn, oldPages: number, pages: number, flags: number): Task<number> {
+  if (oldPages > vma.end - old) return -EFAULT;
+  const end = old + pages;
+  const next = findVma(mm, vma.end);
+  if (vma.end === old + oldPages && (!next || next.start >= end)) {
+    const pgoff = linearPageIndex(vma, vma.end);
+    const merged = yield* vmaMerge(k, mm, vma, vma.end, end, vma.flags, vma.anonVma, vma.inode, pgoff, vma.policy);
+    if (!merged) return -ENOMEM;
+    if ((vma.flags & VM_LOCKED) !== 0) mm.lockedVm += pages - oldPages;
+    return old;
+  }
+  if ((flags & MREMAP_MAYMOVE) === 0) return -ENOMEM;
+  return yield* moveVma(k, mm, vma, old, oldPages, pages, unmappedArea(k, mm, pages), flags);
+}
+
+/** move_vma: copy the VMA, move the entries, unmap the old range. mmap_lock held for writing. */
+function* moveVma(
+  k: Kernel,
+  mm: Mm,
+  vma: Vma,
+  old: Vpn,
+  oldPages: number,
+  pages: number,
+  to: Vpn,
+  flags: number,
+): Task<number> {
+  const wasLocked = (vma.flags & VM_LOCKED) !== 0;
+  const copy = yield* copyVma(k, mm, vma, to, pages, linearPageIndex(vma, old));
+  if (!copy) return -ENOMEM;
+  if (!(yield* movePageTables(k, vma, old, to, oldPages))) return -ENOMEM;
+  if ((flags & MREMAP_DONTUNMAP) !== 0) {
+    vma.flags &= ~VM_LOCKED_MASK;
+    if (copy !== vma && vma.start === old && vma.end === old + oldPages) yield* unlinkAnonVmas(k, vma);
+    return to;
+  }
+  const error = yield* doMunmap(k, mm, old, old + oldPages, false);
+  if (wasLocked) mm.lockedVm += pages;
+  return error < 0 ? error : to;
+}
+
+/** copy_vma: merged with what is at the new place, or new. */
+function* copyVma(k: Kernel, mm: Mm, vma: Vma, to: Vpn, pages: number, pgoff: number): Task<Vma | null> {
+  // Without pages nothing depends on the old address.
+  const offset = vmaIsAnonymous(vma) && !vma.anonVma ? to : pgoff;
+  const prev = findVmaBefore(mm, to);
+  const { anonVma, flags, inode, policy } = vma;
+  const merged = yield* vmaMerge(k, mm, prev, to, to + pages, flags, anonVma, inode, offset, policy);
+  if (merged) return merged;
+  const copy = vmaAlloc(k, mm, to, to + pages, flags, offset);
+  if (!copy) return null;
+  copy.policy = policy;
+  copy.inode = inode;
+  if (inode) getInode(inode);
+  copy.anonVma = anonVma;
+  if (!(yield* anonVmaClone(k, copy, vma))) return null;
+  yield* vmaLink(mm, copy);
+  return copy;
+}
+
+/** move_page_tables. False without memory for page tables. */
+export function* movePageTables(k: Kernel, vma: Vma, old: Vpn, to: Vpn, pages: number): Task<boolean> {
+  const mm = vma.mm as Mm;
+  const end = old + pages;
+  const flags = MMU_NOTIFY_UNMAP | RANGE_BLOCKABLE;
+  yield* invalidateRangeStart(k, mm, old, end, flags);
+  const size = pmdPages(k);
+  let ok = true;
+  for (let at = old; at < end && ok; ) {
+    const target = to + (at - old);
+    const extent = Math.min(addrEnd(at, end, size) - at, addrEnd(target, Number.MAX_SAFE_INTEGER, size) - target);
+    ok = pteSlot(k, mm, at) === 0 || (yield* moveExtent(k, vma, at, target, extent));
+    at += extent;
+  }
+  yield* invalidateRangeEnd(k, mm, old, end, flags);
+  return ok;
+}
+
+/** A whole page table changes hands where both places are aligned; else entry by entry. */
+function* moveExtent(k: Kernel, vma: Vma, at: Vpn, target: Vpn, extent: number): Task<boolean> {
+  const mm = vma.mm as Mm;
+  if (!pmdAlloc(k, mm, target)) return false;
+  if (extent === pmdPages(k) && (yield* moveNormalPmd(k, mm, at, target))) return true;
+  if (!pteAlloc(k, mm, target)) return false;
+  yield* movePtes(k, mm, at, target, extent);
+  return true;
+}
+
+/** move_normal_pmd. */
+function* moveNormalPmd(k: Kernel, mm: Mm, at: Vpn, target: Vpn): Task<boolean> {
+  yield* lock(mm.ptl);
+  const { entry } = k.tables;
+  const from = pmdSlot(k, mm, at);
+  const to = pmdSlot(k, mm, target);
+  const free = entry[to] === 0;
+  if (free) {
+    entry[to] = entry[from];
+    entry[from] = 0;
+  }
+  yield* unlock(mm.ptl);
+  return free;
+}
+
+/** move_ptes: what was moved counts as soft-dirty. */
+function* movePtes(k: Kernel, mm: Mm, at: Vpn, target: Vpn, extent: number): Task {
+  yield* lock(mm.ptl);
+  for (let i = 0; i < extent; i++) {
+    const pte = pteAt(k, mm, at + i);
+    if (pte === 0) continue;
+    yield* setPteAt(k, mm, at + i, 0);
+    yield* setPteAt(k, mm, target + i, pte | PTE_SOFT_DIRTY);
+  }
+  yield* unlock(mm.ptl);
+}

@@ -1,0 +1,130 @@
+/**
+ * Dirty pages and their way to disk (mm/page-writeback.c).
+ *
+ *   dirty ─▶ lock ─▶ folio_clear_dirty_for_io: write-protect all shared mappings (PROTECTION_PAGE), so that the next write
+ *   faults and dirties again ─▶ writeback ─▶ clean
+ */
+import { handleOf, type Task } from "../machine/core.ts";
+import { lockFolio, unlockFolio } from "../machine/folioLock.ts";
+import { lock, unlock } from "../machine/mutex.ts";
+import { downRead, upRead } from "../machine/rwsem.ts";
+import { findGetPage } from "./filemap.ts";
+import { cacheSlot, EXT4, type Inode, pagesOf } from "./fs.ts";
+import type { Kernel } from "./kernel.ts";
+import { type Mm, VM_SHARED, type Vma } from "./mmTypes.ts";
+import {
+  invalidateRangeEnd,
+  invalidateRangeStart,
+  MMU_NOTIFY_PROTECTION_PAGE,
+  RANGE_BLOCKABLE,
+} from "./mmuNotifier.ts";
+import {
+  clearFlag,
+  folioGet,
+  folioLockWord,
+  folioMapcount,
+  hasFlag,
+  type Pfn,
+  PG_anon,
+  PG_dirty,
+  PG_private,
+  PG_writeback,
+  setFlag,
+  type Vpn,
+} from "./page.ts";
+import { PTE_DIRTY, PTE_WRITE, pteAt, setPteAt } from "./pageTable.ts";
+import { folioInode, mapsPage, nextFileVmaOf, vmaAddress } from "./rmap.ts";
+import { folioPut, lruAddDrain } from "./swap.ts";
+
+/** folio_mark_dirty. Pages of the disk file system get buffers, which keep a reference. */
+export function* setPageDirty(k: Kernel, pfn: Pfn): Task {
+  const id = hasFlag(k, pfn, PG_anon) ? 0 : k.frames.mapping[pfn];
+  if (id !== 0 && (handleOf(id - 1) as Inode).kind === EXT4) yield* attachBuffers(k, pfn);
+  setFlag(k, pfn, PG_dirty);
+}
+
+/** create_empty_buffers. */
+export function* attachBuffers(k: Kernel, pfn: Pfn): Task {
+  if (hasFlag(k, pfn, PG_private)) return;
+  setFlag(k, pfn, PG_private);
+  yield* folioGet(k, pfn);
+}
+
+/** set_page_dirty_lock, unless it is dirty already. */
+export function* setPageDirtyLock(k: Kernel, pfn: Pfn): Task {
+  if (hasFlag(k, pfn, PG_dirty)) return;
+  yield* lockFolio(folioLockWord(k, pfn));
+  yield* setPageDirty(k, pfn);
+  yield* unlockFolio(folioLockWord(k, pfn));
+}
+
+/** filemap_write_and_wait_range: pages [from, to). Nothing happens, no batch is drained, when none is dirty. */
+export function* writeAndWait(k: Kernel, inode: Inode, from: number, to: number): Task {
+  if (inode.kind !== EXT4 || !hasDirty(k, inode)) return;
+  const end = Math.min(to, pagesOf(inode.size), k.filePages);
+  let found = false;
+  for (let index = from; index < end; index++) {
+    const pfn = yield* findGetPage(k, inode, index);
+    if (pfn < 0) continue;
+    if (hasFlag(k, pfn, PG_dirty)) {
+      found = true;
+      yield* lockFolio(folioLockWord(k, pfn));
+      if (folioInode(k, pfn) === inode && (yield* folioClearDirtyForIo(k, inode, pfn))) writePage(k, inode, pfn);
+      yield* unlockFolio(folioLockWord(k, pfn));
+    }
+    yield* folioPut(k, pfn);
+  }
+  // Releasing the batch of pages that were looked up drains the LRU batches.
+  if (found) yield* lruAddDrain(k);
+}
+
+/** mapping_tagged(PAGECACHE_TAG_DIRTY). */
+function hasDirty(k: Kernel, inode: Inode): boolean {
+  for (let i = 0; i < k.filePages; i++) {
+    const pfn = k.cache.page[cacheSlot(k, inode, i)] - 1;
+    if (pfn >= 0 && hasFlag(k, pfn, PG_dirty)) return true;
+  }
+  return false;
+}
+
+/** The disk is fast: writeback begins and ends here. Folio locked. */
+function writePage(k: Kernel, inode: Inode, pfn: Pfn): void {
+  setFlag(k, pfn, PG_writeback);
+  k.cache.disk[cacheSlot(k, inode, k.frames.index[pfn])] = k.frames.content[pfn];
+  clearFlag(k, pfn, PG_writeback);
+}
+
+/** folio_clear_dirty_for_io: true when it was dirty. Folio locked. */
+export function* folioClearDirtyForIo(k: Kernel, inode: Inode, pfn: Pfn): Task<boolean> {
+  if (yield* folioMkclean(k, inode, pfn)) setFlag(k, pfn, PG_dirty);
+  const dirty = hasFlag(k, pfn, PG_dirty);
+  clearFlag(k, pfn, PG_dirty);
+  return dirty;
+}
+
+/** folio_mkclean: no mapping may write, or is dirty, afterwards. How many were. Folio locked. */
+function* folioMkclean(k: Kernel, inode: Inode, pfn: Pfn): Task<number> {
+  if ((yield* folioMapcount(k, pfn)) === 0) return 0;
+  const index = k.frames.index[pfn];
+  let cleaned = 0;
+  yield* downRead(inode.immapRwsem);
+  for (let vma = nextFileVmaOf(inode.immap, index); vma; vma = nextFileVmaOf(vma.nextShared, index)) {
+    if ((vma.flags & VM_SHARED) !== 0) cleaned += yield* mkcleanOne(k, vma, vmaAddress(vma, index), pfn);
+  }
+  yield* upRead(inode.immapRwsem);
+  return cleaned;
+}
+
+/** page_vma_mkclean_one: the section is opened whether the VMA maps the page or not. */
+function* mkcleanOne(k: Kernel, vma: Vma, vpn: Vpn, pfn: Pfn): Task<number> {
+  const mm = vma.mm as Mm;
+  const flags = MMU_NOTIFY_PROTECTION_PAGE | RANGE_BLOCKABLE;
+  yield* invalidateRangeStart(k, mm, vpn, vpn + 1, flags);
+  yield* lock(mm.ptl);
+  const pte = pteAt(k, mm, vpn);
+  const wanted = mapsPage(k, mm, vpn, pfn) && (pte & (PTE_DIRTY | PTE_WRITE)) !== 0;
+  if (wanted) yield* setPteAt(k, mm, vpn, pte & ~(PTE_DIRTY | PTE_WRITE));
+  yield* unlock(mm.ptl);
+  yield* invalidateRangeEnd(k, mm, vpn, vpn + 1, flags);
+  return wanted ? 1 : 0;
+}

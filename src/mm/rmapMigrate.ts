@@ -1,0 +1,160 @@
+/**
+ * Migration entries (try_to_migrate in mm/rmap.c, remove_migration_ptes in mm/migrate.c): while a page is moved, its
+ * page-table entries say so, and whoever faults on one waits for the folio lock.
+ */
+import type { Task } from "../machine/core.ts";
+import { lock, unlock } from "../machine/mutex.ts";
+import { downRead, upRead } from "../machine/rwsem.ts";
+import type { Kernel } from "./kernel.ts";
+import { mlockVmaPage } from "./mlockPage.ts";
+import { type Mm, VM_WRITE, type Vma } from "./mmTypes.ts";
+import { invalidateRangeEnd, invalidateRangeStart, MMU_NOTIFY_CLEAR, RANGE_BLOCKABLE } from "./mmuNotifier.ts";
+import {
+  folioGet,
+  folioMapcount,
+  hasFlag,
+  type Pfn,
+  PG_anon,
+  PG_anonExclusive,
+  PG_dirty,
+  setFlag,
+  type Vpn,
+} from "./page.ts";
+import {
+  isMigrationType,
+  mkPte,
+  PTE_DIRTY,
+  PTE_SHIFT,
+  PTE_SOFT_DIRTY,
+  PTE_UFFD_WP,
+  PTE_WRITE,
+  PTE_YOUNG,
+  type Pte,
+  pteAt,
+  pteDirty,
+  pteWrite,
+  pteYoung,
+  SWP_DIRTY,
+  SWP_MIGRATION_READ,
+  SWP_MIGRATION_READ_EXCLUSIVE,
+  SWP_MIGRATION_WRITE,
+  SWP_YOUNG,
+  setPteAt,
+  swpOffset,
+  swpType,
+} from "./pageTable.ts";
+import { vmPageProt } from "./pgprot.ts";
+import {
+  folioAnonVma,
+  folioInode,
+  mapsPage,
+  nextAnonVmaOf,
+  nextFileVmaOf,
+  pageAddAnonRmap,
+  pageAddRmap,
+  pageRemoveRmap,
+  pageTryShareAnonRmap,
+  vmaAddress,
+} from "./rmap.ts";
+import { folioPut } from "./swap.ts";
+
+/** try_to_migrate: all mappings become migration entries, unless one may be pinned. Folio locked; we have a reference. */
+export function* tryToMigrate(k: Kernel, pfn: Pfn): Task {
+  const index = k.frames.index[pfn];
+  const root = folioAnonVma(k, pfn)?.root ?? null;
+  const inode = folioInode(k, pfn);
+  if (root) {
+    yield* downRead(root.rwsem);
+    let avc = nextAnonVmaOf(folioAnonVma(k, pfn)?.chains ?? null, index);
+    while (avc && (yield* tryToMigrateOne(k, avc.vma as Vma, pfn)) && (yield* folioMapcount(k, pfn)) > 0) {
+      avc = nextAnonVmaOf(avc.sameAnonVma, index);
+    }
+    yield* upRead(root.rwsem);
+  } else if (inode) {
+    yield* downRead(inode.immapRwsem);
+    let vma = nextFileVmaOf(inode.immap, index);
+    while (vma && (yield* tryToMigrateOne(k, vma, pfn)) && (yield* folioMapcount(k, pfn)) > 0) {
+      vma = nextFileVmaOf(vma.nextShared, index);
+    }
+    yield* upRead(inode.immapRwsem);
+  }
+}
+
+/** try_to_migrate_one: false = give up. The section is opened whether the VMA maps the page or not. */
+function* tryToMigrateOne(k: Kernel, vma: Vma, pfn: Pfn): Task<boolean> {
+  const mm = vma.mm as Mm;
+  const vpn = vmaAddress(vma, k.frames.index[pfn]);
+  const flags = MMU_NOTIFY_CLEAR | RANGE_BLOCKABLE;
+  yield* invalidateRangeStart(k, mm, vpn, vpn + 1, flags);
+  yield* lock(mm.ptl);
+  const mapped = mapsPage(k, mm, vpn, pfn);
+  const moved = mapped && (yield* makeMigrationEntry(k, vma, vpn, pfn));
+  yield* unlock(mm.ptl);
+  yield* invalidateRangeEnd(k, mm, vpn, vpn + 1, flags);
+  if (moved) yield* folioPut(k, pfn);
+  return moved || !mapped;
+}
+
+/** Page-table lock held. False = restored, because the page may be pinned. */
+function* makeMigrationEntry(k: Kernel, vma: Vma, vpn: Vpn, pfn: Pfn): Task<boolean> {
+  const mm = vma.mm as Mm;
+  const pte = pteAt(k, mm, vpn);
+  const exclusive = hasFlag(k, pfn, PG_anon) && hasFlag(k, pfn, PG_anonExclusive);
+  yield* setPteAt(k, mm, vpn, 0);
+  if (pteDirty(pte)) setFlag(k, pfn, PG_dirty);
+  if (exclusive && !(yield* pageTryShareAnonRmap(k, pfn))) {
+    yield* setPteAt(k, mm, vpn, pte);
+    return false;
+  }
+  yield* setPteAt(k, mm, vpn, migrationEntry(pte, pfn, exclusive));
+  yield* pageRemoveRmap(k, pfn);
+  return true;
+}
+
+function migrationEntry(pte: Pte, pfn: Pfn, exclusive: boolean): Pte {
+  const type = pteWrite(pte) ? SWP_MIGRATION_WRITE : exclusive ? SWP_MIGRATION_READ_EXCLUSIVE : SWP_MIGRATION_READ;
+  const noted = (pteYoung(pte) ? SWP_YOUNG : 0) | (pteDirty(pte) ? SWP_DIRTY : 0);
+  return (pfn << PTE_SHIFT) | type | noted | (pte & (PTE_SOFT_DIRTY | PTE_UFFD_WP));
+}
+
+/** remove_migration_ptes: entries for `from` map `to` again. No event: rights are only given back. Both locked. */
+export function* removeMigrationPtes(k: Kernel, from: Pfn, to: Pfn): Task {
+  const index = k.frames.index[to];
+  const root = folioAnonVma(k, to)?.root ?? null;
+  const inode = folioInode(k, to);
+  if (root) {
+    yield* downRead(root.rwsem);
+    let avc = nextAnonVmaOf(folioAnonVma(k, to)?.chains ?? null, index);
+    for (; avc; avc = nextAnonVmaOf(avc.sameAnonVma, index)) yield* removeMigrationPte(k, avc.vma as Vma, from, to);
+    yield* upRead(root.rwsem);
+  } else if (inode) {
+    yield* downRead(inode.immapRwsem);
+    let vma = nextFileVmaOf(inode.immap, index);
+    for (; vma; vma = nextFileVmaOf(vma.nextShared, index)) yield* removeMigrationPte(k, vma, from, to);
+    yield* upRead(inode.immapRwsem);
+  }
+}
+
+function* removeMigrationPte(k: Kernel, vma: Vma, from: Pfn, to: Pfn): Task {
+  const mm = vma.mm as Mm;
+  const vpn = vmaAddress(vma, k.frames.index[to]);
+  yield* lock(mm.ptl);
+  const entry = pteAt(k, mm, vpn);
+  if (isMigrationType(swpType(entry)) && swpOffset(entry) === from) {
+    yield* folioGet(k, to);
+    const type = swpType(entry);
+    if (hasFlag(k, to, PG_anon)) yield* pageAddAnonRmap(k, to, vma, vpn, type !== SWP_MIGRATION_READ);
+    else yield* pageAddRmap(k, to);
+    yield* mlockVmaPage(k, to, vma);
+    yield* setPteAt(k, mm, vpn, restoredPte(k, vma, entry, to));
+  }
+  yield* unlock(mm.ptl);
+}
+
+function restoredPte(k: Kernel, vma: Vma, entry: Pte, to: Pfn): Pte {
+  let pte = mkPte(to, vmPageProt(vma) & ~PTE_YOUNG) | (entry & (PTE_SOFT_DIRTY | PTE_UFFD_WP));
+  if ((entry & SWP_YOUNG) !== 0) pte |= PTE_YOUNG;
+  if ((entry & SWP_DIRTY) !== 0 && hasFlag(k, to, PG_dirty)) pte |= PTE_DIRTY | PTE_SOFT_DIRTY;
+  if (swpType(entry) === SWP_MIGRATION_WRITE && (vma.flags & VM_WRITE) !== 0) pte |= PTE_WRITE;
+  return pte;
+}

@@ -1,0 +1,35 @@
+/** Shared memory and tmpfs (mm/shmem.c): a page cache without a disk. Its pages are swap-backed. */
+import type { Task } from "../machine/core.ts";
+import { EFAULT, ENOMEM } from "../machine/errno.ts";
+import { lockFolio, unlockFolio } from "../machine/folioLock.ts";
+import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE } from "../machine/gfp.ts";
+import { addToPageCache, findLockPage } from "./filemap.ts";
+import { type Inode, pagesOf } from "./fs.ts";
+import type { Kernel } from "./kernel.ts";
+import { folioLockWord, type Pfn, PG_swapbacked, PG_uptodate, setFlag } from "./page.ts";
+import { allocPage } from "./pageAlloc.ts";
+import { folioAddLru, folioPut } from "./swap.ts";
+
+/** shmem_get_folio: the page, made if it is a hole; locked, with a reference. -ENOMEM. */
+export function* shmemGetPage(k: Kernel, inode: Inode, index: number): Task<Pfn | number> {
+  for (;;) {
+    const cached = yield* findLockPage(k, inode, index);
+    if (cached >= 0) return cached;
+    const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_ZERO);
+    if (pfn < 0) return -ENOMEM;
+    yield* lockFolio(folioLockWord(k, pfn));
+    setFlag(k, pfn, PG_swapbacked | PG_uptodate);
+    if (yield* addToPageCache(k, inode, index, pfn)) {
+      yield* folioAddLru(k, pfn);
+      return pfn;
+    }
+    yield* unlockFolio(folioLockWord(k, pfn));
+    yield* folioPut(k, pfn);
+  }
+}
+
+/** shmem_fault: -EFAULT beyond the end. */
+export function* shmemFault(k: Kernel, inode: Inode, index: number): Task<Pfn | number> {
+  if (index >= pagesOf(inode.size)) return -EFAULT;
+  return yield* shmemGetPage(k, inode, index);
+}

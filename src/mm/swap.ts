@@ -1,0 +1,217 @@
+/**
+ * How folios get onto LRU lists, move there, and die (mm/swap.c).
+ *
+ *   folio_add_lru ─▶ batch of the CPU (+1 reference, no PG_lru) ──full, or lru_add_drain──▶ LRU list (PG_lru)
+ *   folio_put of the last reference ─▶ off the list ─▶ page allocator
+ */
+import { addWord } from "../machine/cell.ts";
+import type { Task } from "../machine/core.ts";
+import { must } from "../machine/finding.ts";
+import { lock, unlock } from "../machine/mutex.ts";
+import type { Kernel } from "./kernel.ts";
+import { listAdd, listDel } from "./lruList.ts";
+import {
+  BATCH_ACTIVATE,
+  BATCH_ADD,
+  BATCH_DEACTIVATE,
+  BATCH_LAZYFREE,
+  BATCH_MLOCK,
+  BATCH_ROTATE,
+  BATCH_SIZE,
+} from "./lruTypes.ts";
+import { mlockBatchFn } from "./mlockBatch.ts";
+import {
+  clearFlag,
+  folioGet,
+  hasFlag,
+  type Pfn,
+  PG_active,
+  PG_anon,
+  PG_lru,
+  PG_mlocked,
+  PG_referenced,
+  PG_swapbacked,
+  PG_swapcache,
+  PG_unevictable,
+  pageToNid,
+  setFlag,
+  testClearFlag,
+} from "./page.ts";
+import { freePage } from "./pageAlloc.ts";
+
+/** folio_add_lru: into the batch; the folio shows up on a list when the batch is emptied. */
+export function* folioAddLru(k: Kernel, pfn: Pfn): Task {
+  yield* folioGet(k, pfn);
+  yield* batchAddAndMove(k, BATCH_ADD, pfn, 0);
+}
+
+/** folio_batch_add_and_move: the caller has given the batch its reference. `tag`: see mlockBatch.ts. */
+export function* batchAddAndMove(k: Kernel, batch: number, pfn: Pfn, tag: number): Task {
+  const { batches, batched } = k.lru;
+  const n = batches.count[batch];
+  batched.page[batch * BATCH_SIZE + n] = (pfn << 2) | tag;
+  batches.count[batch] = n + 1;
+  if (n + 1 === BATCH_SIZE || k.state.lruDisabled > 0) yield* batchMoveLru(k, batch);
+}
+
+/** folio_batch_move_lru: each folio goes where the batch is for, then the batch's references are dropped. */
+function* batchMoveLru(k: Kernel, batch: number): Task {
+  const { batches, batched, locks } = k.lru;
+  const n = batches.count[batch];
+  let held = -1;
+  for (let i = 0; i < n; i++) {
+    const entry = batched.page[batch * BATCH_SIZE + i];
+    const nid = pageToNid(k, entry >> 2);
+    if (nid !== held) {
+      if (held >= 0) yield* unlock(locks[held]);
+      yield* lock(locks[nid]);
+      held = nid;
+    }
+    if (batch === BATCH_MLOCK) mlockBatchFn(k, entry >> 2, entry & 3);
+    else moveFn(k, batch, entry >> 2);
+  }
+  if (held >= 0) yield* unlock(locks[held]);
+  // Emptied only now, and the entries stay readable for the loop below: nobody else uses this CPU's batch.
+  batches.count[batch] = 0;
+  let freed = 0;
+  for (let i = 0; i < n; i++) freed = yield* putPage(k, batched.page[batch * BATCH_SIZE + i] >> 2, freed);
+  yield* freePageList(k, freed);
+}
+
+/** What the batch is for, to one folio. lru_lock held. */
+function moveFn(k: Kernel, batch: number, pfn: Pfn): void {
+  if (batch === BATCH_ADD) return lruAddFn(k, pfn);
+  if (!testClearFlag(k, pfn, PG_lru)) return;
+  if (!hasFlag(k, pfn, PG_unevictable)) {
+    if (batch === BATCH_ACTIVATE) {
+      if (!hasFlag(k, pfn, PG_active)) relink(k, pfn, () => setFlag(k, pfn, PG_active));
+    } else if (batch === BATCH_DEACTIVATE) {
+      if (hasFlag(k, pfn, PG_active)) relink(k, pfn, () => clearFlag(k, pfn, PG_active | PG_referenced));
+    } else if (batch === BATCH_LAZYFREE) {
+      const flags = k.frames.flags[pfn];
+      if ((flags & (PG_anon | PG_swapbacked | PG_swapcache)) === (PG_anon | PG_swapbacked)) {
+        relink(k, pfn, () => clearFlag(k, pfn, PG_active | PG_referenced | PG_swapbacked));
+      }
+    } else if (batch === BATCH_ROTATE) {
+      relink(k, pfn, () => undefined);
+    }
+  }
+  setFlag(k, pfn, PG_lru);
+}
+
+function relink(k: Kernel, pfn: Pfn, change: () => void): void {
+  listDel(k, pfn);
+  change();
+  listAdd(k, pfn);
+}
+
+/** lru_add_fn: mlocked folios go to the unevictable list. */
+function lruAddFn(k: Kernel, pfn: Pfn): void {
+  clearFlag(k, pfn, PG_unevictable);
+  if (hasFlag(k, pfn, PG_mlocked)) {
+    clearFlag(k, pfn, PG_active);
+    setFlag(k, pfn, PG_unevictable);
+    // Not mlock's own count: that comes with its batch, if it has not come already.
+    k.frames.mlockCount[pfn] = 0;
+  }
+  listAdd(k, pfn);
+  setFlag(k, pfn, PG_lru);
+}
+
+/** lru_add_drain: empties all batches of this CPU. */
+export function* lruAddDrain(k: Kernel): Task {
+  for (let batch = BATCH_ADD; batch <= BATCH_MLOCK; batch++) {
+    if (k.lru.batches.count[batch] > 0) yield* batchMoveLru(k, batch);
+  }
+}
+
+/** folio_mark_accessed: unreferenced → referenced → active. */
+export function* folioMarkAccessed(k: Kernel, pfn: Pfn): Task {
+  const flags = k.frames.flags[pfn];
+  if ((flags & PG_referenced) === 0) {
+    setFlag(k, pfn, PG_referenced);
+  } else if ((flags & (PG_unevictable | PG_active)) === 0) {
+    if ((flags & PG_lru) !== 0) yield* folioActivate(k, pfn);
+    else if (isInAddBatch(k, pfn)) setFlag(k, pfn, PG_active);
+    clearFlag(k, pfn, PG_referenced);
+  }
+}
+
+/** __lru_cache_activate_folio looks through the CPU's own batch only. */
+function isInAddBatch(k: Kernel, pfn: Pfn): boolean {
+  for (let i = k.lru.batches.count[BATCH_ADD] - 1; i >= 0; i--) {
+    if (k.lru.batched.page[BATCH_ADD * BATCH_SIZE + i] >> 2 === pfn) return true;
+  }
+  return false;
+}
+
+/** folio_activate. */
+function* folioActivate(k: Kernel, pfn: Pfn): Task {
+  yield* folioGet(k, pfn);
+  yield* batchAddAndMove(k, BATCH_ACTIVATE, pfn, 0);
+}
+
+/** deactivate_page: MADV_COLD. */
+export function* deactivatePage(k: Kernel, pfn: Pfn): Task {
+  const flags = k.frames.flags[pfn];
+  if ((flags & (PG_lru | PG_unevictable | PG_active)) !== (PG_lru | PG_active)) return;
+  yield* folioGet(k, pfn);
+  yield* batchAddAndMove(k, BATCH_DEACTIVATE, pfn, 0);
+}
+
+/** mark_page_lazyfree: MADV_FREE. */
+export function* markPageLazyfree(k: Kernel, pfn: Pfn): Task {
+  const flags = k.frames.flags[pfn];
+  const wanted = PG_lru | PG_anon | PG_swapbacked;
+  if ((flags & (wanted | PG_swapcache | PG_unevictable)) !== wanted) return;
+  yield* folioGet(k, pfn);
+  yield* batchAddAndMove(k, BATCH_LAZYFREE, pfn, 0);
+}
+
+/** folio_put: drops one reference; the last one frees the folio. */
+export function* folioPut(k: Kernel, pfn: Pfn): Task {
+  yield* folioPutRefs(k, pfn, 1);
+}
+
+/** Drops `refs` references at once (a pin counts many). */
+export function* folioPutRefs(k: Kernel, pfn: Pfn, refs: number): Task {
+  if (!(yield* putTestzero(k, pfn, refs))) return;
+  yield* leaveLru(k, pfn);
+  yield* freePage(k, pfn);
+}
+
+function* putTestzero(k: Kernel, pfn: Pfn, refs: number): Task<boolean> {
+  const before = yield* addWord(k.words.refcount + pfn, -refs);
+  must(before >= refs, "use-after-free", `folio ${pfn} has ${before} references and is to lose ${refs}`);
+  return before === refs;
+}
+
+/** __page_cache_release: nobody has a reference, so only its being on the list leads to it. */
+function* leaveLru(k: Kernel, pfn: Pfn): Task {
+  if (!hasFlag(k, pfn, PG_lru)) return;
+  const l = k.lru.locks[pageToNid(k, pfn)];
+  yield* lock(l);
+  clearFlag(k, pfn, PG_lru);
+  listDel(k, pfn);
+  yield* unlock(l);
+}
+
+/**
+ * release_pages, one of them: drops a reference; a page that dies is put in front of the list `freed` (pfn + 1, linked by
+ * `next`), which `freePageList` frees in that order. The new list.
+ */
+export function* putPage(k: Kernel, pfn: Pfn, freed: number): Task<number> {
+  if (!(yield* putTestzero(k, pfn, 1))) return freed;
+  yield* leaveLru(k, pfn);
+  k.frames.next[pfn] = freed;
+  return pfn + 1;
+}
+
+/** free_unref_page_list. */
+export function* freePageList(k: Kernel, freed: number): Task {
+  while (freed !== 0) {
+    const pfn = freed - 1;
+    freed = k.frames.next[pfn];
+    yield* freePage(k, pfn);
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * Truncation and holes (mm/truncate.c and the file systems' setattr and fallocate). Page tables first, page cache second;
+ * pages that were mapped again in between are unmapped one by one, or by the second sweep.
+ */
+import type { Task } from "../machine/core.ts";
+import { EINVAL } from "../machine/errno.ts";
+import { lockFolio, unlockFolio } from "../machine/folioLock.ts";
+import { lock, unlock } from "../machine/mutex.ts";
+import { downWrite, upWrite } from "../machine/rwsem.ts";
+import { cleanupFolio, filemapRemoveFolio, findGetPage } from "./filemap.ts";
+import { EXT4, type Inode, pagesOf } from "./fs.ts";
+import type { Kernel } from "./kernel.ts";
+import { unmapMappingPages, ZAP_ALL, ZAP_EVEN_COWS_NOT } from "./memoryZap.ts";
+import { folioLockWord, folioMapcount, type Pfn } from "./page.ts";
+import { writeAndWait } from "./pageWriteback.ts";
+import { folioInode } from "./rmap.ts";
+import { folioPut, lruAddDrain } from "./swap.ts";
+
+/** truncate_inode_pages: everything from page `from` on leaves the cache. */
+export function* truncateInodePages(k: Kernel, inode: Inode, from: number): Task {
+  yield* truncateRange(k, inode, from, k.filePages);
+}
+
+/** truncate_inode_pages_range for whole pages [from, to). */
+export function* truncateRange(k: Kernel, inode: Inode, from: number, to: number): Task {
+  if (inode.nrpages === 0) return;
+  let found = false;
+  for (let index = from; index < to; index++) {
+    const pfn = yield* findGetPage(k, inode, index);
+    if (pfn < 0) continue;
+    found = true;
+    yield* lockFolio(folioLockWord(k, pfn));
+    if (folioInode(k, pfn) === inode) yield* truncateFolio(k, inode, pfn);
+    yield* unlockFolio(folioLockWord(k, pfn));
+    yield* folioPut(k, pfn);
+  }
+  if (found) yield* lruAddDrain(k);
+}
+
+/** truncate_inode_folio. Folio locked. */
+function* truncateFolio(k: Kernel, inode: Inode, pfn: Pfn): Task {
+  const index = k.frames.index[pfn];
+  if ((yield* folioMapcount(k, pfn)) > 0) yield* unmapMappingPages(k, inode, index, index + 1, ZAP_EVEN_COWS_NOT);
+  yield* cleanupFolio(k, pfn);
+  yield* filemapRemoveFolio(k, inode, pfn);
+}
+
+/** truncate_pagecache, shmem's and ext4's alike: the new size is set already. */
+function* truncatePagecache(k: Kernel, inode: Inode, from: number): Task {
+  yield* unmapMappingPages(k, inode, from, -1, ZAP_ALL);
+  yield* truncateInodePages(k, inode, from);
+  yield* unmapMappingPages(k, inode, from, -1, ZAP_ALL);
+}
+
+/** ftruncate(2). */
+export function* truncateSetsize(k: Kernel, inode: Inode, bytes: number): Task<number> {
+  if (bytes < 0 || pagesOf(bytes) > k.filePages) return -EINVAL;
+  yield* lock(inode.rwsem);
+  const before = inode.size;
+  if (inode.kind === EXT4) yield* downWrite(inode.invalidateLock);
+  inode.size = bytes;
+  if (bytes < before) yield* truncatePagecache(k, inode, pagesOf(bytes));
+  if (inode.kind === EXT4) {
+    yield* upWrite(inode.invalidateLock);
+    for (let i = pagesOf(bytes); i < k.filePages; i++) k.cache.disk[inode.slot * k.filePages + i] = 0;
+  }
+  yield* unlock(inode.rwsem);
+  return 0;
+}
+
+/** fallocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE): only whole pages vanish. */
+export function* punchHole(k: Kernel, inode: Inode, from: number, bytes: number): Task<number> {
+  if (from < 0 || bytes <= 0) return -EINVAL;
+  const first = pagesOf(from);
+  const end = Math.min((from + bytes) >> 12, k.filePages);
+  yield* lock(inode.rwsem);
+  if (inode.kind === EXT4) {
+    yield* writeAndWait(k, inode, from >> 12, pagesOf(from + bytes));
+    yield* downWrite(inode.invalidateLock);
+  }
+  if (first < end) {
+    yield* unmapMappingPages(k, inode, first, end, ZAP_EVEN_COWS_NOT);
+    yield* truncateRange(k, inode, first, end);
+  }
+  if (inode.kind === EXT4) {
+    for (let i = first; i < end; i++) k.cache.disk[inode.slot * k.filePages + i] = 0;
+    yield* upWrite(inode.invalidateLock);
+  }
+  yield* unlock(inode.rwsem);
+  return 0;
+}

@@ -1,0 +1,149 @@
+/**
+ * The system calls of the running process, as a C library has them. Addresses and lengths are pages; results below 0 are
+ * -errno, where C has -1 and errno.
+ */
+import type { Task } from "../../machine/core.ts";
+import { type File, type Inode, O_CREAT, O_TRUNC } from "../fs.ts";
+import { nameFile } from "../inode.ts";
+import { MAP_ANONYMOUS, MAP_FIXED, MAP_POPULATE, MAP_PRIVATE, PROT_READ, PROT_WRITE } from "../mmTypes.ts";
+import type { Vpn } from "../page.ts";
+import { self, userSpace } from "./space.ts";
+import { filledWith } from "./types.ts";
+
+/** First page of window `i`; windows are 2^20 pages apart. */
+export const windowAt = (i: number): Vpn => (i + 1) << 20;
+export const A: Vpn = windowAt(0);
+export const B: Vpn = windowAt(1);
+export const C: Vpn = windowAt(2);
+/** PROT_READ; PROT_READ | PROT_WRITE. */
+export const PR: number = PROT_READ;
+export const PW: number = PROT_READ | PROT_WRITE;
+/** Bytes of a page, for `ftruncate` and `punchHole`. */
+export const PG = 4096;
+
+/** Maps at a fixed place, as all workloads do. */
+export function* mmap(at: Vpn, n: number, prot: number, flags: number, file: File | null, pgoff: number): Task<number> {
+  return yield* userSpace().calls.mmap(userSpace().k, self(), at, n, prot, flags | MAP_FIXED, file, pgoff);
+}
+
+/** Private anonymous memory, to be read and written. */
+export function* anon(at: Vpn, n: number): Task<number> {
+  return yield* mmap(at, n, PW, MAP_PRIVATE | MAP_ANONYMOUS, null, 0);
+}
+
+export function* munmap(at: Vpn, n: number): Task<number> {
+  return yield* userSpace().calls.munmap(userSpace().k, self(), at, n);
+}
+export function* mprotect(at: Vpn, n: number, prot: number): Task<number> {
+  return yield* userSpace().calls.mprotect(userSpace().k, self(), at, n, prot);
+}
+/** `to` counts with MREMAP_FIXED only. */
+export function* mremap(old: Vpn, oldPages: number, pages: number, flags: number, to: Vpn): Task<number> {
+  return yield* userSpace().calls.mremap(userSpace().k, self(), old, oldPages, pages, flags, to);
+}
+/** The break afterwards; `brk(0)` asks. */
+export function* brk(to: Vpn): Task<number> {
+  return yield* userSpace().calls.brk(userSpace().k, self(), to);
+}
+export function* madvise(at: Vpn, n: number, advice: number): Task<number> {
+  return yield* userSpace().calls.madvise(userSpace().k, self(), at, n, advice);
+}
+export function* mlock(at: Vpn, n: number): Task<number> {
+  return yield* userSpace().calls.mlock(userSpace().k, self(), at, n);
+}
+export function* munlock(at: Vpn, n: number): Task<number> {
+  return yield* userSpace().calls.munlock(userSpace().k, self(), at, n);
+}
+export function* msync(at: Vpn, n: number, flags: number): Task<number> {
+  return yield* userSpace().calls.msync(userSpace().k, self(), at, n, flags);
+}
+
+/** The first word of page `at`; -EFAULT where C would die. */
+export function* get(at: Vpn): Task<number> {
+  return yield* userSpace().calls.userRead(userSpace().k, self(), at);
+}
+export function* set(at: Vpn, value: number): Task<number> {
+  return yield* userSpace().calls.userWrite(userSpace().k, self(), at, value);
+}
+/** `value`, `value` + 1, … into the pages from `at` on. */
+export function* fill(at: Vpn, n: number, value: number): Task {
+  for (let i = 0; i < n; i++) yield* set(at + i, value + i);
+}
+
+/** A page that is far from all windows: the one that `drain` maps. */
+const SCRATCH: Vpn = windowAt(40);
+
+/** lru_add_drain(), reached from user space: mlock of a page does it. */
+export function* drain(): Task {
+  yield* mmap(SCRATCH, 1, PW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, null, 0);
+  yield* mlock(SCRATCH, 1);
+  yield* munmap(SCRATCH, 1);
+}
+
+/** Number of a path: what task code passes on, since it keeps no strings. */
+export type Path = number;
+/** "/tmp/…" is tmpfs, "/mnt/…" a disk like ext4. */
+export const path = (name: string): Path => nameFile(userSpace().k, name);
+
+export function open(at: Path, flags: number): Task<File> {
+  return userSpace().calls.open(userSpace().k, self(), at, flags) as Task<File>;
+}
+export function* close(file: File): Task<number> {
+  return yield* userSpace().calls.close(userSpace().k, self(), file);
+}
+export function* unlink(at: Path): Task<number> {
+  return yield* userSpace().calls.unlink(userSpace().k, self(), at);
+}
+export function* closeAndUnlink(file: File): Task {
+  const at = (file.inode as Inode).path;
+  yield* close(file);
+  yield* unlink(at);
+}
+/** A page full of `byte` at page `pgoff` of the file. */
+export function* writePage(file: File, pgoff: number, byte: number): Task<number> {
+  return yield* userSpace().calls.fileWrite(userSpace().k, self(), file, pgoff, filledWith(byte));
+}
+/** A new file of `n` pages full of 'a', 'b', …, written back. */
+export function* mkfile(at: Path, n: number): Task<File> {
+  const file = yield* open(at, O_CREAT | O_TRUNC);
+  for (let i = 0; i < n; i++) yield* writePage(file, i, 0x61 + i);
+  yield* fsync(file);
+  return file;
+}
+/** One page, O_DIRECT, between memory at `at` and page `pgoff` of the file. 4096 or -errno. */
+export function* pread(file: File, at: Vpn, pgoff: number): Task<number> {
+  return yield* userSpace().calls.directRead(userSpace().k, self(), file, at, pgoff);
+}
+export function* pwrite(file: File, at: Vpn, pgoff: number): Task<number> {
+  return yield* userSpace().calls.directWrite(userSpace().k, self(), file, at, pgoff);
+}
+/** `bytes`, not pages. */
+export function* ftruncate(file: File, bytes: number): Task<number> {
+  return yield* userSpace().calls.ftruncate(userSpace().k, self(), file, bytes);
+}
+/** fallocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE); bytes. */
+export function* punchHole(file: File, from: number, bytes: number): Task<number> {
+  return yield* userSpace().calls.punchHole(userSpace().k, self(), file, from, bytes);
+}
+export function* fsync(file: File): Task<number> {
+  return yield* userSpace().calls.fsync(userSpace().k, self(), file);
+}
+/** write(2) of one digit to /proc/self/clear_refs: 1, the bytes written. */
+export function* clearRefs(what: number): Task<number> {
+  const r = yield* userSpace().calls.clearRefs(userSpace().k, self(), what);
+  return r < 0 ? r : 1;
+}
+/** pwrite(2) of 8 bytes to /proc/self/mem. */
+export function* procMemWrite(at: Vpn, value: number): Task<number> {
+  return yield* userSpace().calls.procMemWrite(userSpace().k, self(), self(), at, value);
+}
+/** The pages `at` … `at + n - 1` to `node`; `movePagesStatus(i)` is what became of each. */
+export function* movePages(at: Vpn, n: number, node: number, flags: number): Task<number> {
+  return yield* userSpace().calls.movePages(userSpace().k, self(), at, n, node, flags);
+}
+export function* migratePages(from: number, to: number): Task<number> {
+  return yield* userSpace().calls.migratePages(userSpace().k, self(), from, to);
+}
+export function* mbind(at: Vpn, n: number, mode: number, nodemask: number, flags: number): Task<number> {
+  return yield* userSpace().calls.mbind(userSpace().k, self(), at, n, mode, nodemask, flags);
+}

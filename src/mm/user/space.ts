@@ -1,0 +1,95 @@
+/**
+ * User space: which task runs as which process, what processes tell each other, and the time that passes while all wait.
+ *
+ *   task ──processOf──▶ process ──▶ mm          a thread is a task with a process of its own that shares the mm
+ *
+ * The calls of calls.ts, process.ts and probe.ts find "the calling process" here, so that a workload reads like its C
+ * original: `yield* munmap(A, 4)`, and not a word about the kernel.
+ */
+import { type Cell, cell } from "../../machine/cell.ts";
+import { column, columns } from "../../machine/columns.ts";
+import { current, handleOf } from "../../machine/core.ts";
+import { activeMachine, type Machine } from "../../machine/machine.ts";
+import type { Kernel } from "../kernel.ts";
+import type { Process } from "../mmTypes.ts";
+import { createProbe, type Probe } from "./probeFile.ts";
+import type { DriverCalls, SystemCalls } from "./types.ts";
+
+/** What the kernel offers; tests may give another one. */
+export type Calls = SystemCalls & DriverCalls;
+
+const MAX_TASKS = 64;
+
+/** `how` of a task that is no more. */
+export const RUNNING = 0;
+export const EXITED = 1;
+
+export interface UserSpace {
+  readonly k: Kernel;
+  readonly calls: Calls;
+  readonly tasks: ReturnType<typeof createTasks>;
+  /** Two pipes: how many bytes each holds. */
+  readonly pipes: readonly Cell[];
+  /** Milliseconds. Moves on only while nobody can run: see `passTime`. */
+  readonly clock: Cell;
+  readonly probe: Probe;
+  /** Task of the first process; set-up. */
+  readonly first: { slot: number };
+}
+
+const own = "its own task; the parent reads it after joining";
+
+const createTasks = () =>
+  columns("userTask", MAX_TASKS, {
+    /** Handle + 1. */
+    process: column({ ordered: own }),
+    /** RUNNING or EXITED. */
+    how: column({ ordered: own }),
+    status: column({ ordered: own }),
+    /** Slot + 1 of the task that leads its thread group. */
+    leader: column({ ordered: own }),
+    parent: column({ ordered: own }),
+    /** Threads of a leader that have not ended. */
+    threads: column({ ordered: own }),
+    /** The clock at which it wakes up; 0 = it does not sleep. */
+    alarm: column({ ordered: own }),
+    /** Open probe files, number + 1: the one that calls go to, and one inherited before that. */
+    probe: column({ ordered: own }),
+    probeBefore: column({ ordered: own }),
+  });
+
+const spaces = new WeakMap<Machine, UserSpace>();
+
+/** Set-up: user space on top of the kernel `k`. */
+export function createUserSpace(m: Machine, k: Kernel, calls: Calls): UserSpace {
+  const space: UserSpace = {
+    k,
+    calls,
+    tasks: createTasks(),
+    pipes: [cell("pp"), cell("pc")],
+    clock: cell("clock"),
+    probe: createProbe(m, k),
+    first: { slot: 0 },
+  };
+  spaces.set(m, space);
+  return m.keep(space);
+}
+
+/** Of the active machine. */
+export function userSpace(): UserSpace {
+  return spaces.get(activeMachine()) as UserSpace;
+}
+
+/** The process that the running task is. */
+export function self(): Process {
+  return handleOf(userSpace().tasks.process[current] - 1) as Process;
+}
+
+/** From outside of a run in which nobody can go on: wakes who sleeps shortest. False when nobody sleeps. */
+export function passTime(space: UserSpace): boolean {
+  const { alarm } = space.tasks;
+  const next = Math.min(...alarm.filter((ms) => ms > 0));
+  if (next === Number.POSITIVE_INFINITY) return false;
+  space.clock.value = next;
+  return true;
+}

@@ -1,0 +1,271 @@
+/**
+ * The list of VMAs of an mm: finding, linking, splitting and merging (first half of mm/mmap.c). Changes need mmap_lock
+ * for writing; the rmap locks are taken here, around each change of a boundary.
+ */
+import type { Task } from "../machine/core.ts";
+import { downWrite, upWrite } from "../machine/rwsem.ts";
+import { anonVmaClone, chainInsert, chainRemove, isSingular, unlinkAnonVmas } from "./anonVma.ts";
+import type { Inode } from "./fs.ts";
+import { vmaAdjustTransHuge } from "./hugeMemory.ts";
+import { getInode, putInode } from "./inode.ts";
+import type { Kernel } from "./kernel.ts";
+import { type AnonVma, type Mm, VM_DONTEXPAND, VM_IO, VM_PFNMAP, VM_SOFTDIRTY, type Vma, vmaPages } from "./mmTypes.ts";
+import type { Vpn } from "./page.ts";
+
+/** find_vma: the first that ends after `vpn`, which it need not contain. */
+export function findVma(mm: Mm, vpn: Vpn): Vma | null {
+  let vma = mm.mmap;
+  while (vma && vma.end <= vpn) vma = vma.next;
+  return vma;
+}
+
+/** vma_lookup: the one that contains `vpn`. */
+export function vmaLookup(mm: Mm, vpn: Vpn): Vma | null {
+  const vma = findVma(mm, vpn);
+  return vma && vma.start <= vpn ? vma : null;
+}
+
+/** The last that begins before `vpn`. */
+export function findVmaBefore(mm: Mm, vpn: Vpn): Vma | null {
+  let before: Vma | null = null;
+  for (let vma = mm.mmap; vma && vma.start < vpn; vma = vma.next) before = vma;
+  return before;
+}
+
+/** vm_area_alloc; null without memory. */
+export function vmaAlloc(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number, pgoff: number): Vma | null {
+  const vma = k.state.freeVma;
+  if (!vma) return null;
+  k.state.freeVma = vma.nextFree;
+  vma.nextFree = null;
+  vma.mm = mm;
+  vma.start = start;
+  vma.end = end;
+  vma.flags = flags;
+  vma.pgoff = pgoff;
+  vma.policy = 0;
+  return vma;
+}
+
+/** vm_area_free. */
+export function vmaFree(k: Kernel, vma: Vma): void {
+  vma.mm = null;
+  vma.inode = null;
+  vma.nextFree = k.state.freeVma;
+  k.state.freeVma = vma;
+}
+
+/** vma_link: into the list, and into the inode's tree. */
+export function* vmaLink(mm: Mm, vma: Vma): Task {
+  const prev = findVmaBefore(mm, vma.start);
+  vma.prev = prev;
+  vma.next = prev ? prev.next : mm.mmap;
+  if (vma.next) vma.next.prev = vma;
+  if (prev) prev.next = vma;
+  else mm.mmap = vma;
+  mm.mapCount++;
+  const { inode } = vma;
+  if (!inode) return;
+  yield* downWrite(inode.immapRwsem);
+  immapInsert(vma);
+  yield* upWrite(inode.immapRwsem);
+}
+
+/** Takes a VMA out of the list only. */
+export function vmaUnlink(mm: Mm, vma: Vma): void {
+  if (vma.prev) vma.prev.next = vma.next;
+  else mm.mmap = vma.next;
+  if (vma.next) vma.next.prev = vma.prev;
+  mm.mapCount--;
+}
+
+/** vma_interval_tree_insert. i_mmap_rwsem held for writing. */
+export function immapInsert(vma: Vma): void {
+  const inode = vma.inode as Inode;
+  let before: Vma | null = null;
+  for (let at = inode.immap; at && at.pgoff <= vma.pgoff; at = at.nextShared) before = at;
+  if (before) {
+    vma.nextShared = before.nextShared;
+    before.nextShared = vma;
+  } else {
+    vma.nextShared = inode.immap;
+    inode.immap = vma;
+  }
+}
+
+/** vma_interval_tree_remove. i_mmap_rwsem held for writing. */
+export function immapRemove(vma: Vma): void {
+  const inode = vma.inode as Inode;
+  if (inode.immap === vma) {
+    inode.immap = vma.nextShared;
+  } else {
+    let at = inode.immap;
+    while (at && at.nextShared !== vma) at = at.nextShared;
+    if (at) at.nextShared = vma.nextShared;
+  }
+  vma.nextShared = null;
+}
+
+/** unlink_file_vma. */
+export function* unlinkFileVma(vma: Vma): Task {
+  const { inode } = vma;
+  if (!inode) return;
+  yield* downWrite(inode.immapRwsem);
+  immapRemove(vma);
+  yield* upWrite(inode.immapRwsem);
+}
+
+/** remove_vma: a VMA that is out of list and tree gives back its file and dies. */
+export function* removeVma(k: Kernel, vma: Vma): Task {
+  const { inode } = vma;
+  vmaFree(k, vma);
+  if (inode) yield* putInode(k, inode);
+}
+
+/** __vma_adjust, one VMA: its boundaries change under the rmap locks. `pgoff` belongs to the new start. */
+function* vmaSetRange(vma: Vma, start: Vpn, end: Vpn, pgoff: number): Task {
+  const { inode } = vma;
+  const root = vma.anonVma?.root ?? null;
+  if (inode) yield* downWrite(inode.immapRwsem);
+  if (root) yield* downWrite(root.rwsem);
+  if (inode) immapRemove(vma);
+  for (let avc = vma.chains; avc; avc = avc.sameVma) chainRemove(avc);
+  vma.start = start;
+  vma.end = end;
+  vma.pgoff = pgoff;
+  for (let avc = vma.chains; avc; avc = avc.sameVma) chainInsert(avc);
+  if (inode) immapInsert(vma);
+  if (root) yield* upWrite(root.rwsem);
+  if (inode) yield* upWrite(inode.immapRwsem);
+}
+
+/** split_vma: a new VMA for the part below (or above) `at`. 0 or -ENOMEM. */
+export function* splitVma(k: Kernel, mm: Mm, vma: Vma, at: Vpn, newBelow: boolean): Task<number> {
+  const { end, flags, pgoff, start } = vma;
+  const above = pgoff + (at - start);
+  const fresh = newBelow ? vmaAlloc(k, mm, start, at, flags, pgoff) : vmaAlloc(k, mm, at, end, flags, above);
+  if (!fresh) return -12;
+  fresh.policy = vma.policy;
+  fresh.inode = vma.inode;
+  if (vma.inode) getInode(vma.inode);
+  fresh.anonVma = vma.anonVma;
+  if (!(yield* anonVmaClone(k, fresh, vma))) return -12;
+  if (newBelow) {
+    yield* vmaAdjustTransHuge(k, vma, at, end, 0);
+    yield* vmaSetRange(vma, at, end, above);
+  } else {
+    yield* vmaAdjustTransHuge(k, vma, start, at, 0);
+    yield* vmaSetRange(vma, start, at, pgoff);
+  }
+  yield* vmaLink(mm, fresh);
+  return 0;
+}
+
+/** What a range would look like as a VMA: for the question whether it can be merged with its neighbours. */
+function isMergeable(vma: Vma, flags: number, inode: Inode | null, policy: number): boolean {
+  return ((vma.flags ^ flags) & ~VM_SOFTDIRTY) === 0 && vma.inode === inode && vma.policy === policy;
+}
+
+/** is_mergeable_anon_vma: same one, or one side has none and the other is not shared with a fork. */
+function isMergeableAnonVma(a: AnonVma | null, b: AnonVma | null, vma: Vma | null): boolean {
+  if ((!a || !b) && (!vma || isSingular(vma))) return true;
+  return a === b;
+}
+
+/**
+ * vma_merge: [start, end) with these properties, which follows `prev`, becomes part of its neighbours if they are alike.
+ * The range is either empty or (part of) an existing VMA. Returns the VMA that now has the range, or null: nothing done.
+ */
+export function* vmaMerge(
+  k: Kernel,
+  mm: Mm,
+  prev: Vma | null,
+  start: Vpn,
+  end: Vpn,
+  flags: number,
+  anonVma: AnonVma | null,
+  inode: Inode | null,
+  pgoff: number,
+  policy: number,
+): Task<Vma | null> {
+  if ((flags & (VM_IO | VM_DONTEXPAND | VM_PFNMAP)) !== 0) return null;
+  // The VMA in the middle, if there is one, and what follows the range.
+  const mid = prev ? prev.next : mm.mmap;
+  const covered = mid !== null && mid.end === end ? mid : null;
+  const next = covered ? covered.next : mid;
+  const withPrev =
+    prev !== null &&
+    prev.end === start &&
+    isMergeable(prev, flags, inode, policy) &&
+    isMergeableAnonVma(anonVma, prev.anonVma, prev) &&
+    prev.pgoff + vmaPages(prev) === pgoff;
+  const withNext =
+    next !== null &&
+    next.start === end &&
+    isMergeable(next, flags, inode, policy) &&
+    isMergeableAnonVma(anonVma, next.anonVma, next) &&
+    next.pgoff === pgoff + (end - start);
+  if (withPrev && withNext && isMergeableAnonVma(prev.anonVma, next.anonVma, null)) {
+    yield* growOver(k, mm, prev, prev.start, next.end, prev.pgoff, covered, next);
+    return prev;
+  }
+  if (withPrev) {
+    yield* growOver(k, mm, prev, prev.start, end, prev.pgoff, covered, null);
+    if (!covered && mid && mid.start < end) yield* shiftStart(k, prev, mid, end);
+    return prev;
+  }
+  if (!withNext) return null;
+  if (prev !== null && start < prev.end) {
+    // The range is the end of prev: the boundary between both moves down.
+    if (prev.anonVma && !next.anonVma) yield* importAnonVma(k, next, prev);
+    yield* vmaAdjustTransHuge(k, prev, prev.start, start, 0);
+    yield* vmaSetRange(prev, prev.start, start, prev.pgoff);
+    yield* vmaSetRange(next, start, next.end, next.pgoff - (end - start));
+    return next;
+  }
+  yield* growOver(k, mm, next, start, next.end, pgoff, covered, null);
+  return next;
+}
+
+/** `vma` takes over what `gone` and `gone2` had. */
+function* growOver(
+  k: Kernel,
+  mm: Mm,
+  vma: Vma,
+  start: Vpn,
+  end: Vpn,
+  pgoff: number,
+  gone: Vma | null,
+  gone2: Vma | null,
+): Task {
+  const donor = gone?.anonVma ? gone : gone2?.anonVma ? gone2 : null;
+  if (donor && !vma.anonVma) yield* importAnonVma(k, vma, donor);
+  if (gone) yield* detach(mm, gone);
+  if (gone2) yield* detach(mm, gone2);
+  yield* vmaSetRange(vma, start, end, pgoff);
+  if (gone) yield* dissolve(k, gone);
+  if (gone2) yield* dissolve(k, gone2);
+}
+
+function* detach(mm: Mm, vma: Vma): Task {
+  vmaUnlink(mm, vma);
+  yield* unlinkFileVma(vma);
+}
+
+function* dissolve(k: Kernel, vma: Vma): Task {
+  yield* unlinkAnonVmas(k, vma);
+  yield* removeVma(k, vma);
+}
+
+/** `next` loses its first part to `prev`, which has grown over it already. */
+function* shiftStart(k: Kernel, prev: Vma, next: Vma, start: Vpn): Task {
+  if (next.anonVma && !prev.anonVma) yield* importAnonVma(k, prev, next);
+  yield* vmaAdjustTransHuge(k, next, start, next.end, 0);
+  yield* vmaSetRange(next, start, next.end, next.pgoff + (start - next.start));
+}
+
+/** The VMA gets pages that are on the anon_vmas of `from`. */
+function* importAnonVma(k: Kernel, vma: Vma, from: Vma): Task {
+  vma.anonVma = from.anonVma;
+  yield* anonVmaClone(k, vma, from);
+}
