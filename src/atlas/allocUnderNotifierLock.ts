@@ -1,11 +1,11 @@
 import { createMkeyCache, createMr, deregMr, initMkeyCache } from "../drivers/mlx5Odp.ts";
 import { defineCase } from "../machine/scenario.ts";
+import { rules } from "../mm/rules.ts";
 import { createKernel } from "../mm/slice/kernel.ts";
 import { claimReferences } from "../mm/slice/leak.ts";
 import { ANON, createMapping } from "../mm/slice/mapping.ts";
 import { populate } from "../mm/slice/memory.ts";
 import { createMm } from "../mm/slice/mm.ts";
-import { rules } from "../mm/rules.ts";
 
 export default defineCase({
   id: "alloc-under-notifier-lock",

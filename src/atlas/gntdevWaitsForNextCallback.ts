@@ -10,13 +10,13 @@ import {
 import type { Task } from "../machine/core.ts";
 import { EAGAIN } from "../machine/errno.ts";
 import { defineCase } from "../machine/scenario.ts";
+import { type PresetName, rules } from "../mm/rules.ts";
 import { pinAtSetUp } from "../mm/slice/gup.ts";
 import { createKernel, type Kernel } from "../mm/slice/kernel.ts";
 import { ANON, createMapping } from "../mm/slice/mapping.ts";
 import { munmap, populate } from "../mm/slice/memory.ts";
 import { createMm } from "../mm/slice/mm.ts";
 import type { IntervalNotifier } from "../mm/slice/mmuIntervalNotifier.ts";
-import { type PresetName, rules } from "../mm/rules.ts";
 
 /** One more job on the object, which lets outdated pages go; then the object is destroyed. */
 function* submitAndRelease(k: Kernel, object: IntervalObject, notifier: IntervalNotifier): Task {

@@ -25,6 +25,7 @@ import { EAGAIN } from "../machine/errno.ts";
 import { signaledBy } from "../machine/fence.ts";
 import type { Machine } from "../machine/machine.ts";
 import { flushWork, type Work, work, workqueue } from "../machine/workqueue.ts";
+import type { Rules } from "../mm/rules.ts";
 import { pinAtSetUp } from "../mm/slice/gup.ts";
 import { createKernel, type Kernel } from "../mm/slice/kernel.ts";
 import { claimReferences } from "../mm/slice/leak.ts";
@@ -32,7 +33,6 @@ import { ANON, createMapping, SHMEM } from "../mm/slice/mapping.ts";
 import { populate } from "../mm/slice/memory.ts";
 import { createMm, type Mm } from "../mm/slice/mm.ts";
 import type { IntervalNotifier } from "../mm/slice/mmuIntervalNotifier.ts";
-import type { Rules } from "../mm/rules.ts";
 
 /** One answer to the problem: rules of the mm, protocol of the driver, kind of the object's memory. */
 export interface Answer {

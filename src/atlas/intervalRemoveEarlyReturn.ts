@@ -1,13 +1,13 @@
 import { createMirror } from "../drivers/mirror.ts";
 import type { Task } from "../machine/core.ts";
 import { defineCase } from "../machine/scenario.ts";
+import { type PresetName, rules } from "../mm/rules.ts";
 import { createKernel, type Kernel } from "../mm/slice/kernel.ts";
 import { claimReferences } from "../mm/slice/leak.ts";
 import { ANON, createMapping } from "../mm/slice/mapping.ts";
 import { madviseDontneed } from "../mm/slice/memory.ts";
 import { createMm } from "../mm/slice/mm.ts";
 import { type IntervalNotifier, mmuIntervalNotifierRemove } from "../mm/slice/mmuIntervalNotifier.ts";
-import { type PresetName, rules } from "../mm/rules.ts";
 import { kfreeObject } from "../mm/slice/slab.ts";
 
 /** The driver is done with the range: after the removal nobody may know the node any more, so its memory goes. */

@@ -4,6 +4,7 @@ import { EAGAIN, EBUSY } from "../machine/errno.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
 import { defineCase } from "../machine/scenario.ts";
+import { rules } from "../mm/rules.ts";
 import { hmmRangeFault } from "../mm/slice/hmm.ts";
 import { createKernel, type Kernel } from "../mm/slice/kernel.ts";
 import { claimReferences } from "../mm/slice/leak.ts";
@@ -11,7 +12,6 @@ import { ANON, createMapping } from "../mm/slice/mapping.ts";
 import { madviseDontneed, populate } from "../mm/slice/memory.ts";
 import { createMm } from "../mm/slice/mm.ts";
 import { type IntervalNotifier, mmuIntervalReadBegin, mmuIntervalReadRetry } from "../mm/slice/mmuIntervalNotifier.ts";
-import { rules } from "../mm/rules.ts";
 
 const PAGES = 2;
 

@@ -1,13 +1,13 @@
 import { createUserptr, i915MmuNotifier } from "../drivers/i915Userptr.ts";
 import { createKvm, vcpuFault } from "../drivers/kvm.ts";
 import { defineCase } from "../machine/scenario.ts";
+import { rules } from "../mm/rules.ts";
 import { createKernel } from "../mm/slice/kernel.ts";
 import { claimReferences } from "../mm/slice/leak.ts";
 import { ANON, createMapping } from "../mm/slice/mapping.ts";
 import { populate } from "../mm/slice/memory.ts";
 import { createMm } from "../mm/slice/mm.ts";
 import { oomReapArea } from "../mm/slice/oomKill.ts";
-import { rules } from "../mm/rules.ts";
 
 const buggy = { rules: "linux-5.11", endAfterRefusedStart: false } as const;
 const fixed = { rules: "linux-5.11 + c2655835fd8c", endAfterRefusedStart: true } as const;

@@ -27,4 +27,3 @@ export function runSequentially(m: Machine): Finding | null {
   }
   return m.judgeEnd();
 }
-

@@ -9,9 +9,9 @@ import { freePgtables } from "./freePgtables.ts";
 import type { Kernel } from "./kernel.ts";
 import { unmapVmas } from "./memoryZap.ts";
 import type { Mm, Process, Vma } from "./mmTypes.ts";
+import { freeProcess, mmAlloc, mmdrop } from "./mmUsers.ts";
 import { tlbFinish, tlbGather } from "./mmuGather.ts";
 import { ALL_END, mmuNotifierRelease } from "./mmuNotifier.ts";
-import { freeProcess, mmAlloc, mmdrop } from "./mmUsers.ts";
 import { lruAddDrain } from "./swap.ts";
 import { removeVma, unlinkFileVma } from "./vma.ts";
 

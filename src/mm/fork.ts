@@ -26,18 +26,23 @@ import {
   VM_WIPEONFORK,
   type Vma,
 } from "./mmTypes.ts";
-import { invalidateRangeEnd, invalidateRangeStart, MMU_NOTIFY_PROTECTION_PAGE, RANGE_BLOCKABLE } from "./mmuNotifier.ts";
 import { allocProcess, freeProcess, mmAlloc, mmdrop, mmget } from "./mmUsers.ts";
+import {
+  invalidateRangeEnd,
+  invalidateRangeStart,
+  MMU_NOTIFY_PROTECTION_PAGE,
+  RANGE_BLOCKABLE,
+} from "./mmuNotifier.ts";
 import { folioGet, hasFlag, type Pfn, PG_anon, PG_uptodate, setFlag, type Vpn } from "./page.ts";
 import { allocPage } from "./pageAlloc.ts";
 import {
   addrEnd,
   isMigrationType,
   mkPte,
-  type Pte,
   PTE_DIRTY,
   PTE_WRITE,
   PTE_YOUNG,
+  type Pte,
   pmdPages,
   pteAlloc,
   pteAt,

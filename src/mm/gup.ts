@@ -7,26 +7,16 @@
  * A long-term pin moves pages out of ZONE_MOVABLE first.
  */
 import { addWord, fetchAdd, readOnce } from "../machine/cell.ts";
-import { column, columns, type Columns } from "../machine/columns.ts";
+import { type Columns, column, columns } from "../machine/columns.ts";
 import { memallocRestore, memallocSave, PF_MEMALLOC_PIN } from "../machine/context.ts";
 import type { Task } from "../machine/core.ts";
 import { EFAULT, EINVAL, ENOMEM } from "../machine/errno.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
-import type { Kernel } from "./kernel.ts";
 import { checkAndMigrateMovable, isLongtermPinnable } from "./gupLongterm.ts";
+import type { Kernel } from "./kernel.ts";
 import { FAULT_READ, FAULT_UNSHARE, FAULT_WRITE, handleMmFault } from "./memory.ts";
-import {
-  isCowMapping,
-  type Mm,
-  VM_EXEC,
-  VM_IO,
-  VM_PFNMAP,
-  VM_READ,
-  VM_SHARED,
-  VM_WRITE,
-  type Vma,
-} from "./mmTypes.ts";
+import { isCowMapping, type Mm, VM_EXEC, VM_IO, VM_PFNMAP, VM_READ, VM_SHARED, VM_WRITE, type Vma } from "./mmTypes.ts";
 import {
   folioRefAdd,
   GUP_PIN_COUNTING_BIAS,
@@ -41,10 +31,10 @@ import {
   ZERO_PFN,
 } from "./page.ts";
 import {
-  type Pte,
   PTE_DIRTY,
   PTE_PROTNONE,
   PTE_SOFT_DIRTY,
+  type Pte,
   pteAt,
   ptePfn,
   ptePresent,
@@ -122,7 +112,8 @@ function* followPte(k: Kernel, vma: Vma, pte: Pte, flags: number): Task<number> 
   if (!pteWrite(pte) && mustUnshare(k, pfn, flags)) return MUST_UNSHARE;
   yield* tryGrab(k, pfn, flags);
   if ((flags & FOLL_TOUCH) !== 0) {
-    if ((flags & FOLL_WRITE) !== 0 && (pte & PTE_DIRTY) === 0 && !hasFlag(k, pfn, PG_dirty)) yield* setPageDirty(k, pfn);
+    if ((flags & FOLL_WRITE) !== 0 && (pte & PTE_DIRTY) === 0 && !hasFlag(k, pfn, PG_dirty))
+      yield* setPageDirty(k, pfn);
     yield* folioMarkAccessed(k, pfn);
   }
   return pfn;
@@ -171,7 +162,10 @@ export function* getUserPages(
   return n;
 }
 
-/** get_user_pages_unlocked, __gup_longterm_unlocked: takes mmap_lock; long-term pins do not stay in ZONE_MOVABLE. */
+/**
+ * get_user_pages_unlocked, __gup_longterm_unlocked: takes mmap_lock; long-term pins do not stay in ZONE_MOVABLE, and do
+ * not mark pages as accessed.
+ */
 export function* getUserPagesUnlocked(
   k: Kernel,
   mm: Mm,
@@ -182,9 +176,10 @@ export function* getUserPagesUnlocked(
   offset: number,
 ): Task<number> {
   yield* downRead(mm.mmapLock);
-  let got = yield* longtermLocked(k, mm, start, n, flags | FOLL_TOUCH, pages, offset);
+  // Only get_user_pages_unlocked touches; long-term pins go another way.
+  const touch = (flags & FOLL_LONGTERM) !== 0 ? 0 : FOLL_TOUCH;
+  const got = yield* longtermLocked(k, mm, start, n, flags | touch, pages, offset);
   yield* upRead(mm.mmapLock);
-  if (got === 0) got = -EFAULT;
   return got;
 }
 
@@ -258,14 +253,7 @@ function* gupFast(k: Kernel, mm: Mm, start: Vpn, n: number, flags: number, pages
 }
 
 /** pin_user_pages_fast (FOLL_PIN) or get_user_pages_fast (FOLL_GET): how many, or -errno when none. Own mm. */
-export function* getUserPagesFast(
-  k: Kernel,
-  mm: Mm,
-  start: Vpn,
-  n: number,
-  flags: number,
-  pages: Pages,
-): Task<number> {
+export function* getUserPagesFast(k: Kernel, mm: Mm, start: Vpn, n: number, flags: number, pages: Pages): Task<number> {
   if (n <= 0) return -EINVAL;
   if ((flags & FOLL_PIN) !== 0) mm.hasPinned = true;
   const got = yield* gupFast(k, mm, start, n, flags, pages);
@@ -318,4 +306,3 @@ export function* mmPopulate(k: Kernel, mm: Mm, start: Vpn, end: Vpn): Task {
 export function* writeProtectSeqStep(mm: Mm): Task {
   yield* fetchAdd(mm.writeProtectSeq, 1);
 }
-

@@ -3,11 +3,11 @@ import type { Task } from "../machine/core.ts";
 import { ENOMEM } from "../machine/errno.ts";
 import { GFP_USER } from "./gfp.ts";
 import type { Pages } from "./gup.ts";
+import { folioIsolateLru, putbackMovablePages } from "./isolate.ts";
 import { isMovableZone, type Kernel } from "./kernel.ts";
 import { migratePages } from "./migrate.ts";
-import { freePageListHead, listAddTail, newPageList, type PageList } from "./pageList.ts";
-import { folioIsolateLru, putbackMovablePages } from "./isolate.ts";
 import { GUP_PIN_COUNTING_BIAS, hasFlag, type Pfn, PG_lru, ZERO_PFN } from "./page.ts";
+import { freePageListHead, listAddTail, newPageList, type PageList } from "./pageList.ts";
 import { folioPutRefs, lruAddDrain } from "./swap.ts";
 
 /** is_longterm_pinnable_page. */

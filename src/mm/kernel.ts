@@ -159,7 +159,8 @@ const createCache = (n: number) =>
 
 /** Pages that one move_pages may name. */
 export const MAX_MOVED = 64;
-const createMoved = (n: number) => columns("moved", n, { status: column({ ordered: "memory of the calling process" }) });
+const createMoved = (n: number) =>
+  columns("moved", n, { status: column({ ordered: "memory of the calling process" }) });
 
 /** Set-up: a kernel with all its memory free. */
 export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {

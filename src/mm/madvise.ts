@@ -1,6 +1,7 @@
 /** madvise(2) (mm/madvise.c): VMA by VMA; holes are skipped and make the result -ENOMEM. */
 import type { Task } from "../machine/core.ts";
 import { EACCES, EFAULT, EINVAL, ENOMEM } from "../machine/errno.ts";
+import { trylockFolio, unlockFolio } from "../machine/folioLock.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, downWrite, upRead, upWrite } from "../machine/rwsem.ts";
 import { FOLL_TOUCH, FOLL_WRITE, faultinRange } from "./gup.ts";
@@ -44,7 +45,6 @@ import {
 import { PTE_DIRTY, PTE_YOUNG, pteAt, ptePfn, ptePresent, pteSlot, pteSpecial, setPteAt } from "./pageTable.ts";
 import { deactivatePage, lruAddDrain, markPageLazyfree } from "./swap.ts";
 import { punchHole } from "./truncate.ts";
-import { trylockFolio, unlockFolio } from "../machine/folioLock.ts";
 import { findVma } from "./vma.ts";
 import { vmaForChange } from "./vmaFlags.ts";
 

@@ -15,32 +15,24 @@ import type { Kernel } from "./kernel.ts";
 import { doWpPage } from "./memoryCow.ts";
 import { doFault } from "./memoryFile.ts";
 import { lruCacheAdd } from "./mlockPage.ts";
-import {
-  type Mm,
-  type Process,
-  VM_EXEC,
-  VM_READ,
-  VM_WRITE,
-  type Vma,
-  vmaIsAnonymous,
-} from "./mmTypes.ts";
+import { type Mm, type Process, VM_EXEC, VM_READ, VM_WRITE, type Vma, vmaIsAnonymous } from "./mmTypes.ts";
 import { folioLockWord, PG_uptodate, setFlag, type Vpn, ZERO_PFN } from "./page.ts";
 import { allocPage } from "./pageAlloc.ts";
 import {
   isMigrationType,
   mkPte,
-  type Pte,
   PTE_DIRTY,
   PTE_PROTNONE,
   PTE_SOFT_DIRTY,
   PTE_SPECIAL,
   PTE_WRITE,
   PTE_YOUNG,
+  type Pte,
   pteAlloc,
   pteAt,
-  pteReadable,
   ptePfn,
   ptePresent,
+  pteReadable,
   pteSlot,
   pteWrite,
   SWP_MARKER,
@@ -70,9 +62,7 @@ export function* handleMmFault(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Ta
   if (ptePresent(pte)) return yield* presentFault(k, vma, vpn, pte, flags);
   yield* unlock(mm.ptl);
   if (pte === 0) {
-    return vmaIsAnonymous(vma)
-      ? yield* doAnonymousPage(k, vma, vpn, flags)
-      : yield* doFault(k, vma, vpn, flags);
+    return vmaIsAnonymous(vma) ? yield* doAnonymousPage(k, vma, vpn, flags) : yield* doFault(k, vma, vpn, flags);
   }
   return yield* doSwapPage(k, vma, vpn, pte);
 }
@@ -141,9 +131,7 @@ export function* userFault(k: Kernel, mm: Mm, vpn: Vpn, write: boolean): Task<nu
   yield* downRead(mm.mmapLock);
   const vma = vmaLookup(mm, vpn);
   const error =
-    vma && accessAllowed(vma, write)
-      ? yield* handleMmFault(k, vma, vpn, write ? FAULT_WRITE : FAULT_READ)
-      : -EFAULT;
+    vma && accessAllowed(vma, write) ? yield* handleMmFault(k, vma, vpn, write ? FAULT_WRITE : FAULT_READ) : -EFAULT;
   yield* upRead(mm.mmapLock);
   return error;
 }

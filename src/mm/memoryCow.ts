@@ -42,11 +42,11 @@ import {
 import { allocPage } from "./pageAlloc.ts";
 import {
   mkPte,
-  type Pte,
   PTE_DIRTY,
   PTE_SOFT_DIRTY,
   PTE_WRITE,
   PTE_YOUNG,
+  type Pte,
   pteAt,
   ptePfn,
   pteSpecial,

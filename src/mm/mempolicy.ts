@@ -63,14 +63,7 @@ function* moveAndStore(k: Kernel, list: PageList, node: number, from: number, to
 }
 
 /** add_page_for_migration: 1 = isolated, 0 = is there already, -errno. */
-function* addPageForMigration(
-  k: Kernel,
-  mm: Mm,
-  vpn: Vpn,
-  node: number,
-  list: PageList,
-  all: boolean,
-): Task<number> {
+function* addPageForMigration(k: Kernel, mm: Mm, vpn: Vpn, node: number, list: PageList, all: boolean): Task<number> {
   yield* downRead(mm.mmapLock);
   const vma = vmaLookup(mm, vpn);
   const pfn = vma && (vma.flags & (VM_IO | VM_PFNMAP)) === 0 ? yield* followForMigration(k, mm, vpn) : -EFAULT;
@@ -105,7 +98,15 @@ function* followForMigration(k: Kernel, mm: Mm, vpn: Vpn): Task<number> {
 }
 
 /** queue_pages_range for one VMA: isolates the pages for which `onNode` (or not) holds, and that nobody else maps. */
-function* queuePages(k: Kernel, vma: Vma, start: Vpn, end: Vpn, nodes: number, inverted: boolean, list: PageList): Task {
+function* queuePages(
+  k: Kernel,
+  vma: Vma,
+  start: Vpn,
+  end: Vpn,
+  nodes: number,
+  inverted: boolean,
+  list: PageList,
+): Task {
   const mm = vma.mm as Mm;
   yield* lock(mm.ptl);
   for (let at = start; at < end; at++) {

@@ -15,9 +15,9 @@ import {
   MAP_POPULATE,
   MAP_SHARED,
   type Mm,
-  type Process,
   PROT_READ,
   PROT_WRITE,
+  type Process,
   VM_ACCOUNT,
   VM_LOCKED,
   VM_MAYEXEC,
@@ -63,7 +63,8 @@ export function* sysMmap(
   }
   if (error === 0) error = yield* mmapRegion(k, mm, at, n, vmFlags, inode, inode ? pgoff : at);
   yield* upWrite(mm.mmapLock);
-  if (error === 0 && ((vmFlags & VM_LOCKED) !== 0 || (flags & MAP_POPULATE) !== 0)) yield* mmPopulate(k, mm, at, at + n);
+  if (error === 0 && ((vmFlags & VM_LOCKED) !== 0 || (flags & MAP_POPULATE) !== 0))
+    yield* mmPopulate(k, mm, at, at + n);
   return error === 0 ? at : error;
 }
 

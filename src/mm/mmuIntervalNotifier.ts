@@ -22,6 +22,7 @@ import { downWrite, upWrite } from "../machine/rwsem.ts";
 import { until } from "../machine/wait.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mm } from "./mmTypes.ts";
+import { mmdrop, mmgrab } from "./mmUsers.ts";
 import { mmuNotifierRegisterLocked } from "./mmuNotifier.ts";
 import {
   ALL_END,
@@ -33,7 +34,6 @@ import {
   RANGE_BLOCKABLE,
   rangeBlockable,
 } from "./mmuNotifierTypes.ts";
-import { mmdrop, mmgrab } from "./mmUsers.ts";
 import type { Vpn } from "./page.ts";
 
 /** Set-up: an interval subscriber that is inserted nowhere yet. */

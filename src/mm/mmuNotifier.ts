@@ -19,9 +19,9 @@ import { downWrite, type RwSem, upWrite } from "../machine/rwsem.ts";
 import { srcuReadLock, srcuReadUnlock, synchronizeSrcu } from "../machine/srcu.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mm, Vma } from "./mmTypes.ts";
+import { mmdrop, mmgrab } from "./mmUsers.ts";
 import { itreeInvalidate, itreeInvEnd, itreeRelease } from "./mmuIntervalNotifier.ts";
 import { type MmuNotifier, type MmuNotifierOps, notifierStruct, rangeBlockable } from "./mmuNotifierTypes.ts";
-import { mmdrop, mmgrab } from "./mmUsers.ts";
 import type { Pfn, Vpn } from "./page.ts";
 
 export * from "./mmuNotifierTypes.ts";

@@ -18,22 +18,17 @@ import {
 } from "./mmTypes.ts";
 import { tlbAdjustRange, tlbFinish, tlbGather } from "./mmuGather.ts";
 import type { Gather } from "./mmuGatherTypes.ts";
-import {
-  invalidateRangeEnd,
-  invalidateRangeStart,
-  MMU_NOTIFY_PROTECTION_VMA,
-  RANGE_BLOCKABLE,
-} from "./mmuNotifier.ts";
+import { invalidateRangeEnd, invalidateRangeStart, MMU_NOTIFY_PROTECTION_VMA, RANGE_BLOCKABLE } from "./mmuNotifier.ts";
 import { hasFlag, PG_anon, PG_anonExclusive, type Vpn } from "./page.ts";
 import {
   addrEnd,
-  type Pte,
   PTE_DIRTY,
   PTE_PROTNONE,
   PTE_SOFT_DIRTY,
   PTE_UFFD_WP,
   PTE_WRITE,
   PTE_YOUNG,
+  type Pte,
   pmdPages,
   pteAt,
   ptePfn,
@@ -126,14 +121,7 @@ function wantsManualUpgrade(vma: Vma): boolean {
 }
 
 /** change_protection: entries of [start, end) get the protection of the VMA. */
-export function* changeProtection(
-  k: Kernel,
-  tlb: Gather,
-  vma: Vma,
-  start: Vpn,
-  end: Vpn,
-  tryWritable: boolean,
-): Task {
+export function* changeProtection(k: Kernel, tlb: Gather, vma: Vma, start: Vpn, end: Vpn, tryWritable: boolean): Task {
   const size = pudPages(k);
   for (let at = start; at < end; at = addrEnd(at, end, size)) {
     yield* changePmdRange(k, tlb, vma, at, addrEnd(at, end, size), tryWritable);

@@ -11,7 +11,15 @@ import { mmPopulate } from "./gup.ts";
 import { getInode } from "./inode.ts";
 import type { Kernel } from "./kernel.ts";
 import { doMunmap } from "./mmap.ts";
-import { linearPageIndex, type Mm, type Process, VM_LOCKED, VM_LOCKED_MASK, type Vma, vmaIsAnonymous } from "./mmTypes.ts";
+import {
+  linearPageIndex,
+  type Mm,
+  type Process,
+  VM_LOCKED,
+  VM_LOCKED_MASK,
+  type Vma,
+  vmaIsAnonymous,
+} from "./mmTypes.ts";
 import { invalidateRangeEnd, invalidateRangeStart, MMU_NOTIFY_UNMAP, RANGE_BLOCKABLE } from "./mmuNotifier.ts";
 import type { Vpn } from "./page.ts";
 import {
@@ -67,15 +75,7 @@ export function* sysMremap(
 }
 
 /** mremap_to: a new place that the caller names (MREMAP_FIXED), or any. */
-function* mremapTo(
-  k: Kernel,
-  mm: Mm,
-  old: Vpn,
-  oldPages: number,
-  pages: number,
-  flags: number,
-  to: Vpn,
-): Task<number> {
+function* mremapTo(k: Kernel, mm: Mm, old: Vpn, oldPages: number, pages: number, flags: number, to: Vpn): Task<number> {
   if ((flags & MREMAP_FIXED) !== 0) {
     if (old + oldPages > to && to + pages > old) return -EINVAL;
     const error = yield* doMunmap(k, mm, to, to + pages, false);
@@ -100,15 +100,7 @@ function unmappedArea(k: Kernel, mm: Mm, _pages: number): Vpn {
 }
 
 /** In place when what follows is free, else somewhere else if allowed. */
-function* grow(
-  k: Kernel,
-  mm: Mm,
-  vma: Vma,
-  old: Vpn,
-  oldPages: number,
-  pages: number,
-  flags: number,
-): Task<number> {
+function* grow(k: Kernel, mm: Mm, vma: Vma, old: Vpn, oldPages: number, pages: number, flags: number): Task<number> {
   if (oldPages > vma.end - old) return -EFAULT;
   const end = old + pages;
   const next = findVma(mm, vma.end);

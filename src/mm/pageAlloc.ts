@@ -2,12 +2,13 @@
  * The page allocator: free lists of each node and zone, last in first out like the per-CPU lists of the kernel. There is
  * no reclaim here yet: an allocation fails when nothing is free.
  */
-import { currentGfpContext, GFP_ZERO, __GFP_DIRECT_RECLAIM, __GFP_FS, __GFP_MOVABLE } from "./gfp.ts";
+
 import { contextWord, mightSleep, PF_MEMALLOC } from "../machine/context.ts";
 import type { Task } from "../machine/core.ts";
 import { must } from "../machine/finding.ts";
 import { fsReclaim, lockMapTouch, mmuNotifierInvalidateRangeStart } from "../machine/lockMap.ts";
 import { lock, unlock } from "../machine/mutex.ts";
+import { __GFP_DIRECT_RECLAIM, __GFP_FS, __GFP_MOVABLE, currentGfpContext, GFP_ZERO } from "./gfp.ts";
 import { freeListOf, type Kernel } from "./kernel.ts";
 import { type Pfn, PG_buddy } from "./page.ts";
 

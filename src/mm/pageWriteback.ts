@@ -12,7 +12,12 @@ import { findGetPage } from "./filemap.ts";
 import { cacheSlot, EXT4, type Inode, pagesOf } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
 import { type Mm, VM_SHARED, type Vma } from "./mmTypes.ts";
-import { invalidateRangeEnd, invalidateRangeStart, MMU_NOTIFY_PROTECTION_PAGE, RANGE_BLOCKABLE } from "./mmuNotifier.ts";
+import {
+  invalidateRangeEnd,
+  invalidateRangeStart,
+  MMU_NOTIFY_PROTECTION_PAGE,
+  RANGE_BLOCKABLE,
+} from "./mmuNotifier.ts";
 import {
   clearFlag,
   folioGet,

@@ -1,15 +1,7 @@
 /** Page protection of a VMA as page-table bits (vm_get_page_prot, vma_set_page_prot). */
 import { EXT4 } from "./fs.ts";
-import {
-  VM_EXEC,
-  VM_PFNMAP,
-  VM_READ,
-  VM_SHARED,
-  VM_SOFTDIRTY,
-  VM_WRITE,
-  type Vma,
-} from "./mmTypes.ts";
-import { type Pte, PTE_PROTNONE, PTE_SHIFT, PTE_WRITE, PTE_YOUNG } from "./pageTable.ts";
+import { VM_EXEC, VM_PFNMAP, VM_READ, VM_SHARED, VM_SOFTDIRTY, VM_WRITE, type Vma } from "./mmTypes.ts";
+import { PTE_PROTNONE, PTE_SHIFT, PTE_WRITE, PTE_YOUNG, type Pte } from "./pageTable.ts";
 
 /** Bits of vm_page_prot: private mappings never write at once, shared ones unless writes must be noticed. */
 export function vmPageProt(vma: Vma): number {

@@ -23,7 +23,7 @@ import {
   setFlag,
   type Vpn,
 } from "./page.ts";
-import { mapcountAdd, ptePfn, ptePresent, pteAt, pteSpecial } from "./pageTable.ts";
+import { mapcountAdd, pteAt, ptePfn, ptePresent, pteSpecial } from "./pageTable.ts";
 
 /** page_add_new_anon_rmap: its first mapping, exclusive. Nobody else knows the page yet. Page-table lock held. */
 export function* pageAddNewAnonRmap(k: Kernel, pfn: Pfn, vma: Vma, vpn: Vpn): Task {

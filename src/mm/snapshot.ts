@@ -19,7 +19,6 @@ import {
 } from "./page.ts";
 import {
   isMigrationType,
-  type Pte,
   PTE_DIRTY,
   PTE_PROTNONE,
   PTE_SOFT_DIRTY,
@@ -27,6 +26,7 @@ import {
   PTE_UFFD_WP,
   PTE_WRITE,
   PTE_YOUNG,
+  type Pte,
   pteAt,
   ptePfn,
   ptePresent,

@@ -19,7 +19,7 @@ import { sysMprotect } from "./mprotect.ts";
 import { sysMremap } from "./mremap.ts";
 import { fsyncFile, sysMsync } from "./msync.ts";
 import { processMrelease } from "./oomKill.ts";
-import { procMemWrite, processVmRw } from "./processVmAccess.ts";
+import { processVmRw, procMemWrite } from "./processVmAccess.ts";
 import { clearRefs } from "./taskMmu.ts";
 import { punchHole, truncateSetsize } from "./truncate.ts";
 import type { DriverCalls, SystemCalls } from "./user/types.ts";

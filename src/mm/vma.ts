@@ -5,20 +5,11 @@
 import type { Task } from "../machine/core.ts";
 import { downWrite, upWrite } from "../machine/rwsem.ts";
 import { anonVmaClone, chainInsert, chainRemove, isSingular, unlinkAnonVmas } from "./anonVma.ts";
+import type { Inode } from "./fs.ts";
+import { vmaAdjustTransHuge } from "./hugeMemory.ts";
 import { getInode, putInode } from "./inode.ts";
 import type { Kernel } from "./kernel.ts";
-import {
-  type AnonVma,
-  type Mm,
-  VM_DONTEXPAND,
-  VM_IO,
-  VM_PFNMAP,
-  VM_SOFTDIRTY,
-  type Vma,
-  vmaPages,
-} from "./mmTypes.ts";
-import { vmaAdjustTransHuge } from "./hugeMemory.ts";
-import type { Inode } from "./fs.ts";
+import { type AnonVma, type Mm, VM_DONTEXPAND, VM_IO, VM_PFNMAP, VM_SOFTDIRTY, type Vma, vmaPages } from "./mmTypes.ts";
 import type { Vpn } from "./page.ts";
 
 /** find_vma: the first that ends after `vpn`, which it need not contain. */
@@ -152,9 +143,7 @@ function* vmaSetRange(vma: Vma, start: Vpn, end: Vpn, pgoff: number): Task {
 export function* splitVma(k: Kernel, mm: Mm, vma: Vma, at: Vpn, newBelow: boolean): Task<number> {
   const { end, flags, pgoff, start } = vma;
   const above = pgoff + (at - start);
-  const fresh = newBelow
-    ? vmaAlloc(k, mm, start, at, flags, pgoff)
-    : vmaAlloc(k, mm, at, end, flags, above);
+  const fresh = newBelow ? vmaAlloc(k, mm, start, at, flags, pgoff) : vmaAlloc(k, mm, at, end, flags, above);
   if (!fresh) return -12;
   fresh.policy = vma.policy;
   fresh.inode = vma.inode;

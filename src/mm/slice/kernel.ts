@@ -4,8 +4,8 @@ import type { Machine } from "../../machine/machine.ts";
 import { type Mutex, spinlockField } from "../../machine/mutex.ts";
 import { type Srcu, srcu } from "../../machine/srcu.ts";
 import { int, ref, struct } from "../../machine/struct.ts";
-import { createFolio, type Folio } from "./page.ts";
 import type { Rules } from "../rules.ts";
+import { createFolio, type Folio } from "./page.ts";
 
 /** pglist_data with its one zone and one LRU list. */
 export interface PgNode extends Handle {

@@ -1,15 +1,15 @@
 import { expect, test } from "vitest";
 import type { Task } from "../../machine/core.ts";
 import { must } from "../../machine/finding.ts";
-import { explore } from "./explore.testkit.ts";
 import { GFP_ATOMIC, GFP_KERNEL } from "../gfp.ts";
+import { rules } from "../rules.ts";
+import { explore } from "./explore.testkit.ts";
 import { pinAtSetUp } from "./gup.ts";
 import { createKernel, type Kernel } from "./kernel.ts";
 import { ANON, createMapping } from "./mapping.ts";
 import { populate, userAccess } from "./memory.ts";
 import { createMm, type Mm } from "./mm.ts";
 import { allocPage } from "./pageAlloc.ts";
-import { rules } from "../rules.ts";
 
 function* allocates(k: Kernel, gfp: number, succeeds: boolean): Task {
   const folio = yield* allocPage(k, gfp);

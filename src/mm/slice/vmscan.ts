@@ -15,8 +15,8 @@ import { memallocRestore, memallocSave, PF_MEMALLOC } from "../../machine/contex
 import type { Task } from "../../machine/core.ts";
 import { trylockFolio, unlockFolio } from "../../machine/folioLock.ts";
 import { fsReclaim, lockMapAcquire, lockMapRelease } from "../../machine/lockMap.ts";
-import { cacheAddFolio, removeMapping } from "./cache.ts";
 import { __GFP_FS, __GFP_IO } from "../gfp.ts";
+import { cacheAddFolio, removeMapping } from "./cache.ts";
 import type { Kernel } from "./kernel.ts";
 import { folioMaybeDmaPinned, folioPutbackLru, isolateOldest, lruSize } from "./lru.ts";
 import { ANON } from "./mapping.ts";
