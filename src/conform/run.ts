@@ -5,8 +5,7 @@ import { Finding } from "../machine/finding.ts";
 import type { Machine } from "../machine/machine.ts";
 import { buildSequential } from "../machine/sequential.ts";
 import { createKernel, type KernelOptions } from "../mm/kernel.ts";
-import { createProcess } from "../mm/mmUsers.ts";
-import { kernelCalls } from "../mm/user/kernelCalls.ts";
+import { createProcess, syscalls } from "../mm/syscalls.ts";
 import { openProbe, unregister } from "../mm/user/probe.ts";
 import { startProcess } from "../mm/user/process.ts";
 import { createUserSpace, passTime, type UserSpace } from "../mm/user/space.ts";
@@ -40,8 +39,8 @@ export function recordWorkload(workload: Workload, options: KernelOptions = {}):
   try {
     const m = buildSequential((machine) => {
       const k = createKernel(machine, { ...GUEST, ...options });
-      space = createUserSpace(machine, k, kernelCalls);
-      const process = createProcess(k);
+      space = createUserSpace(machine, k, syscalls);
+      const process = createProcess(machine, k, "P");
       startProcess(main, { ...workload }, process, MAX_CHILDREN);
     });
     failed = runToEnd(m, space as unknown as UserSpace);

@@ -162,7 +162,10 @@ export function* getUserPages(
   return n;
 }
 
-/** get_user_pages_unlocked, __gup_longterm_unlocked: takes mmap_lock; long-term pins do not stay in ZONE_MOVABLE. */
+/**
+ * get_user_pages_unlocked, __gup_longterm_unlocked: takes mmap_lock; long-term pins do not stay in ZONE_MOVABLE, and do
+ * not mark pages as accessed.
+ */
 export function* getUserPagesUnlocked(
   k: Kernel,
   mm: Mm,
@@ -173,9 +176,10 @@ export function* getUserPagesUnlocked(
   offset: number,
 ): Task<number> {
   yield* downRead(mm.mmapLock);
-  let got = yield* longtermLocked(k, mm, start, n, flags | FOLL_TOUCH, pages, offset);
+  // Only get_user_pages_unlocked touches; long-term pins go another way.
+  const touch = (flags & FOLL_LONGTERM) !== 0 ? 0 : FOLL_TOUCH;
+  const got = yield* longtermLocked(k, mm, start, n, flags | touch, pages, offset);
   yield* upRead(mm.mmapLock);
-  if (got === 0) got = -EFAULT;
   return got;
 }
 

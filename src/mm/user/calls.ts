@@ -128,10 +128,9 @@ export function* punchHole(file: File, from: number, bytes: number): Task<number
 export function* fsync(file: File): Task<number> {
   return yield* userSpace().calls.fsync(userSpace().k, self(), file);
 }
-/** write(2) of one digit to /proc/self/clear_refs: 1, the bytes written. */
+/** write(2) of one digit to /proc/self/clear_refs: 0, or -errno. */
 export function* clearRefs(what: number): Task<number> {
-  const r = yield* userSpace().calls.clearRefs(userSpace().k, self(), what);
-  return r < 0 ? r : 1;
+  return Math.min(yield* userSpace().calls.clearRefs(userSpace().k, self(), what), 0);
 }
 /** pwrite(2) of 8 bytes to /proc/self/mem. */
 export function* procMemWrite(at: Vpn, value: number): Task<number> {

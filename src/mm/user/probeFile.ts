@@ -3,7 +3,7 @@
  * A file has at most one classic subscriber, some intervals and some pins; all go when the last process closes it.
  */
 import { column, columns } from "../../machine/columns.ts";
-import { current, type Handle, type Task } from "../../machine/core.ts";
+import type { Handle, Task } from "../../machine/core.ts";
 import { EAGAIN } from "../../machine/errno.ts";
 import { emit } from "../../machine/events.ts";
 import type { Machine } from "../../machine/machine.ts";
@@ -179,10 +179,10 @@ export function inheritProbe({ tasks, probe }: UserSpace, from: number, to: numb
   if (tasks.probe[to] > 0) probe.files[tasks.probe[to] - 1].refs++;
 }
 
-/** The running process ends: its files are closed. */
-export function* releaseProbes(space: UserSpace): Task {
-  const now = space.tasks.probe[current];
-  const before = space.tasks.probeBefore[current];
+/** The process of task `leader` has ended: its files are closed. */
+export function* releaseProbes(space: UserSpace, leader: number): Task {
+  const now = space.tasks.probe[leader];
+  const before = space.tasks.probeBefore[leader];
   if (before > 0) yield* closeProbe(space, before - 1);
   if (now > 0) yield* closeProbe(space, now - 1);
 }

@@ -68,10 +68,11 @@ function* finish(): Task {
   if (tasks.how[current] !== RUNNING) return;
   tasks.status[current] = self().killed ? -SIGKILL : 0;
   yield* userSpace().calls.exit(userSpace().k, self());
-  if (tasks.leader[current] === current + 1) yield* releaseProbes(userSpace());
-  tasks.how[current] = EXITED;
   const leader = tasks.leader[current] - 1;
   if (leader !== current) tasks.threads[leader]--;
+  tasks.how[current] = EXITED;
+  // Threads share the files: the last one closes them.
+  if (tasks.threads[leader] === 0 && tasks.how[leader] === EXITED) yield* releaseProbes(userSpace(), leader);
 }
 
 /** All tasks are made from those that were set aside for the first process. */
