@@ -6,7 +6,7 @@
 import { contextWord, mightSleep, PF_MEMALLOC } from "../machine/context.ts";
 import type { Task } from "../machine/core.ts";
 import { must } from "../machine/finding.ts";
-import { __GFP_DIRECT_RECLAIM, __GFP_DIRECT_RECLAIM, __GFP_FS, __GFP_FS, __GFP_MOVABLE, __GFP_MOVABLE, __GFP_ZERO, __GFP_ZERO, currentGfpContext, currentGfpContext } from "../machine/gfp.ts";
+import { __GFP_DIRECT_RECLAIM, __GFP_FS, __GFP_MOVABLE, __GFP_ZERO, currentGfpContext } from "../machine/gfp.ts";
 import { fsReclaim, lockMapTouch, mmuNotifierInvalidateRangeStart } from "../machine/lockMap.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { freeListOf, type Kernel } from "./kernel.ts";
