@@ -17,7 +17,6 @@ import { findLivelock, livelockFinding } from "./liveness.ts";
 import { type CheckedLockdepReport, checkReports } from "./lockdepCheck.ts";
 import { minimise } from "./minimal.ts";
 import type { ProgramSource } from "./parallel/control.ts";
-import { searchParallel } from "./parallel/parallel.ts";
 import { type Decision, onMachine, type Program, type Violation } from "./program.ts";
 import { searchStateful } from "./stateful.ts";
 import { collisionProbability } from "./visited.ts";
@@ -232,6 +231,8 @@ class Check {
   }
 
   private async parallel(source: ProgramSource, workers: number, machine: Partial<MachineOptions>): Promise<Searched> {
+    // Threads are Node's: whoever does not ask for them, such as a page, has no need of Node.
+    const { searchParallel } = await import("./parallel/parallel.ts");
     const r = await searchParallel(source, {
       workers,
       machine,
