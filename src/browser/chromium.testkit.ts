@@ -80,7 +80,7 @@ async function unpackedProgram(folder: string): Promise<Program> {
   const path = await run(process.execPath, ["--input-type=module", "-e", script], { cwd: root, env: hostEnv }).then(
     ({ stdout }) => stdout.trim(),
     (error: Error) => {
-      throw none(`the one from npm could not be unpacked into ${folder} (${lastLine(error.message)})`);
+      throw none(`the one from npm could not be unpacked into ${folder} (${reasonIn(error.message)})`);
     },
   );
   const plain = { path, env: process.env };
@@ -96,10 +96,12 @@ async function unpackedProgram(folder: string): Promise<Program> {
 async function problemOf({ path, env }: Program): Promise<string | null> {
   return run(path, ["--version", "--no-sandbox"], { env, timeout: 20_000 }).then(
     () => null,
-    (error: Error) => lastLine(error.message),
+    (error: Error) => reasonIn(error.message),
   );
 }
 
-function lastLine(text: string): string {
-  return text.trim().split("\n").at(-1)?.trim() ?? "";
+/** The line of a failed command's output that says most. */
+function reasonIn(text: string): string {
+  const lines = text.trim().split("\n");
+  return (lines.find((line) => /^\w*Error\b|\berror\b/.test(line)) ?? lines.at(-1) ?? "").trim();
 }

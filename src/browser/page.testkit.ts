@@ -57,14 +57,14 @@ function publishedModules(dist: string): Plugin {
   };
 }
 
-/** `ask(job)` starts a worker for each job and answers what it posts. */
+/** `ask(job)` starts a worker for each job and answers what it posts, or that it failed. */
 const PAGE = `<!doctype html><meta charset="utf-8"><title>Mayfail</title><link rel="icon" href="data:,">
 <script type="module">
-globalThis.ask = (job) => new Promise((resolve, reject) => {
+globalThis.ask = (job) => new Promise((resolve) => {
   const worker = new Worker("/worker.js", { type: "module" });
-  const end = (settle, value) => { worker.terminate(); settle(value); };
-  worker.onmessage = (event) => end(resolve, event.data);
-  worker.onerror = (event) => end(reject, new Error("the worker failed: " + (event.message ?? "it could not be loaded")));
+  const end = (answer) => { worker.terminate(); resolve(answer); };
+  worker.onmessage = (event) => end(event.data);
+  worker.onerror = (event) => end({ kind: "failed", message: event.message ?? "the worker could not be loaded" });
   worker.postMessage(job);
 });
 </script>`;
