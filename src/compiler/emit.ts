@@ -113,10 +113,11 @@ export function emitStep(b: Builder, flow: Flow, layout: Layout, storage: Storag
       }
       case "suspend": {
         const point = end.resume.label;
-        out.push(statement(end.call, end.at));
-        for (const { slot, local } of storage.stores.get(block) ?? []) out.push(store(slot, local, point));
+        // The label comes first: what goes wrong in the call is then reported at the call.
         const head = index(id(W), id(f));
         out.push(statement(assign(head, binary("|", binary("&", index(id(W), id(f)), num(-4096)), num(point)))));
+        out.push(statement(end.call, end.at));
+        for (const { slot, local } of storage.stores.get(block) ?? []) out.push(store(slot, local, point));
         out.push(stop(end.at));
         break;
       }
