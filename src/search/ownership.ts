@@ -133,8 +133,8 @@ export function scout(m: Machine): Ownership {
   return ownership;
 }
 
-const WALKS = 20;
-const WALK_STEPS = 200;
+const WALKS = 10;
+const WALK_STEPS = 100;
 
 /** May task `t` come back to where it stands? Only through a loop of one of its functions. */
 function mayLoop(m: Machine, t: number): boolean {
