@@ -23,7 +23,7 @@ export const BATCH_SIZE = 15;
 
 export function createLru(nodes: number) {
   const ordered = "the lru_lock of the node";
-  const local = "belongs to one CPU, without preemption";
+  const local = "the local lock of the batches";
   return {
     locks: Array.from({ length: nodes }, (_, i): Mutex => spinlock(`lruLock${i}`, "lruvec.lru_lock")),
     /** At node * NR_LRU_LISTS + list: newest and oldest folio (pfn + 1), and how many there are. */
@@ -32,6 +32,8 @@ export function createLru(nodes: number) {
       tail: column({ ordered }),
       size: column({ ordered }),
     }),
+    /** cpu_fbatches.lock: whoever is at the batches is not preempted there by another task of the CPU. */
+    batchLock: spinlock("cpuFbatches.lock", "cpu_fbatches.lock"),
     batches: columns("folioBatch", NR_BATCHES, { count: column({ ordered: local }) }),
     /** At batch * BATCH_SIZE + i: pfn. */
     batched: columns("batched", NR_BATCHES * BATCH_SIZE, { page: column({ ordered: local }) }),
