@@ -35,6 +35,7 @@ import {
   pteReadable,
   pteSlot,
   pteWrite,
+  readPte,
   SWP_MARKER,
   setPteAt,
   swpOffset,
@@ -159,6 +160,12 @@ export function cpuWrite(k: Kernel, mm: Mm, vpn: Vpn): number {
   return ptePfn(pte);
 }
 
+/** Between the end of a fault and the access that is tried again, others may change the entry. */
+function* returnToUser(k: Kernel, mm: Mm, vpn: Vpn): Task {
+  const slot = pteSlot(k, mm, vpn);
+  if (slot !== 0) yield* readPte(k, slot);
+}
+
 /** A load from page `vpn`: its content, or -EFAULT. */
 export function* userRead(k: Kernel, p: Process, vpn: Vpn): Task<number> {
   const mm = p.mm as Mm;
@@ -167,6 +174,7 @@ export function* userRead(k: Kernel, p: Process, vpn: Vpn): Task<number> {
     if (pfn >= 0) return k.frames.content[pfn];
     const error = yield* userFault(k, mm, vpn, false);
     if (error !== 0) return error;
+    yield* returnToUser(k, mm, vpn);
   }
 }
 
@@ -181,5 +189,6 @@ export function* userWrite(k: Kernel, p: Process, vpn: Vpn, content: number): Ta
     }
     const error = yield* userFault(k, mm, vpn, true);
     if (error !== 0) return error;
+    yield* returnToUser(k, mm, vpn);
   }
 }
