@@ -1,0 +1,16 @@
+import { describe, expect, test } from "vitest";
+import { checkProgram } from "../../search/check.ts";
+import { caseProgram } from "../../search/program.ts";
+import { SCENARIOS } from "./catalogue.ts";
+
+describe.each(SCENARIOS)("$id", (scenario) => {
+  test.each(Object.entries(scenario.variants))(
+    "%s",
+    async (name, { expect: verdict }) => {
+      const r = await checkProgram(caseProgram(scenario, name), { maxStates: 2_000_000 });
+      const why = r.finding?.message;
+      expect({ verdict: r.verdict, complete: r.complete, why }).toEqual({ verdict, complete: true, why });
+    },
+    120_000,
+  );
+});

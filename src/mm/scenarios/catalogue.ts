@@ -1,0 +1,6 @@
+/** All concurrent scenarios of the memory management, each with the rules of 6.1 and with single guards taken away. */
+import type { Case } from "../../machine/scenario.ts";
+import faultMunmap from "./faultMunmap.ts";
+import lruBatch from "./lruBatch.ts";
+
+export const SCENARIOS: readonly Case[] = [faultMunmap, lruBatch];
