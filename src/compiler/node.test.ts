@@ -153,7 +153,7 @@ test.each([
   [
     "e.ts",
     { "e.ts": 'import x from "mayfail/deep"; x;' },
-    'MF0319: e.ts:1:15: The import "mayfail/deep" cannot be resolved: Mayfail has only mayfail and mayfail/user and mayfail/runtime.',
+    'MF0319: e.ts:1:15: The import "mayfail/deep" cannot be resolved: Mayfail has only mayfail, mayfail/user, mayfail/runtime.',
   ],
   [
     "f.ts",
