@@ -11,13 +11,10 @@ import type { Mm, Vma } from "./mmTypes.ts";
 import { GUP_PIN_COUNTING_BIAS, PG_anon, PG_anonExclusive, PG_buddy, PG_private, PG_swapbacked } from "./page.ts";
 import {
   isMigrationType,
-  type Pte,
   PTE_WRITE,
-  pmdPages,
-  pteAt,
+  type Pte,
   ptePfn,
   ptePresent,
-  pteSlot,
   pteSpecial,
   swpOffset,
   swpType,
@@ -51,9 +48,9 @@ class Counts {
 
   private mm(k: Kernel, mm: Mm): void {
     const rss = { anon: 0, file: 0, shmem: 0 };
-    // Copies of page tables are counted at once only where nobody is in the middle of it.
-    const settled = mm.mmapLock.holders().length === 0 && mm.ptl.holders().length === 0;
-    for (let vma = mm.mmap; vma; vma = vma.next) this.vma(k, mm, vma, rss);
+    // Counts move with the entries, under the page-table lock.
+    const settled = mm.ptl.holders().length === 0;
+    forEachPte(k, mm, (at, pte) => this.entry(k, mm, at, pte, rss));
     if (!settled || this.error !== null) return;
     const same = rss.anon === mm.rssAnon && rss.file === mm.rssFile && rss.shmem === mm.rssShmem;
     if (!same) {
@@ -62,24 +59,14 @@ class Counts {
     }
   }
 
-  private vma(k: Kernel, mm: Mm, vma: Vma, rss: { anon: number; file: number; shmem: number }): void {
-    const size = pmdPages(k);
-    for (let at = vma.start; at < vma.end; ) {
-      if (pteSlot(k, mm, at) === 0) {
-        at = (Math.floor(at / size) + 1) * size;
-        continue;
-      }
-      const pte = pteAt(k, mm, at);
-      const pfn = frameOf(pte);
-      if (pfn >= 0) {
-        const flags = k.frames.flags[pfn];
-        if ((flags & PG_anon) !== 0) rss.anon++;
-        else if ((flags & PG_swapbacked) !== 0) rss.shmem++;
-        else rss.file++;
-        if (ptePresent(pte)) this.present(k, mm, at, pte);
-      }
-      at++;
-    }
+  private entry(k: Kernel, mm: Mm, at: number, pte: Pte, rss: { anon: number; file: number; shmem: number }): void {
+    const pfn = frameOf(pte);
+    if (pfn < 0) return;
+    const flags = k.frames.flags[pfn];
+    if ((flags & PG_anon) !== 0) rss.anon++;
+    else if ((flags & PG_swapbacked) !== 0) rss.shmem++;
+    else rss.file++;
+    if (ptePresent(pte)) this.present(k, mm, at, pte);
   }
 
   private present(k: Kernel, mm: Mm, at: number, pte: Pte): void {
@@ -93,6 +80,22 @@ class Counts {
       this.error = `page ${at} of ${mm.name} is writable, and its frame ${pfn} is not exclusive`;
     }
   }
+}
+
+/** Every entry of every page table of `mm`, whether a VMA is there or not. */
+function forEachPte(k: Kernel, mm: Mm, f: (vpn: number, pte: Pte) => void): void {
+  const { entry } = k.tables;
+  const shifts = [k.windowShift, 2 * k.tableShift, k.tableShift, 0];
+  const visit = (table: number, level: number, base: number): void => {
+    for (let i = 0; i < 1 << k.tableShift; i++) {
+      const value = entry[(table << k.tableShift) + i];
+      if (value === 0) continue;
+      const at = base + (i << shifts[level]);
+      if (level === 3) f(at, value);
+      else visit(value, level + 1, at);
+    }
+  };
+  visit(mm.pgd, 0, 0);
 }
 
 /** Frame that an entry holds on to; -1 = none. */
