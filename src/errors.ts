@@ -117,6 +117,11 @@ export const errorTable = {
     says: "There is no {field}[{index}] in columns of {count} objects.",
     remedy: "Use the name of a declared column and an index from 0 to the number of objects minus one.",
   },
+  MF0214: {
+    says: "{field} was given {value}, which it cannot hold.",
+    remedy:
+      "Give it a 32-bit integer, a boolean, null, or an object that was declared in the set-up, as it is declared.",
+  },
 
   MF0301: { says: "The file cannot be parsed: {reason}.", remedy: "Mend the syntax." },
   MF0302: {
@@ -188,6 +193,10 @@ export const errorTable = {
   MF0320: {
     says: 'The module "{specifier}" does not export "{name}".',
     remedy: "Check the spelling, or import it from the module that has it.",
+  },
+  MF0321: {
+    says: "The condition of an until() in {task} changes something.",
+    remedy: "Let it only read: it is tested at any time, any number of times.",
   },
 
   MF0401: {

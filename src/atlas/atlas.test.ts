@@ -1,25 +1,80 @@
 import { expect, test } from "vitest";
-import { checkProgram } from "../search/check.ts";
+import { explore } from "../mm/slice/explore.testkit.ts";
+import { type CheckResult, checkProgram } from "../search/check.ts";
 import { caseProgram } from "../search/program.ts";
-import { ATLAS } from "./index.ts";
+import { ATLAS, findCase } from "./index.ts";
+
+/** How many tasks take part in the shortest run that shows the bug, by case and beginning of the variant's name. */
+const THREADS: Readonly<Record<string, readonly [variant: RegExp, threads: number][]>> = {
+  "gup-reclaim-recursive-wait": [
+    [/^[ac]-/, 1],
+    [/^b-/, 2],
+  ],
+  "gup-reclaim-before-first-pin": [[/./, 2]],
+  "alloc-under-notifier-lock": [
+    [/^buggy$/, 2],
+    [/one-thread/, 1],
+  ],
+  "interval-remove-early-return": [[/./, 2]],
+  "unpaired-start-on-eagain": [
+    [/guest/, 2],
+    [/./, 1],
+  ],
+  "seq-read-twice": [[/./, 2]],
+  "gntdev-waits-for-next-callback": [
+    [/5\.15/, 2],
+    [/./, 1],
+  ],
+};
+
+function threadsOf(r: CheckResult): number {
+  return new Set(r.schedule?.map((d) => d.task)).size;
+}
 
 for (const c of ATLAS) {
   for (const [name, v] of Object.entries(c.variants)) {
     test(`${c.id}:${name} is ${v.expect}`, async () => {
       const r = await checkProgram(caseProgram(c, name));
-      console.log(
-        "R",
-        c.id,
-        name,
-        r.verdict,
-        r.complete,
-        r.engine,
-        r.states,
-        r.seconds.toFixed(2),
-        JSON.stringify(r.minimal),
-        r.covered,
-      );
       expect(r).toMatchObject({ verdict: v.expect, complete: true });
+      expect(r.states).toBeLessThan(10_000);
+      if (r.verdict === "ok") return;
+      const threads = THREADS[c.id]?.find(([variant]) => variant.test(name))?.[1];
+      expect(threadsOf(r)).toBe(threads);
     });
   }
 }
+
+async function minimalOf(id: string, variant: string) {
+  const c = findCase(id);
+  if (!c) throw new Error(id);
+  return (await checkProgram(caseProgram(c, variant))).minimal;
+}
+
+test("the founding deadlock needs no context switch, the removal race two preemptions", async () => {
+  expect(await minimalOf("gup-reclaim-recursive-wait", "a-as-in-2020")).toMatchObject({
+    preemptions: 0,
+    switches: 0,
+    certain: true,
+  });
+  expect(await minimalOf("interval-remove-early-return", "buggy")).toMatchObject({ preemptions: 2, certain: true });
+});
+
+test("without any reduction the verdicts are the same", () => {
+  for (const c of ATLAS) {
+    for (const [name, v] of Object.entries(c.variants)) {
+      const { verdict } = explore((m) => c.setup(m, name), { localSteps: false });
+      expect([c.id, name, verdict]).toEqual([c.id, name, v.expect]);
+    }
+  }
+});
+
+test("every case says where it is from, explains itself, and has a fix beside its bug", () => {
+  expect(findCase("no-such-case")).toBeUndefined();
+  for (const c of ATLAS) {
+    expect(findCase(c.id)).toBe(c);
+    expect([c.id, c.sources.length > 0, c.text.length > 200, c.class.length > 0]).toEqual([c.id, true, true, true]);
+    const expected = Object.values(c.variants).map((v) => v.expect);
+    expect([c.id, expected.includes("ok"), expected.some((e) => e !== "ok")]).toEqual([c.id, true, true]);
+    for (const v of Object.values(c.variants)) expect(v.about?.length ?? 0).toBeGreaterThan(5);
+  }
+});

@@ -27,12 +27,22 @@ function* submitAndRelease(k: Kernel, object: IntervalObject, notifier: Interval
 interface Apis {
   readonly gntdev: "classic" | "interval";
   readonly i915: "classic" | "interval";
-  readonly gntdevFirst: boolean;
   readonly rules: PresetName;
 }
 const v5_4 = { gntdev: "classic", i915: "classic", rules: "linux-5.7" } as const;
 const v5_10 = { gntdev: "interval", i915: "classic", rules: "linux-5.10" } as const;
 const v5_15 = { gntdev: "interval", i915: "interval", rules: "linux-5.11" } as const;
+
+/** `registered`: who comes first; of two classic subscribers the later one is called first, of two intervals the earlier. */
+function row(
+  apis: Apis,
+  registered: "gntdev first" | "i915 first",
+  unmap: "waits" | "async",
+  expect: "ok" | "deadlock",
+  about: string,
+) {
+  return { ...apis, gntdevFirst: registered === "gntdev first", asyncUnmap: unmap === "async", expect, about };
+}
 
 export default defineCase({
   id: "gntdev-waits-for-next-callback",
@@ -57,72 +67,18 @@ page is part of an i915 userptr object, i915's pin has to go first, and who lets
     { ref: "QubesOS issue 7481", what: "where it was met: i915 waited for gntdev's notifier, gntdev for i915's pages" },
   ],
   variants: {
-    buggy: {
-      ...v5_4,
-      gntdevFirst: false,
-      asyncUnmap: false,
-      expect: "deadlock",
-      about: "both classic, gntdev newest: called first",
-    },
-    "buggy-other-order": {
-      ...v5_4,
-      gntdevFirst: true,
-      asyncUnmap: false,
-      expect: "ok",
-      about: "both classic, i915 newest",
-    },
-    "buggy-5.10": {
-      ...v5_10,
-      gntdevFirst: false,
-      asyncUnmap: false,
-      expect: "deadlock",
-      about: "gntdev interval: always before i915",
-    },
-    "buggy-5.10-other-order": {
-      ...v5_10,
-      gntdevFirst: true,
-      asyncUnmap: false,
-      expect: "deadlock",
-      about: "the same, i915 newest",
-    },
-    "buggy-5.15": {
-      ...v5_15,
-      gntdevFirst: false,
-      asyncUnmap: false,
-      expect: "deadlock",
-      about: "both interval, i915 called first",
-    },
-    "buggy-5.15-other-order": {
-      ...v5_15,
-      gntdevFirst: true,
-      asyncUnmap: false,
-      expect: "ok",
-      about: "both interval, gntdev called first",
-    },
-    fixed: { ...v5_4, gntdevFirst: false, asyncUnmap: true, expect: "ok", about: "asynchronous unmap, gntdev newest" },
-    "fixed-other-order": {
-      ...v5_4,
-      gntdevFirst: true,
-      asyncUnmap: true,
-      expect: "ok",
-      about: "asynchronous unmap, i915 newest",
-    },
-    "fixed-5.10": {
-      ...v5_10,
-      gntdevFirst: false,
-      asyncUnmap: true,
-      expect: "ok",
-      about: "asynchronous unmap, gntdev interval",
-    },
-    "fixed-5.15": {
-      ...v5_15,
-      gntdevFirst: false,
-      asyncUnmap: true,
-      expect: "ok",
-      about: "v5.19: asynchronous unmap, both interval",
-    },
+    buggy: row(v5_4, "i915 first", "waits", "deadlock", "both classic, gntdev newest, so called first"),
+    "buggy-other-order": row(v5_4, "gntdev first", "waits", "ok", "both classic, i915 newest"),
+    "buggy-5.10": row(v5_10, "i915 first", "waits", "deadlock", "gntdev interval, so called first"),
+    "buggy-5.10-other-order": row(v5_10, "gntdev first", "waits", "deadlock", "the same, i915 newest"),
+    "buggy-5.15": row(v5_15, "i915 first", "waits", "deadlock", "both interval, i915 called first"),
+    "buggy-5.15-other-order": row(v5_15, "gntdev first", "waits", "ok", "both interval, gntdev called first"),
+    fixed: row(v5_4, "i915 first", "async", "ok", "asynchronous unmap, gntdev newest"),
+    "fixed-other-order": row(v5_4, "gntdev first", "async", "ok", "asynchronous unmap, i915 newest"),
+    "fixed-5.10": row(v5_10, "i915 first", "async", "ok", "asynchronous unmap, gntdev interval"),
+    "fixed-5.15": row(v5_15, "i915 first", "async", "ok", "v5.19: asynchronous unmap, both interval"),
   },
-  setup(m, v: Apis & { asyncUnmap: boolean }) {
+  setup(m, v) {
     const k = createKernel(m, rules(v.rules), 4);
     const mm = createMm(m, k, "mm", [{ mapping: createMapping(m, "area", ANON, 1), pages: 1 }]);
     const folio = pinAtSetUp(populate(k, mm, 0));

@@ -18,7 +18,7 @@ export const ANSWERS = {
   "mayfail-full": answer("MAYFAIL in full: refuse while acquiring", rules("mayfail-full"), { mayFail: "full" }),
   "skip-pinned-unmap": answer("series 2 as posted: pin check in rmap", rules("skip-pinned-unmap"), classic),
   "pin-check-all": answer("pin check before the unmap, all pages", pinCheckAll, classic),
-  "pin-check-fresh": answer("pin check as merged (v5.11), fresh anonymous", linux5_11, classic),
+  "pin-check-fresh": answer("pin check as merged, fresh anonymous", linux5_11, classic),
   "pin-check-fresh-shmem": answer("the same, shared memory", linux5_11, classic, "shmem"),
   "pin-check-fresh-swapcache": answer("the same, pages in the swap cache", linux5_11, classic, "swapCache"),
   "no-alloc-under-lock": answer("sg table allocated before mm.lock", linux5_7, { sgTableBeforeLock: true }),

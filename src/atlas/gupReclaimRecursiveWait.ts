@@ -54,6 +54,8 @@ What the checker says about the predictions of the catalogue:
   nothing as well; in b it does: the first lost round takes page 0 out of the swap cache (the pin faults it in for
   writing), so in the second round the check sees fresh anonymous memory. One round lost, no livelock.
 - Sequence and wait (v5.13 … v6.8) is not in the catalogue's list: it cures a and b and keeps c.
+- Lockdep sees none of the three. a is hidden by the nesting subclass of mm.lock in get_pages, which asserts that the
+  pages put in there are another object's; without it lockdep reports a. b and c are not about locks.
 - "Cured" means the runs explored here. Case gup-reclaim-before-first-pin has b once more with one allocation before the
   first pin: there a pin check, wherever it stands, is no cure.`,
   sources: [

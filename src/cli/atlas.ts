@@ -8,9 +8,9 @@ import { type Cell, table } from "../report/table.ts";
 import { paintOf } from "../report/text.ts";
 import { clean, grouped, wrap } from "../report/width.ts";
 import { boundsOf, type Context, EXIT } from "./context.ts";
+import { Interrupted } from "./interrupted.ts";
 import type { CaseInfo } from "./jobs.ts";
 import { brief } from "./options.ts";
-import { Interrupted } from "./session.ts";
 import { hint } from "./suggest.ts";
 
 export async function atlas(c: Context, words: readonly string[]): Promise<number> {

@@ -2,14 +2,18 @@
 import { checkJson } from "../report/json.ts";
 import { mailReport } from "../report/mail.ts";
 import type { Outcome } from "../report/outcome.ts";
+import { shellWord } from "../report/sections.ts";
 import { table } from "../report/table.ts";
 import { paintOf, textReport } from "../report/text.ts";
 import { grouped } from "../report/width.ts";
 import { boundsOf, type Context, EXIT, exitCodeOf } from "./context.ts";
+import { Interrupted } from "./interrupted.ts";
 import type { CaseName } from "./jobs.ts";
 import { usage } from "./options.ts";
-import { Interrupted } from "./session.ts";
 import { parseTarget, type Target } from "./target.ts";
+
+/** More variants than this are told in a table only. */
+const MANY = 4;
 
 export async function check(c: Context, words: readonly string[]): Promise<number> {
   if (words.length !== 1) {
@@ -20,18 +24,22 @@ export async function check(c: Context, words: readonly string[]): Promise<numbe
   const { variants } = await c.session.call("open", name);
   const chosen = target.variant === null ? variants.map((v) => v.name) : [target.variant];
   const outcomes: Outcome[] = [];
+  let interruption = "interrupted";
   for (const variant of chosen) {
     c.progress.subject = variant;
     const outcome = await checkOne(c, name, variant);
     c.progress.clear();
-    if (outcome === null) break;
+    if (outcome instanceof Interrupted) {
+      interruption = outcome.message;
+      break;
+    }
     outcomes.push(outcome);
-    if (!print(c, outcome, outcomes.length)) break;
+    if ((c.options.json || chosen.length <= MANY) && !print(c, outcome, outcomes.length)) break;
     if (c.interrupted()) break;
   }
-  if (chosen.length > 1 && !c.options.json) c.io.out(summary(c, outcomes, chosen));
+  if (chosen.length > 1 && !c.options.json) c.io.out(summary(c, words[0] ?? "", outcomes, chosen));
   if (!c.interrupted()) return exitCodeOf(outcomes);
-  c.io.err("mayfail: interrupted.\n");
+  c.io.err(`mayfail: ${interruption}.\n`);
   return EXIT.interrupted;
 }
 
@@ -39,12 +47,11 @@ export function caseName(target: Target): CaseName {
   return target.kind === "atlas" ? { kind: "atlas", id: target.id } : { kind: "file", path: target.path };
 }
 
-/** Null when it was interrupted and had nothing to tell. */
-async function checkOne(c: Context, name: CaseName, variant: string): Promise<Outcome | null> {
+async function checkOne(c: Context, name: CaseName, variant: string): Promise<Outcome | Interrupted> {
   try {
     return await c.session.call("check", name, variant, boundsOf(c.options));
   } catch (e) {
-    if (e instanceof Interrupted) return null;
+    if (e instanceof Interrupted) return e;
     throw e;
   }
 }
@@ -58,14 +65,19 @@ function print(c: Context, outcome: Outcome, nth: number): boolean {
   return c.io.out(rule + textReport(outcome, c.style, { all, changes }));
 }
 
-function summary(c: Context, outcomes: readonly Outcome[], chosen: readonly string[]): string {
+function summary(c: Context, word: string, outcomes: readonly Outcome[], chosen: readonly string[]): string {
   const style = c.options.format === "mail" ? { ...c.style, unicode: false, color: false, width: 72 } : c.style;
   const rows = chosen.map((variant, i) => {
     const o = outcomes[i];
     if (!o) return [variant, "not searched", "", ""];
     const verdict = o.verdict === "ok" && !o.complete ? "not decided" : o.verdict;
-    const expected = o.expected === null || o.expected === o.verdict ? "" : `expected: ${o.expected}`;
-    return [variant, { text: verdict, paint: paintOf(o) }, grouped(o.states), expected];
+    const note = o.expected === null || o.expected === o.verdict ? o.about : `expected: ${o.expected}`;
+    return [variant, { text: verdict, paint: paintOf(o) }, grouped(o.states), note];
   });
-  return `\n${table(["variant", "verdict", "states", ""], rows, style, { right: [2] }).join("\n")}\n`;
+  const lines = table(["variant", "verdict", "states", ""], rows, style, { right: [2] });
+  if (chosen.length <= MANY) return `\n${lines.join("\n")}\n`;
+  const broken = outcomes.find((o) => o.verdict !== "ok") ?? outcomes[0];
+  const more =
+    broken === undefined ? "" : `\nOne of them in full: mayfail check ${shellWord(`${word}:${broken.variant}`)}\n`;
+  return `${lines.join("\n")}\n${more}`;
 }

@@ -46,7 +46,19 @@ test("check: ok is 0, not decided is 3, all variants give the worst and a summar
   expect(bounded.out).toContain("not decided: ");
   const all = await runCli(["check", "ab-ba"]);
   expect(all.code).toBe(1);
-  expect(all.out).toMatch(/variant +verdict +states\nbuggy +deadlock +\d+\nfixed +ok +\d+\n$/);
+  expect(all.out).toMatch(
+    /variant +verdict +states\nbuggy +deadlock +\d+ +the second task .*\nfixed +ok +\d+ +every.*\n$/,
+  );
+});
+
+test("check: many variants are told in a table, with the command that tells one in full", async () => {
+  const variants = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`v${i}`, { about: `number ${i}` }]));
+  const many = defineCase({ id: "many", title: "", variants, setup: () => undefined });
+  const { out, code } = await runCli(["check", "many"], { engines: { ...smallEngines, atlas: async () => [many] } });
+  expect(code).toBe(0);
+  expect(out).toMatch(
+    /^variant +verdict +states\nv0 +ok +\d+ +number 0\n(v\d.*\n){8}\nOne of them in full: mayfail check many:v0\n$/,
+  );
 });
 
 test("check --json: the document of the design, one line for each variant, and nothing else", async () => {
@@ -83,7 +95,7 @@ test("replay: the schedule of a report shows the same run, in one word or in sev
   }
   const json = await runCli(["replay", "ab-ba:buggy", word, "--json"]);
   expect((JSON.parse(json.out) as CheckJson).counterexample?.schedule).toBe(word);
-  expect((await runCli(["replay", "ab-ba:buggy", word, "--changes"])).out).toMatch(/- a: 0 -> 1/);
+  expect((await runCli(["replay", "ab-ba:buggy", word, "--changes"])).out).toMatch(/- a: nobody -> t1/);
 });
 
 test("atlas: a table, and exit code 0 when all is as expected", async () => {

@@ -24,7 +24,7 @@ export const COMMANDS = {
   check: {
     about: "explore every interleaving of a case, or of a file of your own",
     usage: ["check CASE[:VARIANT]", "check FILE.ts[:VARIANT]"],
-    details: "Without a variant, all of them are checked, one after the other.",
+    details: "Without a variant all of them are checked; more than four are told in a table only.",
     options: ["json", "format", "all", "changes", ...BOUNDS],
     load: async () => (await import("./check.ts")).check,
   },

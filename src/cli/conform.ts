@@ -8,8 +8,8 @@ import { type Cell, table } from "../report/table.ts";
 import { clean, padEnd, shorten } from "../report/width.ts";
 import { knownDifferences, type RecordFile, readRecord, recordsIn, workloadsIn } from "./conformFiles.ts";
 import { type Context, EXIT } from "./context.ts";
+import { Interrupted } from "./interrupted.ts";
 import { brief } from "./options.ts";
-import { Interrupted } from "./session.ts";
 import { hint } from "./suggest.ts";
 
 /** More names than that are no help in a message. */

@@ -7,9 +7,9 @@ import { textReport } from "../report/text.ts";
 import { wrap } from "../report/width.ts";
 import { checkAll, verdictCell } from "./atlas.ts";
 import { boundsOf, type Context, EXIT } from "./context.ts";
+import { Interrupted } from "./interrupted.ts";
 import type { CaseInfo } from "./jobs.ts";
 import { usage } from "./options.ts";
-import { Interrupted } from "./session.ts";
 
 const CASE = "gup-reclaim-recursive-wait";
 

@@ -8,7 +8,7 @@ A broken rule comes back as the smallest schedule that breaks it.
 
   mayfail demo                 which drivers deadlock under which rules, and one deadlock in full
   mayfail atlas                every historical bug of the atlas, with its verdict
-  mayfail check FILE.ts        your own driver: write a case, import from "mayfail"
+  mayfail check FILE.ts        your own driver: a file that exports a case
 
 All commands: mayfail --help
 `;

@@ -3,6 +3,7 @@
  * the thread that prints. Everything heavy is imported on use, since most command lines need only a part of it.
  */
 import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import type { Recording, Workload } from "../conform/run.ts";
 import { MayfailError, mayfailError } from "../errors.ts";
 import type { Verdict } from "../machine/finding.ts";
@@ -119,7 +120,7 @@ export function jobsOn(engines: Engines): Jobs {
         workers,
         onProgress: (p) => hooks.progress(p),
         shouldStop: () => hooks.stopped(),
-        ...(await sourceOf(name, variant)),
+        source: sourceOf(name, c.id, variant),
       });
       return outcomeOf(result, program, c, name, variant, bounds.seed);
     },
@@ -154,7 +155,7 @@ async function caseOfAtlas(engines: Engines, id: string): Promise<Case> {
   });
 }
 
-async function caseOfFile(engines: Engines, path: string): Promise<Case> {
+export async function caseOfFile(engines: Engines, path: string): Promise<Case> {
   await refuseBinary(path);
   const exports = await engines.load(path);
   const cases = [exports["default"], ...Object.values(exports)].filter(isCase);
@@ -228,10 +229,10 @@ async function programOf(c: Case, name: CaseName, variant: string, hooks: Hooks)
 }
 
 /** Where other threads find the same program. */
-async function sourceOf(name: CaseName, variant: string): Promise<Pick<CheckOptions, "source">> {
-  if (name.kind === "file") return {};
-  const url = new URL("../atlas/index.js", import.meta.url).href;
-  return { source: { url, caseId: name.id, variant } };
+function sourceOf(name: CaseName, caseId: string, variant: string): CheckOptions["source"] {
+  const url = new URL("./programSource.js", import.meta.url);
+  if (name.kind === "file") url.searchParams.set("file", resolve(name.path));
+  return { url: url.href, caseId, variant };
 }
 
 function nameOf(name: CaseName): string {

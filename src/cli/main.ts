@@ -8,6 +8,7 @@ import type { MayfailError } from "../errors.ts";
 import { mayfailError } from "../errors.ts";
 import { COMMANDS, type CommandName, isCommand } from "./commands.ts";
 import { EXIT, withContext } from "./context.ts";
+import { Interrupted } from "./interrupted.ts";
 import { type Io, processIo } from "./io.ts";
 import {
   brief,
@@ -27,6 +28,10 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
   try {
     return await run(parseArguments(argv), io);
   } catch (e) {
+    if (e instanceof Interrupted) {
+      io.err(`mayfail: ${e.message}.\n`);
+      return EXIT.interrupted;
+    }
     const error = internal(e);
     io.err(`${messageOf(error, argv.includes("--debug"))}\n`);
     return EXIT.badInput;

@@ -27,11 +27,11 @@ beforeAll(() => {
   expect(packed.status, packed.stderr).toBe(0);
   const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "";
   writeFileSync(join(folder, "package.json"), '{ "name": "first-hour", "private": true, "type": "module" }\n');
-  copyFileSync(join(root, "docs/examples/mirror.ts"), join(folder, "mirror.ts"));
+  for (const name of ["mirror.ts", "userptr.ts"]) copyFileSync(join(root, "docs/examples", name), join(folder, name));
   const options = ["--offline", "--ignore-scripts", "--no-audit", "--no-fund"];
   const install = run("npm", "install", ...options, `./${tarball}`);
   expect(install.status, install.stderr).toBe(0);
-});
+}, 60_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test("one package without dependencies and install scripts", () => {
@@ -53,6 +53,13 @@ test("npx mayfail check FILE.ts finds the deadlock of the buggy variant, and tha
   const { status, stdout, stderr } = run("npx", "mayfail", "check", "mirror.ts");
   expect([status, stderr]).toEqual([1, ""]);
   expect(stdout).toMatch(/deadlock: device waits for page0.lock, which kswapd holds since mirror.ts:\d+; kswapd/);
+  expect(stdout).toMatch(/buggy +deadlock[^\n]*\nfixed +ok/);
+});
+
+test("a driver on the model of the memory management, from outside of the repository", () => {
+  const { status, stdout, stderr } = run("npx", "mayfail", "check", "userptr.ts");
+  expect([status, stderr]).toEqual([1, ""]);
+  expect(stdout).toMatch(/deadlock: ioctl waits for device.mutex, which ioctl itself holds since userptr.ts:\d+/);
   expect(stdout).toMatch(/buggy +deadlock[^\n]*\nfixed +ok/);
 });
 

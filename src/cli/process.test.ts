@@ -61,6 +61,12 @@ const BAD_FILES: readonly (readonly [string, string | Buffer, RegExp])[] = [
     taskCase("  yield* lock(m);\n  for (;;) box.n++;"),
     /^MF0110: step-write\.ts:6:\d+: A step of the task worker/,
   ],
+  [
+    "wait-loop.ts",
+    taskCase("  yield* until(() => ever());", "function ever() { for (;;); }\n"),
+    /^MF0110: wait-loop\.ts:2:\d+: /,
+  ],
+  ["end-loop.ts", setupCase("m.atEnd('x', () => { for (;;); });"), /^MF0110: end-loop\.ts:3:\d+: /],
   ["plain-yield.ts", taskCase("  yield 1;"), /^MF0302: plain-yield\.ts:5:\d+/],
   [
     "string.ts",
@@ -76,10 +82,15 @@ const files = Object.fromEntries(BAD_FILES.map(([name, content]) => [name, conte
 const folder = folderWith({
   ...files,
   "prints.ts": taskCase('  console.log("from task code");\n  yield* lock(m);'),
+  "medium.ts": `${imports}
+function* count(c) { for (let i = 0; i < 5; i++) yield* writeOnce(c, i); }
+${CASE}({ id: "medium", title: "", variants: { v: {} }, setup(m) {
+  for (let i = 0; i < 3; i++) { const c = cell("c" + i); m.spawn("t" + i, count, [c]); m.spawn("u" + i, count, [c]); }
+} });`,
   "large.ts": `${imports}
 function* count(c) { for (let i = 0; i < 40; i++) yield* writeOnce(c, i); }
 ${CASE}({ id: "large", title: "", variants: { one: {}, two: {} }, setup(m) {
-  for (let i = 0; i < 8; i++) { const c = cell("c" + i); m.spawn("t" + i, count, [c]); m.spawn("u" + i, count, [c]); }
+  for (let i = 0; i < 3; i++) { const c = cell("c" + i); m.spawn("t" + i, count, [c]); m.spawn("u" + i, count, [c]); }
 } });`,
 });
 
@@ -87,7 +98,7 @@ let copy: ReturnType<typeof publishedCopy>;
 beforeAll(() => {
   copy = publishedCopy();
   copyFileSync(join(root, "docs/examples/mirror.ts"), join(folder.path, "mirror.ts"));
-});
+}, 60_000);
 afterAll(() => {
   copy?.remove();
   folder.remove();
@@ -118,7 +129,7 @@ test("a user's file with two variants: both reports, a summary, and the worst ex
   const { code, out, err } = mayfail(copy.bin, ["check", "mirror.ts"], folder.path);
   expect([code, err]).toEqual([1, ""]);
   expect(out).toContain("deadlock: device waits for page0.lock, which kswapd holds since mirror.ts:30");
-  expect(out).toMatch(/variant +verdict +states\nbuggy +deadlock +\d+\nfixed +ok +\d+\n$/);
+  expect(out).toMatch(/variant +verdict +states\nbuggy +deadlock +\d+ .*\nfixed +ok +\d+ .*\n$/);
   const schedule = /mayfail replay mirror\.ts:buggy (\S+)/.exec(out)?.[1] ?? "";
   expect(mayfail(copy.bin, ["replay", "mirror.ts:buggy", schedule], folder.path)).toMatchObject({ code: 1, err: "" });
 });
@@ -130,14 +141,33 @@ test("what task code prints does not get between the lines of a result", () => {
   expect(err).toContain("from task code");
 });
 
+test("a user's file is searched by several threads, with the same result", () => {
+  const args = ["check", "medium.ts", "--json", "--engine", "stateful", "--max-states", "400000"];
+  const [one, two] = ["1", "2"].map(
+    (n) => JSON.parse(mayfail(copy.bin, [...args, "--workers", n], folder.path).out) as CheckJson,
+  );
+  expect([one?.workers, two?.workers]).toEqual([1, 2]);
+  expect(one?.transitions).toBeGreaterThan(100_000); // less is searched at once, by one thread
+  expect(one).toMatchObject({ verdict: "ok", complete: true });
+  expect(two).toMatchObject({ verdict: "ok", complete: true, states: one?.states, transitions: one?.transitions });
+});
+
 test("Ctrl-C ends a long search with what is known, and exit code 130", async () => {
   const { code, out, err } = await mayfailRunning(copy.bin, ["check", "large.ts"], folder.path, (child) => {
-    setTimeout(() => child.kill("SIGINT"), 4000);
+    setTimeout(() => child.kill("SIGINT"), 6000);
   });
   expect(err).toContain("mayfail: interrupted.");
   expect(out).toMatch(/not decided: no rule is broken as far as the search went \([\d,]+ states\)/);
   expect(out).toMatch(/two +not searched/);
   expect(code).toBe(130);
+});
+
+test("Ctrl-C ends task code that does not end by itself", async () => {
+  const args = ["check", "step-loop.ts", "--patience", "60"];
+  const { code, out, err } = await mayfailRunning(copy.bin, args, folder.path, (child) => {
+    setTimeout(() => child.kill("SIGINT"), 3000);
+  });
+  expect([code, out, err]).toEqual([130, "", "mayfail: interrupted.\n"]);
 });
 
 test("a closed pipe is no error", async () => {

@@ -15,6 +15,7 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { MayfailError, mayfailError } from "../errors.ts";
 import type { Progress } from "../search/check.ts";
+import { Interrupted } from "./interrupted.ts";
 import type { Bounds, JobArguments, JobKind, JobResult } from "./jobs.ts";
 import { fromPlain, type PlainError } from "./plainError.ts";
 
@@ -31,14 +32,6 @@ export interface SessionOptions {
   readonly onProgress: (p: Progress) => void;
 }
 
-/** What the running job is rejected with when it was stopped and had no answer in time. */
-export class Interrupted extends Error {
-  constructor() {
-    super("interrupted");
-    this.name = "Interrupted";
-  }
-}
-
 export type ToWorker = { readonly id: number; readonly kind: JobKind; readonly args: readonly unknown[] };
 export type FromWorker =
   | { readonly id: number; readonly result: unknown }
@@ -48,7 +41,7 @@ export type FromWorker =
 /** What the job is about to do, for messages about jobs that do not end. */
 export type Phase = "loading the file" | "the set-up of the case" | "a step";
 
-const STOP_GRACE_MS = 2500;
+const STOP_GRACE_MS = 5000;
 const LOOK_EVERY_MS = 100;
 const HEAP_MIB = 3072;
 
@@ -68,6 +61,7 @@ export class WorkerSession implements Session {
   private calls = 0;
   private lastSign = 0;
   private lastProgress = "";
+  private heard: Progress | null = null;
   private phase: Phase = "loading the file";
   private looking = false;
   private parallel = false;
@@ -84,6 +78,7 @@ export class WorkerSession implements Session {
     this.parallel = kind === "check" && ((args[2] as Bounds | undefined)?.workers ?? 1) > 1;
     return new Promise<JobResult<K>>((resolve, reject) => {
       this.pending = { id, kind, resolve: resolve as (value: never) => void, reject };
+      this.heard = null;
       this.sign();
       this.watch ??= setInterval(() => this.look(), LOOK_EVERY_MS);
       worker.postMessage({ id, kind, args } satisfies ToWorker);
@@ -92,7 +87,7 @@ export class WorkerSession implements Session {
 
   stop(): void {
     Atomics.store(this.stopWord, 0, 1);
-    this.stopping ??= setTimeout(() => this.end(new Interrupted()), STOP_GRACE_MS);
+    this.stopping ??= setTimeout(() => this.end(new Interrupted(this.heard)), STOP_GRACE_MS);
   }
 
   async close(): Promise<void> {
@@ -123,13 +118,15 @@ export class WorkerSession implements Session {
   }
 
   private receive(m: FromWorker): void {
-    if (m.id !== this.pending?.id) return;
+    // Task code could post anything, too.
+    if (typeof m !== "object" || m === null || m.id !== this.pending?.id) return;
     if ("progress" in m) {
       const { phase, states, transitions } = m.progress;
       const now = `${phase} ${states} ${transitions}`;
       // The searching threads of a parallel search are others than the one that reports: only news of them count.
       if (!this.parallel || phase !== "searching" || now !== this.lastProgress) this.sign();
       this.lastProgress = now;
+      this.heard = m.progress;
       this.options.onProgress(m.progress);
     } else if ("phase" in m) {
       this.phase = m.phase;
@@ -157,7 +154,7 @@ export class WorkerSession implements Session {
     this.stopping = null;
   }
 
-  /** Nothing heard for too long: in task code, it is endless; in our own code, it gets more time. */
+  /** Nothing heard for too long: stuck in task code is the end; busy with our own code may take its time. */
   private async look(): Promise<void> {
     const { patienceSeconds } = this.options;
     if (this.looking || this.pending === null || this.worker === null || this.silentSeconds() < patienceSeconds) return;
@@ -167,7 +164,7 @@ export class WorkerSession implements Session {
       const { stateOf } = await import("./stalled.ts");
       const state = await stateOf(this.worker);
       if (this.pending?.id !== id || this.silentSeconds() < patienceSeconds) return;
-      if (state === "busy" && this.silentSeconds() < OWN_CODE * patienceSeconds) return;
+      if (state === "busy") return this.sign();
       const stall = typeof state === "string" ? null : state;
       const what = stall?.task ? `A step of the task ${stall.task}` : capital(this.phase);
       this.end(mayfailError("MF0110", { what, seconds: patienceSeconds }, stall?.where));
@@ -188,9 +185,6 @@ export class WorkerSession implements Session {
     pending?.reject(reason);
   }
 }
-
-/** How many times more patience our own code gets: it may be busy with a large table. */
-const OWN_CODE = 12;
 
 function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);

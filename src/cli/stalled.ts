@@ -1,9 +1,10 @@
 /**
- * Where a thread stands that gives no sign of life, and whether it is stuck there: it is paused twice for a moment with the
- * debugger that is built into Node, and its stack is read. Nothing is left behind; it goes on unless the caller ends it.
+ * Where a thread stands that gives no sign of life, and whether it is stuck there: it is paused a few times for a moment
+ * with the debugger that is built into Node, and its stack is read. It goes on afterwards unless the caller ends it.
  *
- * Stuck = task code is on the stack both times, and within a step it is the same step: the first look leaves a mark in the
- * frame of Machine.step, and what has not changed a single word in between is taken for the same step, too.
+ * Stuck = task code is on the stack whenever one looks, and it is the same call all the time. How to know that: a look leaves
+ * a mark in the frame of our function that called task code (`MARKS`), so the next one knows the frame again. Where no mark
+ * can be left, a stack of the same functions in ten looks, or a step that has not changed a single word, is taken for the same.
  */
 import { Session } from "node:inspector";
 import type { Worker } from "node:worker_threads";
@@ -30,10 +31,11 @@ interface Message {
   readonly result?: { readonly result?: { readonly value?: unknown } };
 }
 
-const PATIENCE_MS = 4000;
+const PATIENCE_MS = 8000;
 const BETWEEN_LOOKS_MS = 250;
+const LOOKS = 10;
 
-/** "idle": it does not run at all. "busy": it runs, in our own code or making one step after the other. */
+/** "idle": it does not run at all. "busy": it runs, in our own code or with one call of task code after the other. */
 export type State = Stall | "idle" | "busy";
 
 /** What `worker` is doing. */
@@ -45,7 +47,7 @@ export async function stateOf(worker: Worker): Promise<State> {
   });
   try {
     session.connect();
-    return await Promise.race([lookTwice(new Debugger(session, worker.threadId)), late]);
+    return await Promise.race([lookAround(new Debugger(session, worker.threadId)), late]);
   } catch {
     return "busy";
   } finally {
@@ -54,51 +56,76 @@ export async function stateOf(worker: Worker): Promise<State> {
   }
 }
 
-async function lookTwice(d: Debugger): Promise<State> {
+async function lookAround(d: Debugger): Promise<State> {
   await d.attach();
-  const first = await look(d);
-  if (first === null) return "busy";
-  await new Promise((resolve) => setTimeout(resolve, BETWEEN_LOOKS_MS));
-  const second = await look(d);
-  if (second === null) return "busy";
-  const { step } = second;
-  if (step === null) return first.step === null ? { where: second.where, task: null } : "busy";
-  const same = step.marked || (first.step?.words === step.words && first.step.task === step.task);
-  return same ? { where: second.where, task: step.task } : "busy";
+  let before: Look | null = null;
+  for (let i = 0; i < LOOKS; i++) {
+    if (i > 0) await new Promise((resolve) => setTimeout(resolve, BETWEEN_LOOKS_MS));
+    const now = await look(d);
+    if (now === null) return "busy";
+    const sameWords = now.words !== "" && now.words === before?.words;
+    if (now.marked || sameWords || i === LOOKS - 1) return { where: now.where, task: now.task };
+    if (before !== null && now.stack !== before.stack) return "busy";
+    before = now;
+  }
+  return "busy";
 }
 
+/** What one look at the stack has seen. */
 interface Look {
   readonly where: SourcePlace;
-  /** The step that is being made: its task, whether an earlier look has marked it, and a hash of all words. */
-  readonly step: { readonly task: string; readonly marked: boolean; readonly words: string } | null;
+  /** Our functions outside of all task code, and the outermost function of task code. */
+  readonly stack: string;
+  /** An earlier look has left its mark. */
+  readonly marked: boolean;
+  /** Hash of all words during a step; empty otherwise. */
+  readonly words: string;
+  readonly task: string | null;
 }
 
 /** Pauses the thread, reads its stack, and lets it go on. Null when no task code is on it. */
 async function look(d: Debugger): Promise<Look | null> {
   const frames = await d.pause();
   try {
-    const inner = frames.find((f) => isTaskCode(d.scripts.get(f.location.scriptId)));
-    const script = inner && d.scripts.get(inner.location.scriptId);
-    if (!inner || !script) return null;
-    const where = originalPlace(script, inner.location.lineNumber, inner.location.columnNumber);
-    const step = frames.find((f) => f.functionName === "step" && isMachine(d.scripts.get(f.location.scriptId)));
-    if (!step) return { where, step: null };
-    const said = await d.evaluate(step.callFrameId, READ_STEP);
-    const [marked = "", words = "", ...task] = said.split(" ");
-    return { where, step: { task: task.join(" "), marked: marked === "true", words } };
+    const inner = frames.findIndex((f) => isTaskCode(d.scripts.get(f.location.scriptId)));
+    const frame = frames[inner];
+    const script = frame && d.scripts.get(frame.location.scriptId);
+    if (!frame || !script) return null;
+    const where = originalPlace(script, frame.location.lineNumber, frame.location.columnNumber);
+    const outer = frames.findLastIndex((f) => isTaskCode(d.scripts.get(f.location.scriptId)));
+    const stack = frames
+      .slice(outer)
+      .map((f) => f.functionName)
+      .join(" ");
+    for (const f of frames.slice(inner + 1)) {
+      const mark = MARKS.find((m) => m.name === f.functionName && isOurFile(d, f, m.file));
+      if (!mark) continue;
+      const [marked, words = "", ...task] = (await d.evaluate(f.callFrameId, readMark(mark))).split(" ");
+      return { where, stack, marked: marked === "true", words, task: task.join(" ") || null };
+    }
+    return { where, stack, marked: false, words: "", task: null };
   } finally {
     d.resume();
   }
 }
 
-/** Runs in the frame of `Machine.step(t, choice)`, whose `choice` is no longer needed while task code runs. */
-const READ_STEP = `(() => {
-  const marked = choice === "marked";
-  choice = "marked";
-  let h = 5;
-  for (const w of this.words) h = Math.imul(h ^ w, 16777619);
-  return marked + " " + h + " " + this.tasks[t].name;
-})()`;
+/** Our functions that call task code, each with a variable that it has no more use for by then. */
+const MARKS = [
+  { name: "step", file: "machine/machine.js", variable: "choice", words: "this.words", task: "this.tasks[t].name" },
+  { name: "probeTask", file: "machine/core.js", variable: "sink", words: "[]", task: '""' },
+  { name: "build", file: "machine/machine.js", variable: "options", words: "[]", task: '""' },
+] as const;
+
+/** Runs in the frame of that function: "true HASH NAME". */
+function readMark({ variable, words, task }: (typeof MARKS)[number]): string {
+  return `(() => {
+    const marked = ${variable} === "marked";
+    ${variable} = "marked";
+    let h = 0;
+    for (const w of ${words}) h = Math.imul(h ^ w, 16777619) + 1;
+    return marked + " " + (h || "") + " " + ${task};
+  })()`;
+}
 
 const HERE = new URL("..", import.meta.url).href;
 
@@ -108,8 +135,8 @@ function isTaskCode(script: Script | undefined): boolean {
   return !script.url.startsWith(HERE) || /^(atlas|drivers|mm)\//.test(script.url.slice(HERE.length));
 }
 
-function isMachine(script: Script | undefined): boolean {
-  return script?.url === `${HERE}machine/machine.js`;
+function isOurFile(d: Debugger, { location }: CallFrame, file: string): boolean {
+  return d.scripts.get(location.scriptId)?.url === HERE + file;
 }
 
 /** The debugger of one worker thread, spoken to through this thread. */

@@ -58,7 +58,15 @@ export function forEachChild(node: Node, visit: (child: Node, key: string) => vo
 /** Calls `visit` for `node` and everything below it; a false answer keeps out of that node's children. */
 export function walk(node: Node, visit: (node: Node) => boolean | undefined): void {
   if (visit(node) === false) return;
-  forEachChild(node, (child) => walk(child, visit));
+  const keys = childKeys[node.type];
+  if (keys === undefined) return;
+  const record = node as unknown as Record<string, Node | (Node | null)[] | null | undefined>;
+  for (const key of keys) {
+    const value = record[key];
+    if (!value) continue;
+    if (!Array.isArray(value)) walk(value, visit);
+    else for (const child of value) if (child) walk(child, visit);
+  }
 }
 
 /** Replaces children of `node` in place: `change` answers the same node, another one, or null to remove it. */

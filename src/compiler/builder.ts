@@ -85,6 +85,7 @@ export class Builder {
 
   /** The local that an identifier names; undefined for names from outside and for those of statements kept whole. */
   localOf(node: Node): Local | undefined {
+    if (node.type !== "Identifier") return undefined;
     const known = this.#of.get(node);
     if (known !== undefined) return known;
     const binding = this.file.names.bindingOf.get(node);
@@ -142,6 +143,7 @@ export class Builder {
   /** The names that a statement kept whole declares for itself stay ordinary JavaScript. */
   keepNative(node: Node): void {
     const mark = (each: Node): void => {
+      if (each.type !== "Identifier") return;
       const binding = this.file.names.bindingOf.get(each);
       if (binding === undefined || binding.scope.fn !== this.task || binding.kind === "var") return;
       if (binding.declarations.some((declaration) => declaration === each)) this.#native.add(binding);
@@ -306,8 +308,10 @@ export class Builder {
         return true;
       });
     walk(node, (each) => {
-      const binding = this.file.names.bindingOf.get(each);
-      if (binding?.declarations.some((declaration) => declaration === each)) declaredHere.add(binding);
+      if (each.type === "Identifier") {
+        const binding = this.file.names.bindingOf.get(each);
+        if (binding?.declarations.includes(each)) declaredHere.add(binding);
+      }
       if (!isFunction(each)) return true;
       visitClosure(each);
       return false;

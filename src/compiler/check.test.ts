@@ -22,6 +22,7 @@ test.each([
   ["MF0303 2:17", "let n = 0;\nfunction* f() { n++; yield* g(); }"],
   ["MF0303 2:26", "let n = 0;\nfunction* f() { x(() => (n = 1)); }"],
   ["MF0303 1:33", "function s(o) { function* f() { o = 1; } return f; }"],
+  ["MF0303 1:17", "function* f() { undeclared = 1; yield* g(); }"],
   ["MF0304 2:24", "let n = 0; export function set() { n = 1; }\nfunction* f() { return n; }"],
   [
     "MF0304 3:35",
@@ -32,6 +33,7 @@ test.each([
   ["MF0305 1:1", "async function* f() { yield 1; } function* g() {}"],
   ["MF0306 1:24", "function* f() { return arguments[0]; }"],
   ["MF0307 1:33", "const o = { *f() { return () => this.x; } };"],
+  ["MF0307 1:27", "const o = { *f() { return super.x; } };"],
   ["MF0308 2:3", "function* f() {\n  function* g() {}\n  yield* g(); }"],
   ["MF0309 2:24", 'import { until } from "mayfail";\nfunction* f() { yield* until(() => { return 1; }); }'],
   ["MF0309 2:24", 'import { until as wait } from "mayfail";\nfunction* f() { yield* wait(x); }'],
@@ -50,6 +52,9 @@ test.each([
   ["MF0317 1:23", "function* f() { const { a = yield* g() } = o; }"],
   ["MF0317 1:17", "function* f() { class A { [yield* g()]() {} } }"],
   ["MF0318 2:17", 'import { until } from "./wait.ts";\nfunction* f() { until(() => 1); yield* g(); }'],
+  ["MF0321 2:37", 'import { until } from "mayfail";\nfunction* f(o) { yield* until(() => o.n++); }'],
+  ["MF0321 2:45", 'import { until } from "mayfail";\nfunction* f(o) { yield* until(() => o.x || (o.y = 1)); }'],
+  ["MF0321 2:37", 'import { until } from "mayfail";\nfunction* f(o) { yield* until(() => delete o.n); }'],
 ])("%s: %s", (expected, source) => {
   expect(errorOf(source)).toMatch(new RegExp(`^${expected} `));
 });
@@ -65,6 +70,10 @@ test.each([
   [
     "a let of a set-up function",
     "function s(x) { let n; if (x) n = 1; else n = 2; return function* () { yield* op(n); }; }",
+  ],
+  [
+    "a file of plain generators",
+    '"use plain generator"; function* f() { yield 1; yield* this; } async function g() {}',
   ],
   ["a plain generator", 'function* f() { "use plain generator"; yield 1; yield* this; } async function g() {}'],
   [
@@ -84,6 +93,15 @@ test.each([
   ["an until of one's own", "function until(x) { return x; } function* f() { until(1); yield* op(); }"],
 ])("accepted: %s", (_, source) => {
   expect(errorOf(source)).toBe("accepted");
+});
+
+test("code that is nested too deeply for this thread is refused, not a crash", () => {
+  expect(errorOf(`function* f() { return ${"(".repeat(20_000)}1${")".repeat(20_000)}; }`)).toMatch(
+    /^MF0301 1:1 .*nested/,
+  );
+  expect(errorOf(`function* f() { ${"{".repeat(2_000)} yield* g(); ${"}".repeat(2_000)} }`)).toMatch(
+    /^(MF0301 1:1|acc)/,
+  );
 });
 
 test("a function may have 4095 suspensions and no more", () => {

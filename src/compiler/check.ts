@@ -5,18 +5,18 @@ import { type FileContext, fail } from "./context.ts";
 import type { Binding } from "./scope.ts";
 import { isUntilName } from "./until.ts";
 
+/** At the beginning of a function, or of a whole file. */
+const plain = "use plain generator";
+
 /** A generator function is task code unless its author says otherwise. */
 export function isTask(node: FunctionNode): boolean {
-  return (
-    node.type !== "ArrowFunctionExpression" &&
-    node.generator === true &&
-    !directivesOf(node).includes("use plain generator")
-  );
+  return node.type !== "ArrowFunctionExpression" && node.generator === true && !directivesOf(node).includes(plain);
 }
 
 /** Task functions by node, with the names that reports give them. */
 export function findTasks(program: Program): Map<FunctionNode, string> {
   const tasks = new Map<FunctionNode, string>();
+  if (program.directives.some((each) => each.value.value === plain)) return tasks;
   const visit = (node: Node, hint: string): void => {
     if (isFunction(node)) {
       if (isTask(node)) tasks.set(node, nameOf(node, hint));
@@ -93,6 +93,7 @@ function checkBody(file: FileContext, task: FunctionNode, name: string, taskOf: 
         if (ownCode && !node.delegate) fail(filename, node, "MF0302", { task: name });
         return node.argument ? visit(node.argument, true, ownThis, ownCode) : undefined;
       case "ThisExpression":
+      case "Super":
         return ownThis ? fail(filename, node, "MF0307", { task: name }) : undefined;
       case "Identifier":
         if (ownThis && node.name === "arguments" && !names.bindingOf.has(node))
@@ -157,6 +158,11 @@ function checkOuterNames(file: FileContext, tasks: ReadonlyMap<FunctionNode, str
     for (let at = inside; at !== null; at = parents.get(at) ?? null) if (tasks.has(at)) return at;
     return undefined;
   };
+  for (const { identifier, inside } of file.names.globalWrites) {
+    const task = taskAround(inside);
+    if (task !== undefined)
+      fail(file.filename, identifier, "MF0303", { task: tasks.get(task) ?? "?", variable: identifier.name });
+  }
   for (const binding of file.names.bindings) {
     const { fn } = binding.scope;
     if (fn !== null && taskAround(fn) !== undefined && binding.kind !== "self") continue;

@@ -5,53 +5,57 @@ import { compileTaskModule } from "./compile.ts";
 import { SourceMapConsumer } from "./testing/sourceMap.testkit.ts";
 
 const compile = (source: string, filename = "case.ts") => compileTaskModule(source, { filename });
+/** Source text whose lines begin behind a bar. */
+const margin = (text: string): string => text.replace(/^ *\|/gm, "");
 const body = (source: string): string => compile(source).code.trim();
 
 test("types go, code stays", () => {
   expect(
-    body(`
-      import type { A } from "./a.ts";
-      import { type B, c, D } from "./b.ts";
-      export type { A };
-      export { type B as BB, c };
-      interface I<T> { x: T }
-      type U = I<number> | undefined;
-      declare const hidden: number;
-      declare module "x" { const y: number; }
-      export declare function later(): void;
-      function over(x: string): void; function over(x: number): void;
-      function over(this: Window, x: unknown, y?: D): asserts x is string { return (x as string)!.length! satisfies number; }
-      abstract class K<T> extends L<T> implements I<T> {
-        declare z: number; readonly a: number = 1; private b?: string; static #p: number; abstract m(): void; [key: string]: unknown;
-        override get v(): number { return this.a; } constructor(readonly_: number) { super(); }
-      }
-      const v = <T,>(x: T): x is T => f<number>(x!, new Map<string, number>());
-      for (const w of <number[]>[]) {}
-      let definite!: number;
-      export default interface Z {}
+    body(
+      margin(`
+      |import type { A } from "./a.ts";
+      |import { type B, c, D } from "./b.ts";
+      |export type { A };
+      |export { type B as BB, c };
+      |interface I<T> { x: T }
+      |type U = I<number> | undefined;
+      |declare const hidden: number;
+      |declare module "x" { const y: number; }
+      |export declare function later(): void;
+      |function over(x: string): void; function over(x: number): void;
+      |function over(this: Window, x: unknown, y?: D): asserts x is string { return (x as string)!.length! satisfies number; }
+      |abstract class K<T> extends L<T> implements I<T> {
+      |  declare z: number; readonly a: number = 1; private b?: string; static #p: number; abstract m(): void; [key: string]: unknown;
+      |  override get v(): number { return this.a; } constructor(readonly_: number) { super(); }
+      |}
+      |const v = <T,>(x: T): x is T => f<number>(x!, new Map<string, number>());
+      |for (const w of <number[]>[]) {}
+      |let definite!: number;
+      |export default interface Z {}
     `),
+    ),
   ).toBe(
-    `
-import { c } from "./b.ts";
-export { c };
-function over(x, y) {
-  return x.length;
-}
-class K extends L {
-  a = 1;
-  b;
-  static #p;
-  get v() {
-    return this.a;
-  }
-  constructor(readonly_) {
-    super();
-  }
-}
-const v = x => f(x, new Map());
-for (const w of []) {}
-let definite;
-`.trim(),
+    margin(`
+|import { c } from "./b.ts";
+|export { c };
+|function over(x, y) {
+|  return x.length;
+|}
+|class K extends L {
+|  a = 1;
+|  b;
+|  static #p;
+|  get v() {
+|    return this.a;
+|  }
+|  constructor(readonly_) {
+|    super();
+|  }
+|}
+|const v = x => f(x, new Map());
+|for (const w of []) {}
+|let definite;
+`).trim(),
   );
 });
 
@@ -63,7 +67,7 @@ test("imports that nothing uses go from TypeScript, not from JavaScript; bare im
 
 test("specifiers are rewritten wherever a module is named", () => {
   const { code } = compileTaskModule(
-    'import { a } from "./a.ts"; export { b } from "./b.ts"; export * from "./c.ts"; a(import("./d.ts"), "./e.ts");',
+    'import { a } from "./a.ts"; export { b } from "./b.ts"; export * from "./c.ts"; a(import ("./d.ts"), "./e.ts");',
     { filename: "case.ts", importRewrites: (specifier) => specifier.replace(".ts", ".mjs") },
   );
   expect(code.match(/\.\/\w\.\w+/g)).toEqual(["./a.mjs", "./b.mjs", "./c.mjs", "./d.mjs", "./e.ts"]);
@@ -87,7 +91,7 @@ const table = {
     for (;;) if (yield* done(range)) { return yield* finish(range, "${"x".repeat(80)}"); }
   },
 };
-export default function* () { yield* (a ? b() : c()); }
+export { table }; export default function* () { yield* (a ? b() : c()); }
 export const named = function* inner() {};
 let assigned; assigned = function* () {};
 `);

@@ -3,7 +3,7 @@
  *
  *   source ─parse─▶ tree ─strip─▶ JavaScript ─check─▶ ─task by task: blocks ▶ liveness ▶ step─▶ ─print─▶ code + map
  */
-import { type ErrorCode, type ErrorParams, mayfailError, type SourcePlace } from "../errors.ts";
+import { mayfailError, type SourcePlace } from "../errors.ts";
 import { walk } from "./ast.ts";
 import { type File, parse, print, type SourceMap } from "./babel.ts";
 import { checkFile, findTasks } from "./check.ts";
@@ -36,7 +36,7 @@ export interface CompiledModule {
   readonly imports: readonly { readonly specifier: string; readonly name: string; readonly place: SourcePlace }[];
   /** Names that the module exports; null when it has an `export * from`. */
   readonly exports: ReadonlySet<string> | null;
-  /** It contains an `import()`. */
+  /** It may contain an `import()`. */
   readonly importsLater: boolean;
 }
 
@@ -44,6 +44,16 @@ export interface CompiledModule {
  * Compiles one module of TypeScript or JavaScript. Raises MayfailErrors MF0301 … MF0318 with file, line and column.
  */
 export function compileTaskModule(source: string, options: CompileOptions): CompiledModule {
+  try {
+    return compileModule(source, options);
+  } catch (error) {
+    // The stack of this thread is the only bound on how deeply code may be nested.
+    if (!(error instanceof RangeError)) throw error;
+    throw mayfailError("MF0301", { reason: "it is nested too deeply" }, { file: options.filename, line: 1, column: 1 });
+  }
+}
+
+function compileModule(source: string, options: CompileOptions): CompiledModule {
   const { filename } = options;
   const file = parseModule(source, filename);
   const { program } = file;
@@ -60,17 +70,12 @@ export function compileTaskModule(source: string, options: CompileOptions): Comp
     place: placeOf(filename, at),
   }));
   const exports = exportedNames(program);
-  let importsLater = false;
-  walk(program, (node) => {
-    importsLater ||= node.type === "Import";
-    return !importsLater;
-  });
   const rewrite = options.importRewrites;
   if (rewrite) rewriteImports(program, (specifier, at) => rewrite(specifier, placeOf(filename, at)));
   const functions = replaceTasks(context, program, tasks);
   if (functions.length > 0) {
-    passMachineErrors(program, runtime.rethrow, () => freshName(names.taken, "$e"));
-    importRuntime(file, options.runtime ?? "mayfail/runtime", {
+    if (source.includes("catch")) passMachineErrors(program, runtime.rethrow, () => freshName(names.taken, "$e"));
+    const mentioned = importRuntime(file, options.runtime ?? "mayfail/runtime", {
       enter: runtime.enter,
       leave: runtime.leave,
       define: runtime.define,
@@ -81,31 +86,22 @@ export function compileTaskModule(source: string, options: CompileOptions): Comp
       probe: runtime.probe,
       rethrow: runtime.rethrow,
     });
-    declareList(file, runtime.list);
+    if (mentioned.has(runtime.list)) declareList(file, runtime.list);
   }
-  return { ...print(file, filename, source), functions, imports, exports, importsLater };
+  return { ...print(file, filename, source), functions, imports, exports, importsLater: /\bimport\s*\(/.test(source) };
 }
 
 /** Raises MF0301. */
-export function parseModule(source: string, filename: string): File {
+function parseModule(source: string, filename: string): File {
   try {
     return parse(source);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     const at = (error as SyntaxError & { loc?: { line: number; column: number } }).loc;
     const reason = error.message.replace(/\s*\(\d+:\d+\)$/, "").replace(/\.$/, "");
-    return failAt("MF0301", { reason }, filename, at?.line ?? 1, (at?.column ?? 0) + 1);
+    const place = { file: filename, line: at?.line ?? 1, column: (at?.column ?? 0) + 1 };
+    throw mayfailError("MF0301", { reason }, place);
   }
-}
-
-function failAt<Code extends ErrorCode>(
-  code: Code,
-  params: ErrorParams<Code>,
-  file: string,
-  line: number,
-  column: number,
-): never {
-  throw mayfailError(code, params, { file, line, column });
 }
 
 /** What a for…of that suspends loops over must be an array: an index survives a suspension, an iterator does not. */
@@ -114,12 +110,6 @@ function declareList(file: File, name: string): void {
     if (Array.isArray(value) || ArrayBuffer.isView(value)) return value;
     throw new TypeError("a for…of loop that contains a yield* can only go over an array");
   }`);
-  let used = false;
-  walk(file.program, (node) => {
-    used ||= node.type === "Identifier" && node.name === name;
-    return true;
-  });
-  if (!used) return;
   // Without places: they would be taken for places in the author's file.
   for (const each of helper.program.body)
     walk(each, (node) => {

@@ -113,10 +113,11 @@ export function emitStep(b: Builder, flow: Flow, layout: Layout, storage: Storag
       }
       case "suspend": {
         const point = end.resume.label;
-        out.push(statement(end.call, end.at));
-        for (const { slot, local } of storage.stores.get(block) ?? []) out.push(store(slot, local, point));
+        // The label comes first: what goes wrong in the call is then reported at the call.
         const head = index(id(W), id(f));
         out.push(statement(assign(head, binary("|", binary("&", index(id(W), id(f)), num(-4096)), num(point)))));
+        out.push(statement(end.call, end.at));
+        for (const { slot, local } of storage.stores.get(block) ?? []) out.push(store(slot, local, point));
         out.push(stop(end.at));
         break;
       }
@@ -220,7 +221,7 @@ function splitRemade(b: Builder, flow: Flow, body: readonly Statement[]): { insi
   const used = new Set<Local>();
   const note = (node: Node): void =>
     walk(node, (each) => {
-      const local = b.localOf(each);
+      const local = each.type === "Identifier" ? b.localOf(each) : undefined;
       if (local?.remade && !used.has(local)) {
         used.add(local);
         const made = b.remade.get(local);
@@ -244,9 +245,10 @@ function declarations(b: Builder, body: readonly Statement[], w: string): Statem
   let loads = false;
   for (const each of body)
     walk(each, (node) => {
+      if (node.type !== "Identifier") return true;
       const local = b.localOf(node);
-      if (local !== undefined && !local.remade && !b.copies.has(node)) found.add(local);
-      loads ||= node.type === "Identifier" && node.name === w;
+      if (local === undefined) loads ||= node.name === w;
+      else if (!local.remade && !b.copies.has(node)) found.add(local);
       return true;
     });
   const names = b.locals.filter((local) => found.has(local)).map((local): [string, null] => [local.name, null]);
@@ -257,15 +259,12 @@ function declarations(b: Builder, body: readonly Statement[], w: string): Statem
 /** Gives every identifier of a local its settled name. */
 function settleNames(b: Builder, node: Node): void {
   walk(node, (each) => {
-    const local = b.localOf(each);
-    if (local !== undefined && each.type === "Identifier") each.name = b.copies.get(each) ?? local.name;
-    return true;
-  });
-  walk(node, (each) => {
-    if (each.type === "ObjectProperty" && each.shorthand) {
+    if (each.type === "Identifier") {
+      const local = b.localOf(each);
+      if (local !== undefined) each.name = b.copies.get(each) ?? local.name;
+    } else if (each.type === "ObjectProperty" && each.shorthand) {
       const value = each.value.type === "AssignmentPattern" ? each.value.left : each.value;
-      if (each.key.type !== "Identifier" || value.type !== "Identifier" || each.key.name !== value.name)
-        each.shorthand = false;
+      each.shorthand = b.localOf(value) === undefined;
     }
     return true;
   });

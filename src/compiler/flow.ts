@@ -57,7 +57,7 @@ export class Flow {
   #namesIn(node: Node): Set<Local> {
     const found = new Set<Local>();
     walk(node, (each) => {
-      const local = this.#b.localOf(each);
+      const local = each.type === "Identifier" ? this.#b.localOf(each) : undefined;
       if (local !== undefined) found.add(local);
       return true;
     });
@@ -80,6 +80,7 @@ export class Flow {
   /** A function value may be called at once: what it names is read now. */
   #closure(node: Node, assigned: Assigned, out: Out): void {
     walk(node, (each) => {
+      if (each.type !== "Identifier") return true;
       this.#read(each, assigned, out);
       const local = this.#b.localOf(each);
       if (local !== undefined && this.#b.isWrite(each)) out.writes.add(local);

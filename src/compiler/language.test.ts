@@ -109,6 +109,22 @@ const programs: Record<string, string> = {
     yield* op(twice(2)); b = 7; yield* op(twice(3)); return [1, 2].map((x) => twice(x) + a).join(); }`,
   "a closure that assigns to a local": `export function* main(a) {
     let n = 0; const add = (x) => { n += x; }; add(1); yield* op(n); LIST.forEach((x) => { n += x; }); yield* op(n); add(2); return n; }`,
+  "a helper that assigns, called again after a suspension": `export function* main(a) {
+    let n = 1; const set = (x) => { n = x; }; yield* op(n); set(5); yield* op("after"); note(n); set(6); yield* op("again"); return n; }`,
+  "an assignment that may not happen does not end the life of a value": `export function* main(a) {
+    let p = 5, q = 6, r = 7, s = 8, t = 9, u = 10, zero = 0;
+    yield* op(1);
+    zero &&= (p = 1); zero && (q = 1); zero ? (r = 1) : 0; undefined?.x((s = 1)); if (zero) t = 1; for (; zero; ) u = 1;
+    return [p, q, r, s, t, u].join(); }`,
+  "an exception between two statements finds the values of before": `export function* main(a) {
+    const boom = (x) => { if (x) throw x; }; let n = 3;
+    try { yield* op(1); boom(1); n = 4; boom(2); } catch (e) { note(e); note(n); }
+    try { yield* op(2); n = 5; boom(1); n = 6; } catch (e) { note(n); } finally { yield* op(n); }
+    return n; }`,
+  "a helper that assigns between a read and a suspension": `export function* main(a) {
+    let n = 1; const set = () => { n = 50; return 0; }; return OBJ.add(n, set() + ((yield* op(n)) | 0)) + n; }`,
+  "a finally block without suspension that overrides a return": `function* f(x) { yield* op(x); try { return 1; } finally { if (x) return 2; note("passed"); } }
+    export function* main(a) { return (yield* f(0)) + (yield* f(1)); }`,
   "closures made in different iterations": `export function* main(a) {
     for (const x of LIST) { const y = x * 2; const fs = []; for (const z of LIST) { if (z === 5) yield* op(z); fs.push(() => z + y); if (fs.length === 3) note(fs.map((f) => f()).join()); }
       note(LIST.some((v) => v === x)); }

@@ -103,8 +103,8 @@ export function dropTypeImports(program: Program, names: Names): void {
   });
 }
 
-/** `import { enter as $enter, … } from "runtime"`, of those names that the program mentions. */
-export function importRuntime(file: File, runtime: string, names: Readonly<Record<string, string>>): void {
+/** `import { enter as $enter, … } from "runtime"`, of those names that the program mentions; answers all that it mentions. */
+export function importRuntime(file: File, runtime: string, names: Readonly<Record<string, string>>): Set<string> {
   const mentioned = new Set<string>();
   walk(file.program, (node) => {
     if (node.type === "Identifier") mentioned.add(node.name);
@@ -117,10 +117,11 @@ export function importRuntime(file: File, runtime: string, names: Readonly<Recor
       imported: { type: "Identifier", name: imported },
       local: { type: "Identifier", name: local },
     }));
-  if (specifiers.length === 0) return;
-  file.program.body.unshift({
-    type: "ImportDeclaration",
-    specifiers,
-    source: { type: "StringLiteral", value: runtime },
-  });
+  if (specifiers.length > 0)
+    file.program.body.unshift({
+      type: "ImportDeclaration",
+      specifiers,
+      source: { type: "StringLiteral", value: runtime },
+    });
+  return mentioned;
 }

@@ -18,6 +18,9 @@ function files(all: Record<string, string | Uint8Array>): void {
   }
 }
 
+/** Source text whose lines begin behind a bar. */
+const margin = (text: string): string => text.replace(/^ *\|/gm, "");
+
 const load = (name: string): Promise<Record<string, unknown>> => loadTaskModule(join(folder, name), { packages });
 
 async function errorOf(name: string): Promise<string> {
@@ -48,20 +51,20 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test("a file and what it imports, in every spelling, in a circle, with packages and data", async () => {
   files({
-    "case.ts": `
-      import { lock, machine, type Task } from "mayfail";
-      import { helper } from "./lib/helper.ts";
-      import other from "./lib/plain.js";
-      import { size } from "./lib/sizes";
-      import { twin } from "./lib/twin.js";
-      import esm from "only-esm/deep/thing";
-      import main from "@scope/main";
-      import data from "./data.json" with { type: "json" };
-      import { join } from "node:path";
-      export function* run(x: number): Task { yield* lock(x); yield* helper(x); }
-      export const all = [other, size, twin, esm, main, data.n, typeof join, helper.name];
-      export { machine };
-      export default run;`,
+    "case.ts": margin(`
+      |import { lock, machine, type Task } from "mayfail";
+      |import { helper } from "./lib/helper.ts";
+      |import other from "./lib/plain.js";
+      |import { size } from "./lib/sizes";
+      |import { twin } from "./lib/twin.js";
+      |import esm from "only-esm/deep/thing";
+      |import main from "@scope/main";
+      |import data from "./data.json" with { type: "json" };
+      |import { join } from "node:path";
+      |export function* run(x: number): Task { yield* lock(x); yield* helper(x); }
+      |export const all = [other, size, twin, esm, main, data.n, typeof join, helper.name];
+      |export { machine };
+      |export default run;`),
     "lib/helper.ts": `import { run } from "../case.ts"; export function* helper(x: number) { if (x > 3) yield* run(x - 1); }`,
     "lib/plain.js": "export default 'plain';",
     "lib/sizes.ts": "export const size: number = 7;",
@@ -92,7 +95,7 @@ test("nothing is left behind in the folder for temporary files, unless an import
   mkdirSync(temporary);
   const before = process.env["TMPDIR"];
   process.env["TMPDIR"] = temporary;
-  files({ "gone.ts": "export const x = 1;", "later.ts": 'export const get = () => import("./gone.ts");' });
+  files({ "gone.ts": "export const x = 1;", "later.ts": 'export const get = () => import ("./gone.ts");' });
   try {
     await load("gone.ts");
     await errorOf("missing-again.ts");
@@ -153,7 +156,7 @@ test.each([
   [
     "e.ts",
     { "e.ts": 'import x from "mayfail/deep"; x;' },
-    'MF0319: e.ts:1:15: The import "mayfail/deep" cannot be resolved: Mayfail has only mayfail, mayfail/user, mayfail/runtime.',
+    'MF0319: e.ts:1:15: The import "mayfail/deep" cannot be resolved: Mayfail has only mayfail and mayfail/runtime.',
   ],
   [
     "f.ts",

@@ -120,7 +120,7 @@ class Graph {
     if (own !== undefined) return own;
     const missing = (reason: string): MayfailError => mayfailError("MF0319", { specifier, reason }, at);
     if (specifier === "mayfail" || specifier.startsWith("mayfail/"))
-      throw missing(`Mayfail has only ${Object.keys(this.#packages).join(", ")}`);
+      throw missing(`Mayfail has only ${Object.keys(this.#packages).join(" and ")}`);
     if (isBuiltin(specifier) || specifier.startsWith("data:")) return specifier;
     const path = pathOf(specifier, dirname(from));
     if (path === undefined) {

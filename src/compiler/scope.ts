@@ -40,6 +40,8 @@ export interface Names {
   readonly bindings: Binding[];
   /** Names that nothing in the module declares. */
   readonly globals: Set<string>;
+  /** Assignments to such names. */
+  readonly globalWrites: Occurrence[];
   /** Every identifier text in the module: what made-up names must avoid. */
   readonly taken: Set<string>;
 }
@@ -49,6 +51,7 @@ export function resolveNames(program: Program): Names {
   const bindings: Binding[] = [];
   const taken = new Set<string>();
   const globals = new Set<string>();
+  const globalWrites: Occurrence[] = [];
   const pending: { identifier: Identifier; scope: Scope; reads: boolean; writes: boolean }[] = [];
 
   const newScope = (parent: Scope | null, node: Node, fn: FunctionNode | null, takesVar: boolean): Scope => ({
@@ -224,6 +227,7 @@ export function resolveNames(program: Program): Names {
     const binding = home?.bindings.get(identifier.name);
     if (binding === undefined) {
       globals.add(identifier.name);
+      if (writes) globalWrites.push({ identifier, inside: scope.fn });
       continue;
     }
     bindingOf.set(identifier, binding);
@@ -231,5 +235,5 @@ export function resolveNames(program: Program): Names {
     if (reads) binding.reads.push(occurrence);
     if (writes) binding.writes.push(occurrence);
   }
-  return { bindingOf, bindings, globals, taken };
+  return { bindingOf, bindings, globals, globalWrites, taken };
 }

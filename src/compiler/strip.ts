@@ -34,9 +34,9 @@ function strip(node: Node, key: string, refuse: Refuse): Node | null {
   if (kept === null) return null;
   if (kept !== node) return strip(kept, key, refuse);
   const record = node as unknown as Record<string, unknown>;
-  for (const each of typeKeys) delete record[each];
+  for (const each of typeKeys) if (record[each] !== undefined) record[each] = undefined;
   // `x?: T` marks a parameter or a property; in `a?.b` the flag is JavaScript.
-  if (!node.type.startsWith("Optional")) delete record["optional"];
+  if (record["optional"] !== undefined && !node.type.startsWith("Optional")) record["optional"] = undefined;
   if ("params" in node && Array.isArray(node.params)) {
     const [first] = node.params as Node[];
     if (first?.type === "Identifier" && first.name === "this") node.params.shift();

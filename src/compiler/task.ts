@@ -133,6 +133,7 @@ function nameLocals(b: Builder, flow: Flow): void {
   });
   const used = new Set<string>();
   walk(b.task, (each) => {
+    if (each.type !== "Identifier") return true;
     b.localOf(each);
     const binding = bindingOf.get(each);
     if (binding !== undefined && !(binding.scope.fn !== null && inside.has(binding.scope.fn))) used.add(binding.name);

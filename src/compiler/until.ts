@@ -1,4 +1,5 @@
 /** Recognises `until(() => condition)`, whose condition the machine tests in place, again and again, without side effect. */
+import { walk } from "./ast.ts";
 import type { Expression, Node } from "./babel.ts";
 import type { Builder } from "./builder.ts";
 import { fail } from "./context.ts";
@@ -28,5 +29,12 @@ export function untilTest(b: Builder, node: Expression): Expression | null {
     node.arguments.length > 2
   )
     return fail(b.file.filename, node, "MF0309", { task: b.taskName });
+  walk(test.body, (each) => {
+    if (each.type === "AssignmentExpression" || each.type === "UpdateExpression")
+      fail(b.file.filename, each, "MF0321", { task: b.taskName });
+    return each.type !== "UnaryExpression" || each.operator !== "delete"
+      ? true
+      : fail(b.file.filename, each, "MF0321", { task: b.taskName });
+  });
   return test.body;
 }

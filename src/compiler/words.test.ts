@@ -70,6 +70,34 @@ test("two paths to one point with equal live values leave equal words", () => {
   expect(words[2]).toEqual(words[0]);
 });
 
+test("how a try statement ends takes words only from its end to that of its finally block", () => {
+  const { machine, step } = start(`export function* main() {
+    outer: for (const round of LIST) {
+      try {
+        yield* op("body");
+        for (const x of LIST) if (x === round) break;
+        for (const x of LIST) if (x > 10) { if (round > 10) throw 8; continue outer; }
+      } catch (e) { yield* op("catch", e); } finally { yield* op("finally"); }
+    }
+  }`);
+  const inBody = { round: 0, "(index of LIST)": 0, "(completion)": 0, "(completion value)": 0, e: 0 };
+  const known = (): Record<string, unknown> => ({ ...inBody, ...machine.topSlots(0) });
+  step();
+  expect(known()).toMatchObject({ "(completion)": 0, "(completion value)": 0 });
+  step();
+  expect(machine.events[0]?.at(-1)).toEqual(["finally"]);
+  step();
+  expect(known()).toMatchObject({ "(completion)": 0, "(completion value)": 0, "(index of LIST)": 1 });
+  expect(
+    machine
+      .wordsOf(0)
+      .slice(6)
+      .filter((word) => word === 1),
+  ).toEqual([]); // nothing is undefined
+  step();
+  expect(machine.events[0]?.at(-1)).toEqual(["catch", 8]);
+});
+
 test("locals of one name that never live at the same time share a slot", () => {
   const { compiled } = start(`export function* main(a) {
     for (let i = 0; i < 2; i++) yield* op(i);

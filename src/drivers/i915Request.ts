@@ -3,9 +3,9 @@ import { type Cell, writeOnce } from "../machine/cell.ts";
 import type { Task } from "../machine/core.ts";
 import { ENOMEM } from "../machine/errno.ts";
 import { type Fence, fenceInit, fenceSignal, signaledBy } from "../machine/fence.ts";
+import { GFP_KERNEL } from "../machine/gfp.ts";
 import type { TaskInfo } from "../machine/machine.ts";
 import { until } from "../machine/wait.ts";
-import { GFP_KERNEL } from "../mm/gfp.ts";
 import type { Kernel } from "../mm/slice/kernel.ts";
 import { kfree, kmalloc } from "../mm/slice/pageAlloc.ts";
 

@@ -17,11 +17,11 @@ import { type Cell, cellField, fetchAdd, readOnce } from "../machine/cell.ts";
 import type { Handle, Task } from "../machine/core.ts";
 import { EAGAIN, EBUSY, ENOMEM } from "../machine/errno.ts";
 import { type Fence, fenceField, fenceIsSignaled, fenceWait } from "../machine/fence.ts";
+import { __GFP_NORETRY, GFP_KERNEL } from "../machine/gfp.ts";
 import type { Machine } from "../machine/machine.ts";
 import { lock, type Mutex, mutexField, spinlock, trylock, unlock } from "../machine/mutex.ts";
 import { bool, int, ref, struct } from "../machine/struct.ts";
 import { queueWork, type Work } from "../machine/workqueue.ts";
-import { __GFP_NORETRY, GFP_KERNEL } from "../mm/gfp.ts";
 import {
   createPages,
   FOLL_WRITE,
@@ -56,6 +56,12 @@ const NO_WORK = 0;
 const WORK_PENDING = 1;
 
 const UNBIND_ACTIVE = 1;
+
+/**
+ * Lockdep subclass of mm.lock in get_pages: "an allocation in here may put the pages of *another* object". With it
+ * lockdep is silent about the same object, which is hazard a.
+ */
+const I915_MM_GET_PAGES = 1;
 
 /** i915_mmu_notifier: one for each mm. */
 export interface I915Notifier {
@@ -242,7 +248,7 @@ function* setActive(object: UserptrObject, active: boolean): Task {
 
 /** ____i915_gem_object_get_pages: 0, -EAGAIN while a worker is at it, or the worker's error. */
 export function* getPages(k: Kernel, object: UserptrObject, work: Work): Task<number> {
-  yield* lock(object.mmLock);
+  yield* lock(object.mmLock, I915_MM_GET_PAGES);
   const error = object.hasPages ? 0 : yield* userptrGetPages(k, object, work);
   yield* unlock(object.mmLock);
   return error;
@@ -275,7 +281,7 @@ export function* getPagesWorker(k: Kernel, object: UserptrObject): Task {
   const array = options.largeArrays ? yield* kmalloc(k, GFP_KERNEL) : null;
   const result = yield* pinUserPagesUnlocked(k, notifier.mm, start, pageCount, FOLL_WRITE, pvec);
   const early = options.sgTableBeforeLock && result === pageCount ? yield* kmalloc(k, GFP_KERNEL) : null;
-  yield* lock(object.mmLock);
+  yield* lock(object.mmLock, I915_MM_GET_PAGES);
   let table = early;
   if (object.work === WORK_PENDING) {
     let error = result < 0 ? result : 0;

@@ -14,11 +14,11 @@
 import type { Handle, Task } from "../machine/core.ts";
 import { EAGAIN, ENOMEM } from "../machine/errno.ts";
 import { type Fence, fenceField, fenceWait } from "../machine/fence.ts";
+import { GFP_KERNEL } from "../machine/gfp.ts";
 import type { Machine } from "../machine/machine.ts";
 import { lock, type Mutex, mutexField, unlock } from "../machine/mutex.ts";
 import { downRead, downWrite, type RwSem, rwlock, upRead, upWrite } from "../machine/rwsem.ts";
 import { bool, int, ref, struct } from "../machine/struct.ts";
-import { GFP_KERNEL } from "../mm/gfp.ts";
 import { createPages, FOLL_WRITE, type PageSlot, pinUserPagesUnlocked, unpinUserPages } from "../mm/slice/gup.ts";
 import type { Kernel } from "../mm/slice/kernel.ts";
 import type { Mm } from "../mm/slice/mm.ts";

@@ -8,14 +8,23 @@
  */
 import { readOnce } from "../machine/cell.ts";
 import type { Handle, Task } from "../machine/core.ts";
+import { ENOMEM } from "../machine/errno.ts";
 import { must } from "../machine/finding.ts";
 import type { Machine } from "../machine/machine.ts";
 import { lock, type Mutex, mutexField, unlock } from "../machine/mutex.ts";
+import { downRead, upRead } from "../machine/rwsem.ts";
 import { int, ref, struct } from "../machine/struct.ts";
-import { createHmmPfns, type HmmPfn } from "../mm/slice/hmm.ts";
+import { createHmmPfns, type HmmPfn, hmmRangeFault } from "../mm/slice/hmm.ts";
 import type { Kernel } from "../mm/slice/kernel.ts";
 import type { Mm } from "../mm/slice/mm.ts";
-import { createIntervalNotifier, type IntervalNotifier, mmuIntervalSetSeq } from "../mm/slice/mmuIntervalNotifier.ts";
+import {
+  createIntervalNotifier,
+  type IntervalNotifier,
+  type IntervalNotifierOps,
+  mmuIntervalReadBegin,
+  mmuIntervalReadRetry,
+  mmuIntervalSetSeq,
+} from "../mm/slice/mmuIntervalNotifier.ts";
 import type { Folio, Vpn } from "../mm/slice/page.ts";
 import { PTE_PRESENT } from "../mm/slice/pageTable.ts";
 
@@ -45,8 +54,13 @@ const devicePteStruct = struct("devicePte", {
 
 const mirrorOps = { invalidate: mirrorInvalidate };
 
-/** Set-up: a device that may map all of `mm`, and its subscription. */
-export function createMirror(m: Machine, mm: Mm): { mirror: Mirror; notifier: IntervalNotifier<Mirror> } {
+/** Set-up: a device that may map all of `mm`, and its subscription, in the tree unless `inserted` is false. */
+export function createMirror(
+  m: Machine,
+  mm: Mm,
+  options: { readonly ops?: IntervalNotifierOps; readonly inserted?: boolean } = {},
+): { mirror: Mirror; notifier: IntervalNotifier<Mirror> } {
+  const { ops = mirrorOps, inserted = true } = options;
   const pages = mm.ptes.length;
   const ptes: DevicePte[] = [];
   const mirror: Mirror = Object.assign(mirrorStruct.create("mirror"), {
@@ -57,7 +71,7 @@ export function createMirror(m: Machine, mm: Mm): { mirror: Mirror; notifier: In
   for (let i = 0; i < pages; i++) ptes.push(Object.assign(devicePteStruct.create(`mirror.pte[${i}]`), { mirror }));
   m.keep(ptes);
   m.keep(mirror.pfns);
-  const notifier = createIntervalNotifier(m, mm, "mirror.notifier", [0, pages], mirrorOps, mirror);
+  const notifier = createIntervalNotifier(m, mm, "mirror.notifier", [0, pages], ops, mirror, inserted);
   return { mirror, notifier };
 }
 
@@ -75,6 +89,23 @@ function* mirrorInvalidate(
   for (let vpn = start; vpn < end; vpn++) mirror.ptes[vpn].folio = null;
   yield* unlock(mirror.lock);
   return true;
+}
+
+/** Maps [start, end) for the device: collects, checks, programs, again until it fits. 0 or -ENOMEM. */
+export function* mirrorMap(k: Kernel, mirror: Mirror, notifier: IntervalNotifier, start: Vpn, end: Vpn): Task<number> {
+  for (;;) {
+    const seq = yield* mmuIntervalReadBegin(notifier);
+    yield* downRead(mirror.mm.mmapLock);
+    const error = yield* hmmRangeFault(k, mirror.mm, notifier, seq, start, end, mirror.pfns);
+    yield* upRead(mirror.mm.mmapLock);
+    if (error === -ENOMEM) return error;
+    if (error !== 0) continue;
+    yield* lock(mirror.lock);
+    const retry = yield* mmuIntervalReadRetry(notifier, seq);
+    if (!retry) programDevice(mirror, start, end);
+    yield* unlock(mirror.lock);
+    if (!retry) return 0;
+  }
 }
 
 /** Programs the device with what was collected for [start, end). Lock held, and read_retry said no. */

@@ -3,10 +3,10 @@
  * umem_mutex, and the cache of memory keys with its rb_lock, under which entries are allocated.
  */
 import type { Handle, Task } from "../machine/core.ts";
+import { GFP_KERNEL } from "../machine/gfp.ts";
 import type { Machine } from "../machine/machine.ts";
 import { lock, type Mutex, mutexField, unlock } from "../machine/mutex.ts";
 import { bool, int, ref, struct } from "../machine/struct.ts";
-import { GFP_KERNEL } from "../mm/gfp.ts";
 import type { Kernel } from "../mm/slice/kernel.ts";
 import type { Mm } from "../mm/slice/mm.ts";
 import { createIntervalNotifier, type IntervalNotifier, mmuIntervalSetSeq } from "../mm/slice/mmuIntervalNotifier.ts";

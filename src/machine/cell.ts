@@ -2,6 +2,8 @@
  * Cells: words that several tasks touch without a common lock (READ_ONCE, atomic_t, cmpxchg). Each access is a
  * scheduling point of its own, so every interleaving of accesses is explored.
  */
+
+import { asWord } from "./badValue.ts";
 import {
   checking,
   defineOp,
@@ -44,7 +46,7 @@ export class Cell implements Handle {
     if (checking && !isTouched(this.at)) {
       throw new Finding("data-race", `${this.name} is written without a scheduling point: ${REMEDY}`);
     }
-    W[this.at] = v;
+    W[this.at] = asWord(v, this);
   }
 }
 
@@ -146,22 +148,22 @@ export function readOnce(c: Cell): Task<number> {
 
 /** WRITE_ONCE. */
 export function writeOnce(c: Cell, value: number): Task {
-  return pend(writeOp.id, c.at, value) as never;
+  return pend(writeOp.id, c.at, asWord(value, c)) as never;
 }
 
 /** atomic_fetch_add: the old value. */
 export function fetchAdd(c: Cell, n: number): Task<number> {
-  return pend(addOp.id, c.at, n) as never;
+  return pend(addOp.id, c.at, asWord(n, c)) as never;
 }
 
 /** xchg: the old value. */
 export function exchange(c: Cell, value: number): Task<number> {
-  return pend(exchangeOp.id, c.at, value) as never;
+  return pend(exchangeOp.id, c.at, asWord(value, c)) as never;
 }
 
 /** cmpxchg: the old value; the exchange took place iff it equals `expected`. */
 export function cmpxchg(c: Cell, expected: number, desired: number): Task<number> {
-  return pend(cmpxchgOp.id, c.at, expected, desired) as never;
+  return pend(cmpxchgOp.id, c.at, asWord(expected, c), asWord(desired, c)) as never;
 }
 
 /** A scheduling point after which this step may read and write the `value` of one or two cells as one atomic action. */

@@ -8,7 +8,7 @@
  * take it back (reinit).
  */
 import { mightSleep } from "./context.ts";
-import { current, defineOp, type Handle, immediately, objectAt, pend, type Task, W } from "./core.ts";
+import { current, defineOp, type Handle, immediately, keepOrder, objectAt, pend, type Task, W } from "./core.ts";
 import { noteTried, releaseIsVisible } from "./lock.ts";
 import { nameWords, settingUpMachine, type TaskInfo, takeWords } from "./machine.ts";
 import { checkPromise, promisedBy } from "./promise.ts";
@@ -97,7 +97,7 @@ const reinitOp = defineOp({
 
 /** wait_for_completion: passes once for each `complete`, always after `completeAll`. */
 export function waitForCompletion(c: Completion): Task {
-  mightSleep(`wait for ${c.name}`);
+  mightSleep("wait for", c.name);
   return pend(waitOp.id, c.at) as never;
 }
 
@@ -138,4 +138,5 @@ export function reinitCompletion(c: Completion): Task {
  */
 export function completedBy(c: Completion, task?: TaskInfo): void {
   W[c.at + OWNER] = (task ? task.slot : current) + 1;
+  keepOrder();
 }

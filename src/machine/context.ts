@@ -54,13 +54,16 @@ export function inAtomicWord(context: number): boolean {
   return (context & SPIN_MASK) !== 0;
 }
 
-/** might_sleep: raises `atomic-sleep` when the running task holds a spinlock or is in a non-blockable section. */
-export function mightSleep(what: string): void {
+/**
+ * might_sleep: raises `atomic-sleep` when the running task holds a spinlock or is in a non-blockable section. `what` and
+ * the name of the object, if any, say what it is about to do.
+ */
+export function mightSleep(what: string, object = ""): void {
   const c = contextWord();
   if ((c & (SPIN_MASK | NON_BLOCK_MASK)) === 0) return;
   const name = activeMachine().tasks[current]?.name ?? "a task";
   const where = (c & SPIN_MASK) !== 0 ? "while it holds a spinlock" : "in a non-blockable section";
-  throw new Finding("atomic-sleep", `${name} may sleep (${what}) ${where}`);
+  throw new Finding("atomic-sleep", `${name} may sleep (${what}${object === "" ? "" : ` ${object}`}) ${where}`);
 }
 
 const FLAG_NAMES: readonly (readonly [number, string])[] = [

@@ -11,9 +11,13 @@
  *                   └────────────── pend() ◀─────────────────┘
  */
 import { mayfailError } from "../errors.ts";
+import type { Code, CodeMeta, StepFunction } from "./code.ts";
 import { type AccessSink, defineOp, type OpKind, ops } from "./op.ts";
+import { NeedsRebuild } from "./refinement.ts";
+import { encodeSlow, placeOf } from "./values.ts";
 
-export { type AccessSink, defineOp, type OpKind, ops };
+export type * from "./code.ts";
+export { type AccessSink, defineOp, NeedsRebuild, type OpKind, ops };
 
 /** Words of a task's header, relative to its base. The stack begins at `HEADER + heldWords`. */
 export const T_STATE = 0; // 0 slot never used, 1 live, 2 done, 3 stopped by its own failed assertion
@@ -31,45 +35,6 @@ export const HEADER = 9;
 export const F_CODE = 0;
 export const F_CALLER = 1;
 export const F_SLOTS = 2;
-
-/** Position of a suspension in the author's source. Lines from 1, columns from 0. */
-export interface SourcePoint {
-  readonly line: number;
-  readonly column: number;
-  readonly text: string;
-}
-
-/** What the compiler knows about a task function. */
-export interface CodeMeta {
-  readonly name: string;
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  readonly params: readonly string[];
-  readonly slots: readonly string[];
-  readonly points: readonly SourcePoint[];
-  readonly hasLoop: boolean;
-}
-
-export type StepFunction = (W: Int32Array, f: number, label: number, v: unknown) => void;
-
-/** A compiled task function; `id` is its number in frames. */
-export interface Code {
-  readonly id: number;
-  readonly meta: CodeMeta;
-  readonly step: StepFunction;
-  readonly size: number;
-}
-
-/** What `yield*` delegates to in task code: compiled away, so no such generator object exists at run time. */
-export type Task<T = void> = Generator<unknown, T, unknown>;
-
-/** Anything that has words and a name. `at` is a word index, `id` the number by which slots and fields refer to it. */
-export interface Handle {
-  readonly id: number;
-  readonly at: number;
-  readonly name: string;
-}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Module state. `W` and the tables belong to the active machine; see machine.ts `activate`.
@@ -91,14 +56,14 @@ export const moduleCodes: Code[] = [];
 export let codes: Code[] = moduleCodes;
 /** Set while a machine is being set up: nested task functions defined then belong to that machine alone. */
 let settingUp = false;
-let handles: object[] = [];
+export let handles: object[] = [];
 /** Objects that every machine knows, under their index here. */
 export const builtinHandles: object[] = [];
 /** The object whose words begin at an index, the innermost one; undefined in between. */
 export let objectAt: object[] = [];
 /** Words for held locks in each task's header. */
 export let heldWords = 0;
-let interned = new Map<object, number>();
+export let interned = new Map<object, number>();
 let taskBases: Int32Array = new Int32Array(0);
 let stackEnds: Int32Array = new Int32Array(0);
 
@@ -225,82 +190,7 @@ export function noteProbeOfAnything(): void {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Values in words
-
-/** Thrown when a stack is too small; the machine's owner builds it again with larger stacks and starts afresh. */
-export class NeedsRebuild extends Error {
-  readonly need: "stack" | "held" | "children";
-  readonly task: number;
-  constructor(need: "stack" | "held" | "children", task: number) {
-    super(`more ${need} needed`);
-    this.need = need;
-    this.task = task;
-  }
-}
-
-/**
- * The word for a value that is no 31-bit integer. Raises MF0201 for what cannot live in the array.
- * Tags: integer n as n<<1; undefined 1, null 3, false 5, true 7; handle or interned object h as (h+1)<<3 | 1.
- */
-export function encodeSlow(value: unknown, code?: Code, slot?: number): number {
-  switch (typeof value) {
-    case "undefined":
-      return 1;
-    case "boolean":
-      return value ? 7 : 5;
-    case "number":
-      if ((value << 1) >> 1 === value) return value << 1;
-      break;
-    case "object": {
-      if (value === null) return 3;
-      const id = interned.get(value);
-      if (id !== undefined) return ((id + 1) << 3) | 1;
-      break;
-    }
-    case "function": {
-      const id = interned.get(value);
-      if (id !== undefined) return ((id + 1) << 3) | 1;
-      break;
-    }
-    default:
-      break;
-  }
-  const name = code && slot !== undefined ? (code.meta.slots[slot] ?? "?") : "?";
-  const variable = { variable: name, task: code?.meta.name ?? "task code", value: describeValue(value) };
-  const code2 = typeof value === "number" && Number.isInteger(value) ? "MF0202" : "MF0201";
-  throw mayfailError(code2, variable, code ? placeOf(code) : undefined);
-}
-
-/** Where the task that runs `code` resumed last: the nearest source position that is known while a step runs. */
-function placeOf(code: Code): { file: string; line: number; column: number } {
-  const { meta } = code;
-  const f = base === 0 ? 0 : W[base + T_FP];
-  const point = f !== 0 && W[f] >>> 12 === code.id ? meta.points[W[f] & 4095] : undefined;
-  return { file: meta.file, line: point?.line ?? meta.line, column: point?.column ?? meta.column };
-}
-
-function describeValue(value: unknown): string {
-  if (typeof value === "object" && value !== null) return `an object (${value.constructor?.name ?? "plain"})`;
-  if (typeof value === "string") return "a string";
-  if (typeof value === "function") return "a function";
-  return String(value);
-}
-
-/** The value of a word that is not an integer (odd). */
-export function decodeSlow(word: number): unknown {
-  switch (word) {
-    case 1:
-      return undefined;
-    case 3:
-      return null;
-    case 5:
-      return false;
-    case 7:
-      return true;
-    default:
-      return (word & 1) === 0 ? word >> 1 : handles[(word >> 3) - 1];
-  }
-}
+// Objects that have numbers
 
 /** Number under which `value` is known to the active machine, -1 if unknown. */
 export function handleId(value: object): number {
@@ -334,8 +224,8 @@ export function enter(code: Code, ...args: unknown[]): undefined {
   W[f + F_CALLER] = W[base + T_FP];
   const n = args.length;
   for (let i = 0; i < n; i++) {
-    const a = args[i] as number;
-    W[f + F_SLOTS + i] = (a << 1) >> 1 === a ? a << 1 : encodeSlow(a, code, i);
+    const a = args[i];
+    W[f + F_SLOTS + i] = typeof a === "number" && (a << 1) >> 1 === a ? a << 1 : encodeSlow(a, code, i, 0);
   }
   for (let i = f + F_SLOTS + n; i < end; i++) W[i] = 0;
   W[base + T_FP] = f;
@@ -416,7 +306,7 @@ export function run(v: unknown): void {
     result = undefined;
     codes[code >>> 12].step(w, f, code & 4095, v);
     if (w[b + T_OP] !== 0) {
-      if (w[b + T_FP] !== f) throw twice(w[b + T_OP]);
+      if (w[b + T_FP] !== f) throw twice(w[b + T_OP], codes[code >>> 12]);
       if (!sequential || !mayGoOn(b)) {
         if (onPend !== null) onPend(current);
         return;
@@ -429,10 +319,8 @@ export function run(v: unknown): void {
 }
 
 /** An operation has become pending that the running function does not wait for. */
-function twice(op: number): Error {
-  const f = W[base + T_FP];
-  const code = f === 0 ? undefined : codes[W[f] >>> 12];
-  return mayfailError("MF0211", { task: code?.meta.name ?? "?", what: ops[op].name }, code && placeOf(code));
+function twice(op: number, code = codes[W[W[base + T_FP]] >>> 12]): Error {
+  return mayfailError("MF0211", { task: code.meta.name, what: ops[op].name }, placeOf(code));
 }
 
 /** Sequential: is the wait of the running task over already? Only waits that look at its frame get here undecided. */

@@ -25,6 +25,7 @@ import {
 } from "./core.ts";
 import { nameWords, settingUpMachine, takeWords } from "./machine.ts";
 import { defineOp } from "./op.ts";
+import { LIVE } from "./options.ts";
 
 export interface CpuOptions {
   /** CONFIG_PREEMPT; false = the kernel gives up the CPU only where it says so. */
@@ -51,10 +52,8 @@ export function cpu(name: string, options: CpuOptions = {}): Cpu {
   return new Cpu(takeWords(1, name), name, options);
 }
 
-const LIVE = 1;
-
 /** Slot of the task because of which `t`, bound to `c`, may not run now; -1 when it may. */
-export function keptOutBy(c: Cpu, t: number): number {
+function keptOutBy(c: Cpu, t: number): number {
   const running = W[c.at] - 1;
   if (running < 0 || running === t) return -1;
   const b = baseOf(running);
@@ -73,10 +72,42 @@ export function keptOutBy(c: Cpu, t: number): number {
  * May `t`, which waits without sleeping and does not have the CPU, take it only to spin there? A step of its own, since it
  * keeps the CPU from others.
  */
-export function maySpinOn(c: Cpu, t: number): boolean {
+function maySpinOn(c: Cpu, t: number): boolean {
   if (W[c.at] === t + 1) return false;
   const kind = ops[W[baseOf(t) + T_OP]];
   return !kind.sleeps && (!c.preemptive || kind.acquires !== undefined) && keptOutBy(c, t) < 0;
+}
+
+/** Which task is bound to which CPU. */
+export class RunQueues {
+  private readonly cpus: (Cpu | undefined)[] = [];
+
+  bind(t: number, c: Cpu): void {
+    this.cpus[t] = c;
+  }
+
+  has(t: number): boolean {
+    return this.cpus[t] !== undefined;
+  }
+
+  /** May `t` make a step? `able`: its operation could be done now, if it had a CPU. */
+  mayRun(t: number, able: boolean): boolean {
+    const c = this.cpus[t];
+    if (c === undefined) return able;
+    return able ? keptOutBy(c, t) < 0 : maySpinOn(c, t);
+  }
+
+  /** Slot of the task that keeps `t` from its CPU, -1 = none. */
+  keptOut(t: number): number {
+    const c = this.cpus[t];
+    return c === undefined ? -1 : keptOutBy(c, t);
+  }
+
+  /** `t` has made a step, and has its CPU from now on unless it has ended. */
+  occupy(t: number): void {
+    const c = this.cpus[t];
+    if (c !== undefined) W[c.at] = W[baseOf(t) + T_STATE] === LIVE ? t + 1 : 0;
+  }
 }
 
 /** `enabled` has a parameter although it is constant: going on here is not the same as having waited here. */

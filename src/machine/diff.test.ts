@@ -52,6 +52,7 @@ test("a step in names", () => {
     expect.arrayContaining(["l: nobody -> t", "t holds: - -> l", "t.outer.answer: - -> true", "t.inner.count: - -> 3"]),
   );
   expect(steps[0].find((s) => s.startsWith("t at: "))).toMatch(/^t at: outer:\d+ -> inner:\d+$/);
+  expect(steps.flat().filter((s) => /^t\[/.test(s))).toEqual([]);
   expect(steps[1]).toEqual(
     expect.arrayContaining([
       "c: 0 -> 3",

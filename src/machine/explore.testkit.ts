@@ -119,7 +119,7 @@ class Accesses implements AccessSink {
 
 /** In the state `words`: whatever does not conflict neither enables, nor disables, nor changes the other's outcome. */
 function checkCommutation(m: Machine, words: Int32Array): void {
-  const pending = m.tasks.map((t) => t.slot).filter((t) => m.pendingOp(t).id !== 0);
+  const pending = m.tasks.map((t) => t.slot).filter((t) => m.pendingOp(t).id !== 0 && !m.pendingOp(t).eager);
   const accesses = new Map(
     pending.map((t) => {
       const a = new Accesses();
@@ -165,4 +165,14 @@ export function exploreBoth(setup: (m: Machine) => void, observe?: (m: Machine) 
   if (coarse.ends.join("\n") !== fine.ends.join("\n"))
     throw new Error(`ends differ: coarse ${coarse.ends.join(" | ")}, fine ${fine.ends.join(" | ")}`);
   return coarse;
+}
+
+/** Message of what `f` throws, "" when it does not. */
+export function failureOf(f: () => unknown): string {
+  try {
+    f();
+  } catch (e) {
+    return e instanceof Error ? e.message : String(e);
+  }
+  return "";
 }

@@ -6,7 +6,7 @@
  *   owner      slot + 1 of the task that will signal, 0 = nobody in particular
  */
 import { mightSleep } from "./context.ts";
-import { current, defineOp, type Handle, immediately, objectAt, pend, type Task, W } from "./core.ts";
+import { current, defineOp, type Handle, immediately, keepOrder, objectAt, pend, type Task, W } from "./core.ts";
 import { Finding } from "./finding.ts";
 import { noteTried, releaseIsVisible } from "./lock.ts";
 import { nameWords, settingUpMachine, type TaskInfo, takeWords } from "./machine.ts";
@@ -97,7 +97,7 @@ const initOp = defineOp({
 
 /** dma_fence_wait: returns when it is signaled. */
 export function fenceWait(f: Fence): Task {
-  mightSleep(`wait for ${f.name}`);
+  mightSleep("wait for", f.name);
   return pend(waitOp.id, f.at) as never;
 }
 
@@ -121,4 +121,5 @@ export function fenceInit(f: Fence): Task {
 /** Only `task` (in task code: the running one) will signal it, so a wait for it is a wait for that task. */
 export function signaledBy(f: Fence, task?: TaskInfo): void {
   W[f.at + OWNER] = (task ? task.slot : current) + 1;
+  keepOrder();
 }

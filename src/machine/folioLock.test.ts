@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { onMachine, setupProgram } from "../search/program.ts";
+import { searchStateful } from "../search/stateful.ts";
 import { type Cell, cell, fetchAdd } from "./cell.ts";
 import { explore, exploreBoth } from "./explore.testkit.ts";
 import { assert } from "./finding.ts";
@@ -162,4 +164,30 @@ test("trylock succeeds and fails", () => {
     (m) => String((m.handles.find((h) => (h as Cell).name === "got") as Cell).value),
   );
   expect(r.ends).toEqual(["0", "1"]);
+});
+
+/** Locks, hands over, and goes on with something that can be done at any time. */
+function* handsOverAndGoesOn(f: FolioLock, device: TaskInfo, go: Cell, x: Cell) {
+  yield* fetchAdd(go, 1);
+  yield* lockFolio(f);
+  folioHandOver(f, device);
+  yield* fetchAdd(x, 1);
+}
+function* unlocksAndLooks(f: FolioLock, go: Cell, x: Cell, seen: Cell) {
+  yield* until(() => folioLocked(f) && go.value > 0);
+  yield* unlockFolio(f);
+  yield* fetchAdd(seen, 1 + (yield* fetchAdd(x, 0)));
+}
+
+test("the reduced search sees what the new holder does before the old one goes on", () => {
+  const setup = (m: Machine) => {
+    const f = folioLock("f");
+    const [go, x, seen] = [cell("go"), cell("x"), cell("seen")];
+    const device = m.spawn("device", unlocksAndLooks, [f, go, x, seen]);
+    m.spawn("t", handsOverAndGoesOn, [f, device, go, x]);
+    m.atEnd("the device came first", () => seen.value !== 1, "policy");
+  };
+  expect(explore(setup).verdicts).toEqual(["policy"]);
+  const reduced = onMachine(setupProgram(setup), {}, (m) => searchStateful(m));
+  expect(reduced.violations[0]?.finding.verdict).toBe("policy");
 });

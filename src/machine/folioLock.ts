@@ -66,6 +66,7 @@ function holderOf(at: number): number[] {
 
 const lockOp = defineOp({
   name: "folioLock",
+  movable: true,
   waits: "all",
   sleeps: true,
   enabled: (at) => W[at] === 0,

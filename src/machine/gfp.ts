@@ -35,6 +35,8 @@ export const __GFP_THISNODE = 1 << 16;
 export const __GFP_WRITE = 1 << 17;
 export const __GFP_ACCOUNT = 1 << 18;
 export const __GFP_NOLOCKDEP = 1 << 19;
+/** The page is to be zeroed. */
+export const __GFP_ZERO = 1 << 20;
 
 export const __GFP_RECLAIM = __GFP_DIRECT_RECLAIM | __GFP_KSWAPD_RECLAIM;
 export const GFP_ATOMIC = __GFP_HIGH | __GFP_ATOMIC | __GFP_KSWAPD_RECLAIM;

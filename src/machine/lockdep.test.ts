@@ -8,6 +8,7 @@ import { lockMapAcquire, lockMapRelease, mmuNotifierInvalidateRangeStart } from 
 import type { Machine } from "./machine.ts";
 import { lock, type Mutex, mutex, mutexField, trylock, unlock } from "./mutex.ts";
 import { downRead, downWrite, type RwSem, rwsem, upRead, upWrite } from "./rwsem.ts";
+import { type Srcu, srcu, srcuReadLock, srcuReadUnlock } from "./srcu.ts";
 import { struct } from "./struct.ts";
 import { join, spawn } from "./wait.ts";
 import { flushWork, type Work, work, workqueue } from "./workqueue.ts";
@@ -289,4 +290,16 @@ test("tables of several threads make the same reports, whatever the order", () =
   expect(merged(one, two)).toEqual(merged(two, one));
   expect(merged(one, two)[0].edges.map((e) => e.witness.task)).toEqual(["t1", "t3"]);
   expect(merged(one)).toEqual([]);
+});
+
+function* locksInReadSection(s: Srcu, a: Mutex) {
+  const index = yield* srcuReadLock(s);
+  yield* lock(a);
+  yield* unlock(a);
+  yield* srcuReadUnlock(s, index);
+}
+
+test("read sections of SRCU are held, but no part of the order", () => {
+  explore((m) => m.spawn("t", locksInReadSection, [srcu("s"), mutex("a")]));
+  expect(exportEdges()).toEqual([]);
 });

@@ -98,7 +98,7 @@ const trylockOp = defineOp({
  */
 export function lock(l: Mutex, subclass = 0): Task {
   if (l.kind === "spinlock") return pend(spinLockOp.id, l.at, subclass) as never;
-  mightSleep(`lock ${l.name}`);
+  mightSleep("lock", l.name);
   return pend(lockOp.id, l.at, subclass) as never;
 }
 

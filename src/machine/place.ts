@@ -19,7 +19,7 @@ export function placeOfFrame(f: number): TaskPlace {
   return {
     file: meta.file,
     line: point?.line ?? meta.line,
-    column: (point?.column ?? meta.column) + 1,
+    column: point?.column ?? meta.column,
     function: meta.name,
     text: point?.text ?? meta.name,
   };

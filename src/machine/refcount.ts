@@ -6,7 +6,7 @@
  *             holders may put them, so "wait until all are gone" is a wait for those tasks, like for a lock
  */
 import { mightSleep } from "./context.ts";
-import { current, defineOp, type Handle, objectAt, pend, type Task, W } from "./core.ts";
+import { current, defineOp, type Handle, keepOrder, objectAt, pend, type Task, W } from "./core.ts";
 import { Finding } from "./finding.ts";
 import { activeMachine, nameWords, settingUpMachine, type TaskInfo, takeWords } from "./machine.ts";
 import { type Embedded, embedded } from "./struct.ts";
@@ -154,7 +154,7 @@ export function refPut(r: Refcount): Task<boolean> {
 
 /** Sleeps until the count is at most `n`. */
 export function refUntil(r: Refcount, n = 0): Task {
-  mightSleep(`wait for ${r.name}`);
+  mightSleep("wait for", r.name);
   return pend(r.tracked && n === 0 ? untilZeroOp.id : untilOp.id, r.at, n) as never;
 }
 
@@ -162,4 +162,5 @@ export function refUntil(r: Refcount, n = 0): Task {
 export function refHandOver(r: Refcount, to: number): void {
   change(r.at, current, -1);
   change(r.at, to, 1);
+  keepOrder();
 }

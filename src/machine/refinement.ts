@@ -10,3 +10,14 @@ export class NeedsRefinement extends Error {
     this.lockName = lockName;
   }
 }
+
+/** Thrown when a stack is too small; the machine's owner builds it again with larger stacks and starts afresh. */
+export class NeedsRebuild extends Error {
+  readonly need: "stack" | "held" | "children";
+  readonly task: number;
+  constructor(need: "stack" | "held" | "children", task: number) {
+    super(`more ${need} needed`);
+    this.need = need;
+    this.task = task;
+  }
+}

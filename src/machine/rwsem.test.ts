@@ -217,3 +217,23 @@ test("holders of a rwlock are atomic, readers too", () => {
   const r = explore((m) => m.spawn("t", readThenLock, [rwlock("l"), mutex("a")]));
   expect(r.findings).toEqual(["atomic-sleep: t may sleep (lock a) while it holds a spinlock"]);
 });
+
+function* triesToRead(l: RwSem, got: { got: number } & object) {
+  if (yield* downReadTrylock(l)) got.got = 1;
+  else got.got = 2;
+}
+
+test("a queued writer makes a read trylock fail", () => {
+  const visibleReleases = ["l"];
+  const m = Machine.build(
+    (m) => {
+      const l = rwsem("l", { queue: true });
+      m.spawn("r", nestedReadOnce, [l]);
+      m.spawn("w", write, [l]);
+      m.spawn("t", triesToRead, [l, Out.create("out")]);
+    },
+    { visibleReleases },
+  );
+  for (const t of [0, 1, 2]) m.step(t);
+  expect((m.handles.find((h) => (h as { name?: string }).name === "out") as { got: number }).got).toBe(2);
+});

@@ -136,8 +136,11 @@ const readKind = {
   describe: (at: number) => `lock ${rwsemAt(at).name} for reading`,
 } as const satisfies Partial<Parameters<typeof defineOp>[0]>;
 
-const readOp = defineOp({ name: "downRead", sleeps: true, ...readKind });
-const readSpinOp = defineOp({ name: "readLock", ...readKind });
+// Without a queue nobody can tell when a lock was taken; with one, a writer that comes afterwards queues.
+const readOp = defineOp({ name: "downRead", sleeps: true, movable: true, ...readKind });
+const readSpinOp = defineOp({ name: "readLock", movable: true, ...readKind });
+const fairReadOp = defineOp({ name: "downRead", sleeps: true, ...readKind });
+const fairReadSpinOp = defineOp({ name: "readLock", ...readKind });
 
 const writeKind = {
   waits: "all",
@@ -157,8 +160,10 @@ const writeKind = {
   },
 } as const satisfies Partial<Parameters<typeof defineOp>[0]>;
 
-const writeOp = defineOp({ name: "downWrite", sleeps: true, ...writeKind });
-const writeSpinOp = defineOp({ name: "writeLock", ...writeKind });
+const writeOp = defineOp({ name: "downWrite", sleeps: true, movable: true, ...writeKind });
+const writeSpinOp = defineOp({ name: "writeLock", movable: true, ...writeKind });
+const fairWriteOp = defineOp({ name: "downWrite", sleeps: true, ...writeKind });
+const fairWriteSpinOp = defineOp({ name: "writeLock", ...writeKind });
 
 const queuedKind = {
   waits: "all",
@@ -229,16 +234,16 @@ const tryWriteOp = defineOp({
 
 /** down_read, read_lock: waits until no writer is inside (nor in the queue). `subclass` as for `lock`. */
 export function downRead(l: RwSem, subclass = 0): Task {
-  if (l.kind === "rwlock") return pend(readSpinOp.id, l.at, subclass) as never;
-  mightSleep(`lock ${l.name}`);
-  return pend(readOp.id, l.at, subclass) as never;
+  if (l.kind === "rwlock") return pend(l.queue ? fairReadSpinOp.id : readSpinOp.id, l.at, subclass) as never;
+  mightSleep("lock", l.name);
+  return pend(l.queue ? fairReadOp.id : readOp.id, l.at, subclass) as never;
 }
 
 /** down_write, write_lock: waits until nobody is inside. */
 export function downWrite(l: RwSem, subclass = 0): Task {
-  if (l.kind === "rwlock") return pend(writeSpinOp.id, l.at, subclass) as never;
-  mightSleep(`lock ${l.name}`);
-  return pend(writeOp.id, l.at, subclass) as never;
+  if (l.kind === "rwlock") return pend(l.queue ? fairWriteSpinOp.id : writeSpinOp.id, l.at, subclass) as never;
+  mightSleep("lock", l.name);
+  return pend(l.queue ? fairWriteOp.id : writeOp.id, l.at, subclass) as never;
 }
 
 /** up_read, read_unlock. Raises an `assertion` finding when the caller does not hold it for reading. */

@@ -26,7 +26,7 @@ export interface Source {
   readonly what: string;
 }
 
-export interface CaseDefinition<V extends Variant = Variant> {
+export interface CaseDefinition<V extends object = object> {
   readonly id: string;
   readonly title: string;
   /** Short explanation, Markdown, wrapped as the author likes. */
@@ -34,8 +34,8 @@ export interface CaseDefinition<V extends Variant = Variant> {
   /** Class of the bug as in the atlas: "deadlock", "uaf" … */
   readonly class?: string;
   readonly sources?: readonly Source[];
-  readonly variants: Readonly<Record<string, V>>;
-  setup(m: Machine, variant: V, name: string): void;
+  readonly variants: Readonly<Record<string, V & Variant>>;
+  setup(m: Machine, variant: V & Variant, name: string): void;
 }
 
 /** A case whose variants' parameters have been checked by the type checker. */
@@ -51,7 +51,7 @@ export interface Case {
   readonly setup: (m: Machine, variant: string) => void;
 }
 
-export function defineCase<V extends Variant>(definition: CaseDefinition<V>): Case {
+export function defineCase<V extends object>(definition: CaseDefinition<V>): Case {
   const { variants } = definition;
   return {
     kind: "mayfail-case",

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { type Cell, cell, readOnce, writeOnce } from "./cell.ts";
 import { explore, exploreBoth } from "./explore.testkit.ts";
 import { must } from "./finding.ts";
-import type { Machine } from "./machine.ts";
+import { Machine } from "./machine.ts";
 import { lock, type Mutex, mutex, unlock } from "./mutex.ts";
 import {
   callSrcu,
@@ -116,4 +116,20 @@ test("call_srcu runs the callback after a grace period, and the barrier waits fo
     m.spawn("w", removesLater, [listed, srcuCallback("free", s, workqueue("srcu"), frees, freed), freed]);
   });
   expect(r.verdicts).toEqual(["ok"]);
+});
+
+test("readers that come later do not keep a grace period from ending", () => {
+  const m = Machine.build((m) => {
+    const s = srcu("s");
+    const l = mutex("l");
+    m.spawn("w", synchronizes, [s]);
+    m.spawn("r1", readsThenLocks, [s, l]);
+    m.spawn("r2", readsThenLocks, [s, l]);
+  });
+  m.step(1); // r1 inside
+  m.step(0); // the grace period begins
+  m.step(2); // r2 inside
+  expect(m.enabled(0)).toBe(false);
+  m.step(1); // r1 locks, unlocks and leaves
+  expect(m.enabled(0)).toBe(true);
 });

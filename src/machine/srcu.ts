@@ -138,7 +138,7 @@ export function srcuReadUnlock(s: Srcu, index: number): Task {
 
 /** synchronize_srcu: sleeps until every reader that is inside now has left. In a read section it waits for itself. */
 export function synchronizeSrcu(s: Srcu): Task {
-  mightSleep(`synchronize ${s.name}`);
+  mightSleep("synchronize", s.name);
   return pend(synchronizeOp.id, s.at) as never;
 }
 

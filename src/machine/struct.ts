@@ -8,10 +8,11 @@
  */
 
 import { mayfailError } from "../errors.ts";
+import { asRef, asWord, whereNow } from "./badValue.ts";
 import { checking, current, type Handle, handleOf, isProbingNow, keepOrder, noteProbeOfAnything, W } from "./core.ts";
 import { Finding } from "./finding.ts";
 import type { Layout } from "./layout.ts";
-import type { Lock } from "./lock.ts";
+import { Lock } from "./lock.ts";
 import { activeMachine, settingUpMachine } from "./machine.ts";
 
 /**
@@ -103,15 +104,16 @@ export function struct<F extends Fields>(name: string, fields: F): StructType<F>
         W[fieldAt] = spec.initial;
         if (spec.embed) this.parts[key] = spec.embed(fieldAt, `${objectName}.${key}`, `${name}.${key}`);
       }
+      for (const [key, { guard }] of Object.entries(fields)) {
+        if (typeof guard.guardedBy === "string" && !(this.parts[guard.guardedBy] instanceof Lock))
+          throw noSuchGuard(`${name}.${key}`, guard.guardedBy, locksOf(this.parts));
+      }
     }
   }
-  const locks = Object.keys(fields)
-    .filter((key) => fields[key].embed)
-    .join(", ");
   for (const [key, spec] of Object.entries(fields)) {
     const guard = spec.guard.guardedBy;
     if (typeof guard === "string" && !fields[guard]?.embed)
-      throw mayfailError("MF0207", { field: `${name}.${key}`, guard, guards: locks });
+      throw noSuchGuard(`${name}.${key}`, guard, embeddedOf(fields));
     defineField(Instance.prototype, name, key, spec, offsets.get(key) ?? 0);
   }
   return {
@@ -123,6 +125,18 @@ export function struct<F extends Fields>(name: string, fields: F): StructType<F>
       return Object.assign(object, initial) as unknown as StructOf<F>;
     },
   };
+}
+
+function embeddedOf(fields: Fields): string[] {
+  return Object.keys(fields).filter((key) => fields[key].embed);
+}
+
+function locksOf(parts: Readonly<Record<string, object>>): string[] {
+  return Object.keys(parts).filter((key) => parts[key] instanceof Lock);
+}
+
+function noSuchGuard(field: string, guard: string, names: readonly string[]): Error {
+  return mayfailError("MF0207", { field, guard, guards: names.join(", ") || "there is none" }, whereNow());
 }
 
 interface InstanceLike extends Handle {
@@ -151,7 +165,7 @@ function defineField(proto: object, structName: string, key: string, spec: Field
     },
     set(this: InstanceLike, value: never) {
       if (checking) check(this, true);
-      W[this.at + offset] = encode(value);
+      W[this.at + offset] = encode(value, this, key);
     },
   });
 }
@@ -163,9 +177,9 @@ const DECODE = {
 };
 
 const ENCODE = {
-  int: (v: number): number => v,
+  int: asWord,
   bool: (v: boolean): number => (v ? 1 : 0),
-  ref: (v: Handle | null): number => (v === null ? 0 : v.id + 1),
+  ref: asRef,
 };
 
 type LockOf = (o: InstanceLike) => Lock;
@@ -184,7 +198,7 @@ function constantCheck(guard: GuardOptions, offset: number): (o: InstanceLike) =
     return (o) => lock(o).heldBy(current, false);
   }
   if (guard.ordered !== undefined) return () => false;
-  return (o) => activeMachine().notePrivate(o.at + offset, current, false);
+  return (o) => activeMachine().privateFields.note(o.at + offset, current, false);
 }
 
 function accessCheck(structName: string, key: string, guard: GuardOptions, offset: number) {
@@ -193,6 +207,8 @@ function accessCheck(structName: string, key: string, guard: GuardOptions, offse
     const lock = lockOf(guardedBy);
     return (o: InstanceLike, write: boolean): void => {
       const l = lock(o);
+      if (!(l instanceof Lock))
+        throw noSuchGuard(`${structName}.${key}`, "what its function returns", locksOf(o.parts));
       if (l.heldBy(current, write)) return;
       const verb = write ? "writes" : "reads";
       throw new Finding("data-race", `${taskName()} ${verb} ${o.name}.${key} without holding ${l.name}`);
@@ -200,7 +216,7 @@ function accessCheck(structName: string, key: string, guard: GuardOptions, offse
   }
   if (guard.ordered !== undefined) return keepOrder;
   return (o: InstanceLike, write: boolean): void => {
-    if (activeMachine().notePrivate(o.at + offset, current, write)) return;
+    if (activeMachine().privateFields.note(o.at + offset, current, write)) return;
     throw new Finding(
       "data-race",
       `${o.name}.${key} is used by ${taskName()} and by another task, and ${structName}.${key} declares no guard`,

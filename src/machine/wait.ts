@@ -1,4 +1,5 @@
 /** Waiting for conditions, for other tasks, and for what the environment decides. */
+import { mightSleep } from "./context.ts";
 import { current, defineOp, objectAt, pend, probeTask, requestSettling, T_STATE, type Task, W } from "./core.ts";
 import { activeMachine, DONE, FAILED, nameOfWord, type TaskFunction, type TaskInfo } from "./machine.ts";
 
@@ -47,6 +48,7 @@ export function spawn<A extends unknown[]>(f: TaskFunction<A>, ...args: A): Task
 
 /** Waits until `task` has ended. Invisible to the schedule: it happens as soon as it can. */
 export function join(task: TaskInfo): Task {
+  mightSleep("join", task.name);
   requestSettling();
   return pend(joinOp.id, task.base) as never;
 }

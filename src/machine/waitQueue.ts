@@ -17,7 +17,7 @@
 import type { Cell } from "./cell.ts";
 import { readOnce } from "./cell.ts";
 import { mightSleep } from "./context.ts";
-import { baseOf, current, defineOp, type Handle, immediately, objectAt, pend, T_CONTEXT, type Task } from "./core.ts";
+import { current, defineOp, type Handle, immediately, objectAt, pend, type Task } from "./core.ts";
 import { activeMachine, type Machine, nameWords, settingUpMachine, takeWords } from "./machine.ts";
 import { type Embedded, embedded } from "./struct.ts";
 import { addTask, clearTasks, hasTask, noTasks, removeTask, TASK_SET_WORDS, tasksIn } from "./taskSet.ts";
@@ -39,13 +39,14 @@ export class WaitQueue implements Handle {
 
 /**
  * Where the states of tasks are: a task in this set is TASK_UNINTERRUPTIBLE. Not in the header of the task, because a
- * step changes no words of other tasks. As its own word for partial-order reduction stands `stateOf(t)`.
+ * step changes no words of other tasks. Operations announce the words of the set that they really change, although tasks
+ * share them: whoever takes a step back restores what was announced.
  */
 const sleepersOf = new WeakMap<Machine, number>();
 
 /** 0, which holds no task, in machines without wait queues. */
 const sleepers = (): number => sleepersOf.get(activeMachine()) ?? 0;
-const stateOf = (t: number): number => baseOf(t) + T_CONTEXT;
+const stateOf = (t: number): number => sleepers() + (t >> 5);
 
 /** A wait queue that stands alone; as a field of a struct use `waitQueueField()`. */
 export function waitQueue(name: string): WaitQueue {
@@ -71,7 +72,7 @@ const prepareOp = defineOp({
     addTask(sleepers(), task);
   },
   access: (at, _a, _b, task, out) => {
-    out.write(at);
+    out.write(at + (task >> 5));
     out.write(stateOf(task));
   },
   describe: (at) => `prepare to wait on ${queueAt(at).name}`,
@@ -100,8 +101,13 @@ const wakeOp = defineOp({
     clearTasks(at);
   },
   access: (at, _a, _b, _task, out) => {
-    if (noTasks(at)) return out.read(at);
+    if (noTasks(at)) {
+      out.read(at);
+      out.read(at + 1);
+      return;
+    }
     out.write(at);
+    out.write(at + 1);
     for (const t of tasksIn(at)) out.write(stateOf(t));
   },
   describe: (at) => `wake up ${queueAt(at).name}`,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Cell, cell, readOnce, writeOnce } from "./cell.ts";
+import { type Cell, cell, fetchAdd, readOnce, writeOnce } from "./cell.ts";
 import {
   type Completion,
   complete,
@@ -14,6 +14,7 @@ import {
 import { explore, exploreBoth } from "./explore.testkit.ts";
 import { type Fence, fence, fenceInit, fenceIsSignaled, fenceSignal, fenceWait, signaledBy } from "./fence.ts";
 import { assert } from "./finding.ts";
+import { Machine } from "./machine.ts";
 import { lock, type Mutex, mutex, spinlock, unlock } from "./mutex.ts";
 import { until } from "./wait.ts";
 import { finishWait, prepareToWait, schedule, type WaitQueue, waitEvent, waitQueue, wakeUp } from "./waitQueue.ts";
@@ -226,4 +227,69 @@ function* onlySchedules() {
 
 test("schedule without a queue returns", () => {
   expect(exploreBoth((m) => m.spawn("t", onlySchedules, [])).verdicts).toEqual(["ok"]);
+});
+
+function* triesOnce(c: Completion, got: Cell, bit: number) {
+  if (yield* tryWaitForCompletion(c)) yield* fetchAdd(got, bit);
+}
+
+test("two who try for one completion", () => {
+  const r = exploreBoth(
+    (m) => {
+      const c = completion("c");
+      const got = cell("got");
+      m.spawn("a", triesOnce, [c, got, 1]);
+      m.spawn("b", triesOnce, [c, got, 2]);
+      m.spawn("c", completes, [c, 1]);
+    },
+    (m) => String((m.handles.find((h) => (h as Cell).name === "got") as Cell).value),
+  );
+  expect(r.ends).toEqual(["0", "1", "2"]);
+});
+
+function* setsAndSignals(x: Cell, f: Fence) {
+  yield* writeOnce(x, 1);
+  yield* fenceSignal(f);
+}
+function* looksAtBoth(x: Cell, f: Fence, seen: Cell) {
+  const before = yield* readOnce(x);
+  const signaled = yield* fenceIsSignaled(f);
+  yield* writeOnce(seen, before * 2 + (signaled ? 1 : 0));
+}
+
+test("a look at a fence comes before or after the signal, in coarse steps too", () => {
+  const r = exploreBoth(
+    (m) => {
+      const [x, f] = [cell("x"), fence("f")];
+      signaledBy(f, m.spawn("s", setsAndSignals, [x, f]));
+      m.spawn("l", looksAtBoth, [x, f, cell("seen")]);
+      m.atEnd("nobody owes a signal any more", () => m.words[f.at + 1] === 0);
+    },
+    (m) => String((m.handles.find((h) => (h as Cell).name === "seen") as Cell).value),
+  );
+  expect(r.verdicts).toEqual(["ok"]);
+  expect(r.ends).toEqual(["0", "1", "2", "3"]);
+});
+
+function* twoQueues(a: WaitQueue, b: WaitQueue) {
+  yield* prepareToWait(a);
+  yield* prepareToWait(b);
+  yield* schedule();
+}
+function* wakesTwice(a: WaitQueue) {
+  yield* wakeUp(a);
+  yield* wakeUp(a);
+}
+
+test("a wake-up takes the sleeper off its queue: the next one is not for him", () => {
+  const m = Machine.build((m) => {
+    const [a, b] = [waitQueue("a"), waitQueue("b")];
+    m.spawn("s", twoQueues, [a, b]);
+    m.spawn("w", wakesTwice, [a]);
+  });
+  m.step(0); // on a
+  m.step(1); // woken from a
+  m.step(0); // on b
+  m.step(1); // not on a any more
+  expect(m.enabled(0)).toBe(false);
 });

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { type Cell, cell, fetchAdd, readOnce, writeOnce } from "./cell.ts";
+import { type Completion, completion, waitForCompletion } from "./completion.ts";
 import { explore, exploreBoth } from "./explore.testkit.ts";
 import { assert } from "./finding.ts";
-import type { Machine } from "./machine.ts";
+import { Machine } from "./machine.ts";
 import { lock, type Mutex, mutex, spinlock, unlock } from "./mutex.ts";
 import { struct } from "./struct.ts";
 import {
@@ -217,4 +218,55 @@ test("a work in a struct", () => {
     m.spawn("f", queuesAndFlushes, [d.resetWork, c]);
   });
   expect(r.verdicts).toEqual(["ok"]);
+});
+
+function* queuesOnly(w: Work, result: Cell) {
+  const queued = yield* queueWork(w);
+  yield* writeOnce(result, queued ? 1 : 2);
+}
+function* cancelsSync(w: Work) {
+  yield* cancelWorkSync(w);
+}
+
+test("who queues a work that is being cancelled is refused", () => {
+  const m = Machine.build((m) => {
+    const l = mutex("l");
+    const w = work("w", workqueue("wq"), lockedWork, l);
+    const result = cell("result");
+    m.spawn("q", queues, [w, 1]);
+    m.spawn("c", cancelsSync, [w]);
+    m.spawn("q2", queuesOnly, [w, result]);
+  });
+  const [worker, q, c, q2] = [0, 1, 2, 3];
+  for (const t of [q, worker, c, q2, q2]) m.step(t);
+  expect(m.enabled(c)).toBe(false);
+  expect(cellNamed("result")(m)).toBe("2");
+});
+
+function* queuesAndWaits(w: Work) {
+  yield* queueWork(w);
+  yield* flushWork(w);
+}
+function* onlyCancels(w: Work) {
+  yield* cancelWork(w);
+}
+
+test("a flush ends when the work that it waits for is cancelled", () => {
+  const r = exploreBoth((m) => {
+    const w = work("w", workqueue("wq"), count, cell("c"));
+    m.spawn("f", queuesAndWaits, [w]);
+    m.spawn("c", onlyCancels, [w]);
+  });
+  expect(r.verdicts).toEqual(["ok"]);
+});
+
+function* waitsForNothing(c: Completion) {
+  yield* waitForCompletion(c);
+}
+
+test("a worker that is stuck in a work is a deadlock, an idle one is not", () => {
+  const r = exploreBoth((m) => {
+    m.spawn("q", queues, [work("w", workqueue("wq"), waitsForNothing, completion("c")), 1]);
+  });
+  expect(r.findings).toEqual(["deadlock: kworker/wq waits (wait for completion of c)"]);
 });

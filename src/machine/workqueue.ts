@@ -307,14 +307,14 @@ export function queueWork(w: Work): Task<boolean> {
 
 /** flush_work: sleeps until the run that was asked for last has ended; returns at once when there is none. */
 export function flushWork(w: Work): Task {
-  mightSleep(`flush ${w.name}`);
+  mightSleep("flush", w.name);
   lockMapTouch(w.map);
   return pend(flushOp.id, w.at) as never;
 }
 
 /** cancel_work_sync: takes it off the queue (true if it was pending) and sleeps until a run that has begun ends. */
 export function cancelWorkSync(w: Work): Task<boolean> {
-  mightSleep(`cancel ${w.name}`);
+  mightSleep("cancel", w.name);
   lockMapTouch(w.map);
   return pend(cancelOp.id, w.at, 1) as never;
 }
@@ -326,7 +326,7 @@ export function cancelWork(w: Work): Task<boolean> {
 
 /** flush_workqueue: sleeps until everything that is pending or running now has ended. */
 export function flushWorkqueue(wq: WorkQueue): Task {
-  mightSleep(`flush ${wq.name}`);
+  mightSleep("flush", wq.name);
   for (const w of wq.works) lockMapTouch(w.map);
   return pend(flushQueueOp.id, wq.at) as never;
 }

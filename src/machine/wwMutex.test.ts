@@ -3,7 +3,7 @@ import { onMachine, setupProgram } from "../search/program.ts";
 import { EALREADY, EDEADLK } from "./errno.ts";
 import { explore, exploreBoth, stepWhileEnabled } from "./explore.testkit.ts";
 import { assert } from "./finding.ts";
-import type { Machine } from "./machine.ts";
+import { Machine } from "./machine.ts";
 import {
   type AcquireCtx,
   acquireCtx,
@@ -164,4 +164,77 @@ test("misuse", () => {
   );
   expect(explore((m) => m.spawn("t", noInit, [ctx(), wwMutex("a")])).findings[0]).toMatch(/before wwAcquireInit/);
   expect(explore((m) => m.spawn("t", unlockOnly, [wwMutex("a")])).findings[0]).toMatch(/without holding/);
+});
+
+function* plainOne(a: WwMutex) {
+  yield* wwLock(a);
+  yield* wwUnlock(a);
+}
+
+test("a younger task that takes the lock before an older waiter is wounded by it", () => {
+  const r = explore((m) => {
+    const c = wwClass("reservation");
+    const [a, b] = [wwMutex("a"), wwMutex("b")];
+    m.spawn("holder", plainOne, [b]);
+    m.spawn("t1", both, [acquireCtx("c1", c), a, b]);
+    m.spawn("t2", both, [acquireCtx("c2", c), b, a]);
+  });
+  expect(r.verdicts).toEqual(["ok"]);
+});
+
+/** As `both`, but once wounded it must not be so again: the older one is done with waiting. */
+function* bothBackingOffOnce(ctx: AcquireCtx, a: WwMutex, b: WwMutex) {
+  yield* wwAcquireInit(ctx);
+  yield* wwLock(a, ctx);
+  if ((yield* wwLock(b, ctx)) !== 0) {
+    yield* wwUnlock(a);
+    yield* wwLockSlow(b, ctx);
+    assert((yield* wwLock(a, ctx)) === 0, "wounded twice by one waiter");
+  }
+  yield* wwUnlock(a);
+  yield* wwUnlock(b);
+  yield* wwAcquireFini(ctx);
+}
+
+test("a wound heals when all locks are dropped", () => {
+  const r = explore((m) => {
+    const c = wwClass("reservation");
+    const [a, b] = [wwMutex("a"), wwMutex("b")];
+    m.spawn("t1", bothBackingOffOnce, [acquireCtx("c1", c), a, b]);
+    m.spawn("t2", bothBackingOffOnce, [acquireCtx("c2", c), b, a]);
+  });
+  expect(r.verdicts).toEqual(["ok"]);
+});
+
+function* oneUnder(ctx: AcquireCtx, a: WwMutex) {
+  yield* wwAcquireInit(ctx);
+  yield* wwLock(a, ctx);
+  yield* wwUnlock(a);
+  yield* wwAcquireFini(ctx);
+}
+
+test("that a lock is held for a moment is noticed in coarse steps too", () => {
+  const r = exploreBoth((m) => {
+    const c = wwClass("reservation", "wait-die");
+    const [a, b] = [wwMutex("a"), wwMutex("b")];
+    m.spawn("t1", oneUnder, [acquireCtx("c1", c), a]);
+    m.spawn("t2", second, [acquireCtx("c2", c), b, a]);
+  });
+  expect(r.findings).toEqual(["assertion: backed off"]);
+});
+
+test("wait-die: nobody waits behind an older waiter", () => {
+  const m = Machine.build(
+    (m) => {
+      const c = wwClass("reservation", "wait-die");
+      const [a, b, d] = [wwMutex("a"), wwMutex("b"), wwMutex("d")];
+      m.spawn("holder", plainBoth, [a, d]);
+      m.spawn("old", oneUnder, [acquireCtx("c1", c), a]);
+      m.spawn("young", second, [acquireCtx("c2", c), b, a]);
+    },
+    { visibleReleases: ["a", "b", "d"], stackWords: 48 },
+  );
+  for (const t of [0, 1, 2, 1, 2]) m.step(t);
+  expect(m.enabled(1)).toBe(false);
+  expect(stepWhileEnabled(m, 2)?.message).toBe("backed off");
 });

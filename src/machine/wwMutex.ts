@@ -263,7 +263,7 @@ export function wwAcquireFini(ctx: AcquireCtx): Task {
  * over. Without a context it is mutex_lock.
  */
 export function wwLock(l: WwMutex, ctx: AcquireCtx | null = null): Task<number> {
-  mightSleep(`lock ${l.name}`);
+  mightSleep("lock", l.name);
   if (ctx !== null && W[ctx.at] === 0) throw new Finding("assertion", `${ctx.name} is used before wwAcquireInit`);
   return pend(lockOp.id, l.at, ctx === null ? 0 : ctx.at) as never;
 }

@@ -2,10 +2,10 @@
 import type { Task } from "../machine/core.ts";
 import { EFAULT, ENOMEM } from "../machine/errno.ts";
 import { lockFolio, unlockFolio } from "../machine/folioLock.ts";
+import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE } from "../machine/gfp.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
 import { cacheEntry, cacheSlot, EXT4, type File, type Inode, pagesOf, TMPFS } from "./fs.ts";
-import { GFP_HIGHUSER_MOVABLE, GFP_ZERO } from "./gfp.ts";
 import type { Kernel } from "./kernel.ts";
 import {
   clearFlag,
@@ -88,7 +88,7 @@ function* readPage(k: Kernel, inode: Inode, index: number): Task<Pfn | number> {
   for (;;) {
     const cached = yield* findLockPage(k, inode, index);
     if (cached >= 0) return cached;
-    const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | GFP_ZERO);
+    const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_ZERO);
     if (pfn < 0) return -ENOMEM;
     yield* lockFolio(folioLockWord(k, pfn));
     if (yield* addToPageCache(k, inode, index, pfn)) {

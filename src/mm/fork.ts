@@ -6,11 +6,11 @@
  */
 import type { Task } from "../machine/core.ts";
 import { ENOMEM } from "../machine/errno.ts";
+import { GFP_HIGHUSER_MOVABLE } from "../machine/gfp.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downWrite, upWrite } from "../machine/rwsem.ts";
 import { anonVmaFork } from "./anonVma.ts";
 import { exitMmap } from "./exit.ts";
-import { GFP_HIGHUSER_MOVABLE } from "./gfp.ts";
 import { writeProtectSeqStep } from "./gup.ts";
 import { getInode } from "./inode.ts";
 import type { Kernel } from "./kernel.ts";

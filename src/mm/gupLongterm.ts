@@ -1,7 +1,7 @@
 /** Long-term pins must not keep pages where memory is to stay movable (check_and_migrate_movable_pages in mm/gup.c). */
 import type { Task } from "../machine/core.ts";
 import { ENOMEM } from "../machine/errno.ts";
-import { GFP_USER } from "./gfp.ts";
+import { GFP_USER } from "../machine/gfp.ts";
 import type { Pages } from "./gup.ts";
 import { folioIsolateLru, putbackMovablePages } from "./isolate.ts";
 import { isMovableZone, type Kernel } from "./kernel.ts";

@@ -7,10 +7,10 @@
 import type { Task } from "../machine/core.ts";
 import { EFAULT, ENOMEM } from "../machine/errno.ts";
 import { waitFolioLocked } from "../machine/folioLock.ts";
+import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE } from "../machine/gfp.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
 import { anonVmaPrepare } from "./anonVma.ts";
-import { GFP_HIGHUSER_MOVABLE, GFP_ZERO } from "./gfp.ts";
 import type { Kernel } from "./kernel.ts";
 import { doWpPage } from "./memoryCow.ts";
 import { doFault } from "./memoryFile.ts";
@@ -87,7 +87,7 @@ function* doAnonymousPage(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<nu
     return 0;
   }
   if (!(yield* anonVmaPrepare(k, vma))) return -ENOMEM;
-  const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | GFP_ZERO, vma.policy > 0 ? vma.policy - 1 : 0);
+  const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_ZERO, vma.policy > 0 ? vma.policy - 1 : 0);
   if (pfn < 0) return -ENOMEM;
   setFlag(k, pfn, PG_uptodate);
   const entry = mkPte(pfn, vmPageProt(vma) | PTE_YOUNG);

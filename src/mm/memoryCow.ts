@@ -8,9 +8,9 @@
 import type { Task } from "../machine/core.ts";
 import { ENOMEM } from "../machine/errno.ts";
 import { trylockFolio, unlockFolio } from "../machine/folioLock.ts";
+import { GFP_HIGHUSER_MOVABLE } from "../machine/gfp.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { anonVmaPrepare } from "./anonVma.ts";
-import { GFP_HIGHUSER_MOVABLE } from "./gfp.ts";
 import type { Kernel } from "./kernel.ts";
 import { FAULT_UNSHARE } from "./memory.ts";
 import { wpPageShared } from "./memoryFile.ts";

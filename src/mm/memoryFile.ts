@@ -8,11 +8,11 @@
 import type { Task } from "../machine/core.ts";
 import { ENOMEM } from "../machine/errno.ts";
 import { lockFolio, trylockFolio, unlockFolio } from "../machine/folioLock.ts";
+import { GFP_HIGHUSER_MOVABLE } from "../machine/gfp.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { anonVmaPrepare } from "./anonVma.ts";
 import { filemapFault, findGetPage } from "./filemap.ts";
 import { EXT4, type Inode, pagesOf } from "./fs.ts";
-import { GFP_HIGHUSER_MOVABLE } from "./gfp.ts";
 import type { Kernel } from "./kernel.ts";
 import { FAULT_WRITE } from "./memory.ts";
 import { maybeMkwrite, wpPageReuse } from "./memoryCow.ts";

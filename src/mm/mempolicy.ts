@@ -1,9 +1,9 @@
 /** Moving memory between nodes on request: move_pages, migrate_pages, mbind (mm/migrate.c, mm/mempolicy.c). */
 import type { Task } from "../machine/core.ts";
 import { EACCES, EBUSY, EFAULT, EINVAL, EIO, ENODEV, ENOENT, ENOMEM } from "../machine/errno.ts";
+import { GFP_HIGHUSER_MOVABLE } from "../machine/gfp.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, downWrite, upRead, upWrite } from "../machine/rwsem.ts";
-import { GFP_HIGHUSER_MOVABLE } from "./gfp.ts";
 import { folioIsolateLru, lruCacheDisable, lruCacheEnable, putbackMovablePages } from "./isolate.ts";
 import { type Kernel, MAX_MOVED } from "./kernel.ts";
 import { migratePages } from "./migrate.ts";

@@ -6,9 +6,9 @@
 import { contextWord, mightSleep, PF_MEMALLOC } from "../machine/context.ts";
 import type { Task } from "../machine/core.ts";
 import { must } from "../machine/finding.ts";
+import { __GFP_DIRECT_RECLAIM, __GFP_FS, __GFP_MOVABLE, __GFP_ZERO, currentGfpContext } from "../machine/gfp.ts";
 import { fsReclaim, lockMapTouch, mmuNotifierInvalidateRangeStart } from "../machine/lockMap.ts";
 import { lock, unlock } from "../machine/mutex.ts";
-import { __GFP_DIRECT_RECLAIM, __GFP_FS, __GFP_MOVABLE, currentGfpContext, GFP_ZERO } from "./gfp.ts";
 import { freeListOf, type Kernel } from "./kernel.ts";
 import { type Pfn, PG_buddy } from "./page.ts";
 
@@ -19,7 +19,7 @@ export function* allocPage(k: Kernel, gfp: number, nid = 0): Task<Pfn> {
   yield* lock(k.state.zoneLock);
   const pfn = takeFree(k, gfp, nid);
   yield* unlock(k.state.zoneLock);
-  if (pfn >= 0 && (gfp & GFP_ZERO) !== 0) k.frames.content[pfn] = 0;
+  if (pfn >= 0 && (gfp & __GFP_ZERO) !== 0) k.frames.content[pfn] = 0;
   return pfn;
 }
 

@@ -2,9 +2,9 @@
 import type { Task } from "../machine/core.ts";
 import { EFAULT, ENOMEM } from "../machine/errno.ts";
 import { lockFolio, unlockFolio } from "../machine/folioLock.ts";
+import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE } from "../machine/gfp.ts";
 import { addToPageCache, findLockPage } from "./filemap.ts";
 import { type Inode, pagesOf } from "./fs.ts";
-import { GFP_HIGHUSER_MOVABLE, GFP_ZERO } from "./gfp.ts";
 import type { Kernel } from "./kernel.ts";
 import { folioLockWord, type Pfn, PG_swapbacked, PG_uptodate, setFlag } from "./page.ts";
 import { allocPage } from "./pageAlloc.ts";
@@ -15,7 +15,7 @@ export function* shmemGetPage(k: Kernel, inode: Inode, index: number): Task<Pfn 
   for (;;) {
     const cached = yield* findLockPage(k, inode, index);
     if (cached >= 0) return cached;
-    const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | GFP_ZERO);
+    const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_ZERO);
     if (pfn < 0) return -ENOMEM;
     yield* lockFolio(folioLockWord(k, pfn));
     setFlag(k, pfn, PG_swapbacked | PG_uptodate);

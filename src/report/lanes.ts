@@ -88,8 +88,13 @@ function notesOf(run: Run, s: RunStep, options: LaneOptions): string[] {
   const seen = (lock: string) =>
     run.steps.some((e) => e.step < s.step && e.task === s.task && e.text.includes(lock) && takes(e, lock));
   const released = s.released.filter((r) => r.task === s.task && !s.text.includes(r.lock) && seen(r.lock));
-  const changes = options.changes ? s.changes.map((c) => `${c.name}: ${c.before} -> ${c.after}`) : [];
+  const changes = options.changes ? s.changed.filter(isNews) : [];
   return [...released.map((r) => `release ${r.lock}`), ...s.events, ...changes];
+}
+
+/** Where tasks stand is drawn anyway, and that variables end says nothing. */
+function isNews(change: string): boolean {
+  return !/^\S+ at: /.test(change) && !/^\S+\.\S+\.\S+: .* -> -$/.test(change);
 }
 
 function takes(s: RunStep, lock: string): boolean {

@@ -31,6 +31,7 @@ export function step(
     released: [],
     events: [],
     changes: [],
+    changed: [],
     ...more,
   };
 }

@@ -4,14 +4,14 @@
  * When the last task cannot go on, every continuation is a context switch and no preemption whoever it was, so all such
  * nodes of a state are one.
  *
- *   open nodes: lists by cost ──cheapest──▶ restore ──step of each enabled task──▶ new node, or goal
+ *   open nodes: lists by cost ──cheapest──▶ load ──step of each enabled task──▶ new node, or goal
  *
- * Nodes keep their parent and decision for ever (8 bytes), a copy of their words only while they are open.
+ * A node is its parent, its decision, and the words that its step changed: some hundred bytes.
  */
 import type { Finding } from "../machine/finding.ts";
 import { fingerprint, hashHigh, hashLow } from "../machine/hash.ts";
 import type { Machine } from "../machine/machine.ts";
-import { CostQueue, CostTable, GrowingInts, SnapshotPool } from "./bestFirstStore.ts";
+import { CostQueue, CostTable, GrowingInts, StateTree } from "./bestFirstStore.ts";
 import type { Cost, CostScale } from "./cost.ts";
 import { enabledTasks, stepAndJudge } from "./judge.ts";
 import type { Decision } from "./program.ts";
@@ -70,8 +70,10 @@ class BestFirst {
   private readonly decisions = new GrowingInts();
   /** Per node: last task + 1 if it can go on, else 0. */
   private readonly lasts = new GrowingInts();
-  private readonly places = new GrowingInts();
-  private readonly pool: SnapshotPool;
+  /** Per node: its fingerprint, by which the table knows a cheaper way to it. */
+  private readonly lows = new GrowingInts();
+  private readonly highs = new GrowingInts();
+  private readonly states: StateTree;
   private goal: { parent: number; decision: number; finding: Finding } | null = null;
   private limit: number;
   private popped = 0;
@@ -80,7 +82,7 @@ class BestFirst {
     this.m = m;
     this.o = o;
     this.guide = o.guide?.words ?? new Int32Array(0);
-    this.pool = new SnapshotPool(m.size + this.guide.length);
+    this.states = new StateTree(m.words, this.guide);
     this.limit = o.below ? o.scale.pack(o.below) : Number.POSITIVE_INFINITY;
   }
 
@@ -97,10 +99,9 @@ class BestFirst {
       if (node < 0 || this.queue.cost >= this.limit) return this.result(null, null);
       const stopped = this.mustStop();
       if (stopped !== null) return this.result(stopped, this.o.scale.unpack(this.queue.cost));
-      const place = this.places.at(node);
-      this.load(place);
-      if (!this.isStale(node)) this.expand(node, this.queue.cost, enabled);
-      this.pool.free(place);
+      if (this.isStale(node)) continue;
+      this.states.load(node, this.parents);
+      this.expand(node, this.queue.cost, enabled);
     }
   }
 
@@ -115,17 +116,16 @@ class BestFirst {
       return;
     }
     const last = this.lasts.at(node) - 1;
-    const place = this.places.at(node);
     let dirty = false;
     for (let i = 0; i < n; i++) {
       const t = enabled[i];
       const step = t === last || node === 0 ? oneStep : last >= 0 ? onePreemption : oneSwitch;
       if (cost + step >= this.limit) continue;
-      if (dirty) this.load(place);
+      if (dirty) this.states.reload();
       dirty = false;
       const choices = m.choices(t);
       for (let c = 0; c < choices; c++) {
-        if (dirty) this.load(place);
+        if (dirty) this.states.reload();
         if (this.o.guide && !this.o.guide.allows(t, c)) continue;
         dirty = true;
         const finding = stepAndJudge(m, t, c);
@@ -146,26 +146,21 @@ class BestFirst {
     this.parents.push(parent);
     this.decisions.push(decision);
     this.lasts.push(last);
-    const place = this.pool.take();
-    this.pool.save(place, this.m.words, this.guide);
-    this.places.push(place);
+    this.lows.push(hashLow);
+    this.highs.push(hashHigh);
+    this.states.add();
     this.queue.push(cost, this.parents.length - 1);
   }
 
   /** A cheaper way to the node's state was found after it had been opened. */
   private isStale(node: number): boolean {
-    this.hash(this.lasts.at(node));
-    return this.table.costOf(hashLow, hashHigh) < this.queue.cost;
+    return this.table.costOf(this.lows.at(node), this.highs.at(node)) < this.queue.cost;
   }
 
   private hash(last: number): void {
     let extra = last;
     for (const word of this.guide) extra = Math.imul(extra ^ word, 0x01000193) + 0x9e37;
     fingerprint(this.m.words, this.m.size, extra);
-  }
-
-  private load(place: number): void {
-    this.pool.load(place, this.m.words, this.guide);
   }
 
   private reach(cost: number, parent: number, decision: number, finding: Finding): void {
@@ -178,7 +173,7 @@ class BestFirst {
     const { o } = this;
     if (this.parents.length >= o.maxNodes) return `the bound of ${o.maxNodes} nodes was reached`;
     if ((this.popped & 1023) !== 0) return null;
-    const bytes = this.pool.bytes() + this.table.bytes() + 16 * this.parents.length;
+    const bytes = this.states.bytes() + this.table.bytes() + 24 * this.parents.length;
     if (bytes >= o.maxBytes) return `the bound of ${Math.round(o.maxBytes / 1048576)} MB was reached`;
     return o.shouldStop();
   }

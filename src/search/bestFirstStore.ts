@@ -1,4 +1,4 @@
-/** What a best-first search remembers: costs by fingerprint, open nodes by cost, words of open nodes. */
+/** What a best-first search remembers: costs by fingerprint, open nodes by cost, words of all nodes. */
 
 /** A list of 32-bit integers that only grows. */
 export class GrowingInts {
@@ -139,46 +139,69 @@ export class CostQueue {
   }
 }
 
-const PAGE_WORDS = 1 << 18;
+/**
+ * The words of every node, as what its step changed: pairs (index, new content) behind those of its parent. A step
+ * changes few words, so that is a small part of a copy; a node's words are had again by way of all its ancestors.
+ * Words of a guide stand behind those of the machine.
+ */
+export class StateTree {
+  private readonly first: Int32Array;
+  private readonly words: Int32Array;
+  private readonly guide: Int32Array;
+  /** Words of the node that was loaded last. */
+  private readonly here: Int32Array;
+  private readonly log = new GrowingInts();
+  private readonly starts = new GrowingInts();
+  private readonly path = new GrowingInts();
 
-/** Copies of words, in pages; places that are free again are used first. */
-export class SnapshotPool {
-  private readonly size: number;
-  private readonly perPage: number;
-  private readonly pages: Int32Array[] = [];
-  private readonly vacant = new GrowingInts();
-  private used = 0;
-
-  constructor(size: number) {
-    this.size = size;
-    this.perPage = Math.max(1, Math.floor(PAGE_WORDS / size));
+  /** `words` and `guide` are those of the root now, and of other nodes after `load`. */
+  constructor(words: Int32Array, guide: Int32Array) {
+    this.words = words;
+    this.guide = guide;
+    this.first = Int32Array.from([...words, ...guide]);
+    this.here = this.first.slice();
   }
 
-  take(): number {
-    if (this.vacant.length > 0) return this.vacant.pop();
-    if (this.used === this.pages.length * this.perPage) this.pages.push(new Int32Array(this.perPage * this.size));
-    return this.used++;
+  /** The words, changed since the last `load`, become those of the next node, a child of the one that was loaded. */
+  add(): void {
+    const { words, guide, here, log } = this;
+    this.starts.push(log.length);
+    const n = words.length;
+    for (let i = 0; i < n; i++) {
+      if (words[i] === here[i]) continue;
+      log.push(i);
+      log.push(words[i]);
+    }
+    for (let i = 0; i < guide.length; i++) {
+      if (guide[i] === here[n + i]) continue;
+      log.push(n + i);
+      log.push(guide[i]);
+    }
   }
 
-  free(place: number): void {
-    this.vacant.push(place);
+  /** The words become those of `node`; `parents` tells the parent of each node, below 0 for the root. */
+  load(node: number, parents: GrowingInts): void {
+    const { here, log, starts, path } = this;
+    path.length = 0;
+    for (let x = node; x >= 0; x = parents.at(x)) path.push(x);
+    here.set(this.first);
+    while (path.length > 0) {
+      const x = path.pop();
+      const end = x + 1 < starts.length ? starts.at(x + 1) : log.length;
+      for (let i = starts.at(x); i < end; i += 2) here[log.at(i)] = log.at(i + 1);
+    }
+    this.reload();
   }
 
-  save(place: number, a: Int32Array, b: Int32Array): void {
-    const page = this.pages[Math.floor(place / this.perPage)];
-    const from = (place % this.perPage) * this.size;
-    for (let i = 0; i < a.length; i++) page[from + i] = a[i];
-    for (let i = 0; i < b.length; i++) page[from + a.length + i] = b[i];
-  }
-
-  load(place: number, a: Int32Array, b: Int32Array): void {
-    const page = this.pages[Math.floor(place / this.perPage)];
-    const from = (place % this.perPage) * this.size;
-    for (let i = 0; i < a.length; i++) a[i] = page[from + i];
-    for (let i = 0; i < b.length; i++) b[i] = page[from + a.length + i];
+  /** The words become those of the node that was loaded last. */
+  reload(): void {
+    const { words, guide, here } = this;
+    const n = words.length;
+    for (let i = 0; i < n; i++) words[i] = here[i];
+    for (let i = 0; i < guide.length; i++) guide[i] = here[n + i];
   }
 
   bytes(): number {
-    return this.pages.length * this.perPage * this.size * 4;
+    return 4 * (this.log.length + this.starts.length);
   }
 }

@@ -1,21 +1,22 @@
 /**
  * The whole way from a program to an answer:
  *
- *   a quick stateful search ──▶ 200 random walks, estimate ──▶ the cheaper engine searches everything
- *           │ everything seen                                           │
- *           └───────────────────────────┬───────────────────────────────┘
+ *   500,000 transitions of the stateful search ──▶ 200 random walks, estimate ──▶ the cheaper engine searches everything
+ *           │ everything seen                      (it goes on if it is the cheaper one)  │
+ *           └───────────────────────────┬─────────────────────────────────────────────────┘
  *              no rule broken; runs that come back to a state: livelock?      a rule broken: smallest counterexample
  */
 import type { Finding, Verdict } from "../machine/finding.ts";
+import { lockdepReports, observeLockdep, resetLockdep } from "../machine/lockdep.ts";
 import type { MachineOptions } from "../machine/machine.ts";
 import { nowSeconds } from "./clock.ts";
 import type { Cost } from "./cost.ts";
 import { searchDpor } from "./dpor/dpor.ts";
 import { type Estimate, estimate, preferDpor } from "./estimate.ts";
 import { findLivelock, livelockFinding } from "./liveness.ts";
+import { type CheckedLockdepReport, checkReports } from "./lockdepCheck.ts";
 import { minimise } from "./minimal.ts";
 import type { ProgramSource } from "./parallel/control.ts";
-import { searchParallel } from "./parallel/parallel.ts";
 import { type Decision, onMachine, type Program, type Violation } from "./program.ts";
 import { searchStateful } from "./stateful.ts";
 import { collisionProbability } from "./visited.ts";
@@ -38,7 +39,7 @@ export interface CheckOptions {
 }
 
 export interface Progress {
-  readonly phase: "estimating" | "searching" | "looking for livelock" | "minimising";
+  readonly phase: "estimating" | "searching" | "looking for livelock" | "minimising" | "looking into lockdep reports";
   readonly states: number;
   readonly transitions: number;
 }
@@ -61,6 +62,8 @@ export interface CheckResult {
   readonly minimal: Minimality | null;
   /** What was covered, in words. */
   readonly covered: string;
+  /** What lockdep has to say of all explored runs, and whether a schedule bears it out. */
+  readonly lockdep: readonly CheckedLockdepReport[];
   /** Machine options that reproduce the schedule. */
   readonly machine: Partial<MachineOptions>;
 }
@@ -93,8 +96,12 @@ interface Broken {
 /** Bounds of the search for the smallest counterexample. */
 const MINIMISE_NODES = 2_000_000;
 const MINIMISE_BYTES = 2 ** 30;
-/** So many transitions are tried at once, before anything is estimated: most cases of an atlas are smaller. */
-const QUICK_TRANSITIONS = 100_000;
+/**
+ * So many transitions are tried at once, before anything is estimated: they take about as long as the estimate, and most
+ * cases of an atlas are smaller. Fewer where several workers are waiting.
+ */
+const QUICK_TRANSITIONS = 500_000;
+const QUICK_PARALLEL_TRANSITIONS = 100_000;
 const DEFAULT_MEMORY_MB = 2048;
 /** Livelock needs the whole graph in memory. */
 const LIVELOCK_STATES = 3_000_000;
@@ -105,6 +112,7 @@ class Check {
   private readonly program: Program;
   private readonly o: CheckOptions;
   private estimated: Estimate | null = null;
+  private hasInvariants = false;
   private phase: Progress["phase"] = "estimating";
 
   constructor(program: Program, o: CheckOptions) {
@@ -113,33 +121,59 @@ class Check {
   }
 
   async run(): Promise<CheckResult> {
+    resetLockdep();
+    observeLockdep(true);
+    try {
+      return await this.search();
+    } finally {
+      observeLockdep(false);
+    }
+  }
+
+  private async search(): Promise<CheckResult> {
     this.phase = "searching";
-    const quick = this.o.engine === "dpor" ? null : this.stateful({}, QUICK_TRANSITIONS);
-    if (quick && !quick.cut) return this.result("stateful", quick, this.livelock(quick));
-    this.phase = "estimating";
-    this.estimated = estimate(this.program, { seed: this.o.seed ?? 1, machine: quick?.machine ?? {} });
-    const { violation, machine, walks } = this.estimated;
-    const engine = this.chooseEngine(this.estimated);
-    this.phase = "searching";
+    const quick = this.isParallel() ? QUICK_PARALLEL_TRANSITIONS : QUICK_TRANSITIONS;
+    const first = this.o.engine === "dpor" ? null : this.stateful({}, quick);
+    if (first && !first.cut) return this.result("stateful", first, this.livelock(first));
+    const estimated = this.estimated ?? this.estimate({});
+    const { violation, machine, walks } = estimated;
+    const engine = this.chooseEngine(estimated);
     if (violation) {
       const broken = { ...violation, cycleStart: null };
       const length = violation.schedule.length;
       const met = { states: walks, transitions: length, maxDepth: length, stopped: null, cyclic: false, machine };
       return this.result(engine, { ...met, broken }, null);
     }
-    const searched = await this.search(engine, machine);
+    const searched = await this.searchWith(engine, machine);
     return this.result(engine, searched, this.livelock(searched));
   }
 
-  private search(engine: Engine, machine: Partial<MachineOptions>): Searched | Promise<Searched> {
+  private estimate(machine: Partial<MachineOptions>): Estimate {
+    this.phase = "estimating";
+    this.estimated = estimate(this.program, {
+      seed: this.o.seed ?? 1,
+      machine,
+      shouldStop: () => this.stop(0, 0) !== null,
+    });
+    this.phase = "searching";
+    return this.estimated;
+  }
+
+  private searchWith(engine: Engine, machine: Partial<MachineOptions>): Searched | Promise<Searched> {
     const { workers = 1, source } = this.o;
     if (engine === "dpor") return this.dpor();
-    return workers > 1 && source ? this.parallel(source, workers, machine) : this.stateful(machine);
+    return source && this.isParallel() ? this.parallel(source, workers, machine) : this.stateful(machine);
+  }
+
+  private isParallel(): boolean {
+    return (this.o.workers ?? 1) > 1 && this.o.source !== undefined;
   }
 
   private chooseEngine(e: Estimate): Engine {
     const wanted = this.o.engine ?? "auto";
     if (wanted !== "auto") return wanted;
+    // An invariant looks at every state; the stateless engine passes only some of them.
+    if (this.hasInvariants) return "stateful";
     return preferDpor(e) ? "dpor" : "stateful";
   }
 
@@ -156,19 +190,27 @@ class Check {
     return (this.o.maxMemoryMb ?? DEFAULT_MEMORY_MB) * 1048576;
   }
 
-  /** `cut`: more than `quick` transitions were needed, so nothing is decided. */
+  /**
+   * After `quick` transitions the size of the search is estimated, once. It goes on unless that showed a broken rule or
+   * the work is for another engine or for several workers: `cut`, so nothing is decided.
+   */
   private stateful(
     machine: Partial<MachineOptions>,
     quick = Number.POSITIVE_INFINITY,
   ): Searched & { readonly cut: boolean } {
     return onMachine(this.program, machine, (m) => {
       let cut = false;
+      this.hasInvariants = m.invariants.length > 0;
       const r = searchStateful(m, {
         maxStates: this.o.maxStates ?? Number.POSITIVE_INFINITY,
         maxBytes: this.maxBytes(),
         shouldStop: (p) => {
-          cut = p.transitions > quick;
-          return this.stop(p.states, p.transitions) ?? (cut ? "that was the quick try" : null);
+          const why = this.stop(p.states, p.transitions);
+          if (why !== null || p.transitions <= quick || this.estimated) return why;
+          const estimated = this.estimate(m.options);
+          m.activate();
+          cut = estimated.violation !== null || this.chooseEngine(estimated) !== "stateful" || this.isParallel();
+          return cut ? "that was the quick try" : null;
         },
       });
       return { ...r, broken: firstBroken(r.violations), machine: m.options, cut };
@@ -189,6 +231,8 @@ class Check {
   }
 
   private async parallel(source: ProgramSource, workers: number, machine: Partial<MachineOptions>): Promise<Searched> {
+    // Threads are Node's: whoever does not ask for them, such as a page, has no need of Node.
+    const { searchParallel } = await import("./parallel/parallel.ts");
     const r = await searchParallel(source, {
       workers,
       machine,
@@ -218,6 +262,7 @@ class Check {
     const stopped = s.stopped ?? (livelock === "unknown" ? "livelock could not be excluded within the bounds" : null);
     const broken = s.broken ? this.smallest(s.broken, s.machine) : livelock === "unknown" ? null : livelock;
     const complete = stopped === null;
+    const lockdep = this.lockdep(s.machine, complete && broken === null);
     return {
       verdict: broken ? broken.finding.verdict : "ok",
       complete,
@@ -234,8 +279,18 @@ class Check {
       cycleStart: broken?.cycleStart ?? null,
       minimal: broken && "minimal" in broken ? (broken as Smallest).minimal : null,
       covered: coverage(engine, s, stopped),
+      lockdep,
       machine: broken && "machine" in broken ? (broken as Smallest).machine : s.machine,
     };
+  }
+
+  private lockdep(machine: Partial<MachineOptions>, allWell: boolean): readonly CheckedLockdepReport[] {
+    observeLockdep(false);
+    const reports = lockdepReports();
+    if (reports.length === 0) return [];
+    this.phase = "looking into lockdep reports";
+    const coarse = machine.fine ? (this.estimated?.machine ?? {}) : machine;
+    return checkReports(this.program, reports, { allWell, machine: coarse, shouldStop: () => this.stop(0, 0) });
   }
 
   /** The smallest counterexample of any kind: it decides the verdict, so that the verdict depends on no order. */

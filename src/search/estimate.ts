@@ -21,6 +21,8 @@ export interface EstimateOptions {
   /** Longer walks are cut. */
   readonly maxSteps: number;
   readonly machine: Partial<MachineOptions>;
+  /** Asked before each walk; true makes do with the walks made so far. */
+  readonly shouldStop: () => boolean;
   /** Told before each step of the walks through states which task makes it. */
   readonly onStep: ((m: Machine, t: number) => void) | null;
 }
@@ -32,7 +34,7 @@ export interface Estimate {
   readonly states: number;
   /** The walks met less than half of them, so there may be far more. */
   readonly statesAtLeast: boolean;
-  /** Mean number of steps of a run, fine; and of enabled transitions of a state. */
+  /** Mean number of steps of a run, fine (Infinity when walks were cut); and of enabled transitions of a state. */
   readonly traceLength: number;
   readonly branching: number;
   /** Some walk came back to a state of its own, or was cut: runs may be infinite. */
@@ -44,22 +46,28 @@ export interface Estimate {
   readonly machine: MachineOptions;
 }
 
-const DEFAULTS: EstimateOptions = { walks: 200, seed: 1, maxSteps: 1000, machine: {}, onStep: null };
+const DEFAULTS: EstimateOptions = {
+  walks: 200,
+  seed: 1,
+  maxSteps: 1000,
+  machine: {},
+  onStep: null,
+  shouldStop: () => false,
+};
 
 /** Estimates the sizes of `program`. The same options give the same figures. */
 export function estimate(program: Program, options: Partial<EstimateOptions> = {}): Estimate {
   const o = { ...DEFAULTS, ...options };
-  const { traces, length } = onMachine(program, { ...o.machine, fine: true }, (m) =>
-    countTraces(m, 2 * o.walks, Math.min(o.maxSteps, MAX_EVENTS), new Rng(o.seed)),
-  );
   const byState = onMachine(program, o.machine, (m) => new StateWalks(m, o).run());
-  return {
-    ...byState,
-    traces: byState.cyclic ? Number.POSITIVE_INFINITY : traces,
-    traceLength: length,
-    walks: o.walks,
-    seed: o.seed,
-  };
+  const { walks, seed } = o;
+  // Infinite runs make infinitely many traces.
+  const endless = { traces: Number.POSITIVE_INFINITY, length: Number.POSITIVE_INFINITY };
+  const { traces, length } = byState.cyclic
+    ? endless
+    : onMachine(program, { ...o.machine, fine: true }, (m) =>
+        countTraces(m, 2 * walks, Math.min(o.maxSteps, MAX_EVENTS), new Rng(seed), o.shouldStop),
+      );
+  return { ...byState, traces, traceLength: length, walks, seed };
 }
 
 /** Longer traces are for the stateful engine anyway. */
@@ -103,7 +111,7 @@ class StateWalks {
     const initial = m.snapshot();
     if (m.initialFinding) this.violation = { finding: m.initialFinding, schedule: [] };
     else {
-      for (let i = 0; i < o.walks; i++) {
+      for (let i = 0; i < o.walks && !o.shouldStop(); i++) {
         m.restore(initial, 0);
         this.walk();
       }

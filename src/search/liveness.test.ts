@@ -53,6 +53,23 @@ function* stubborn(mine: Mutex, other: Mutex): Task {
   yield* unlock(mine);
 }
 
+function* takeForEver(a: Mutex): Task {
+  for (;;) {
+    yield* lock(a);
+    yield* unlock(a);
+  }
+}
+
+function* takeOnce(a: Mutex): Task {
+  yield* lock(a);
+  yield* unlock(a);
+}
+
+function* holdAndSpin(a: Mutex, c: Cell): Task {
+  yield* lock(a);
+  for (;;) yield* writeOnce(c, 0);
+}
+
 function* hopeful(): Task {
   while ((yield* choose(2)) === 0) {
     // the environment may say no for a while
@@ -96,6 +113,24 @@ test("two trylock loops that hold what the other wants", () => {
   if (lasso === null || lasso === "unknown") throw new Error("no lasso");
   expect(lasso.starving).toEqual([0, 1]);
   expect(new Set(lasso.cycle.map((d) => d.task))).toEqual(new Set([0, 1]));
+});
+
+test("waiters of a lock queue: a loop that takes it again and again starves nobody", () => {
+  const lasso = look((m) => {
+    const a = mutex("a");
+    m.spawn("daemon", takeForEver, [a], { daemon: true });
+    m.spawn("once", takeOnce, [a]);
+  });
+  expect(lasso).toBeNull();
+});
+
+test("but who wants a lock of a loop that never lets go starves", () => {
+  const lasso = look((m) => {
+    const a = mutex("a");
+    m.spawn("daemon", holdAndSpin, [a, cell("c")], { daemon: true });
+    m.spawn("once", takeOnce, [a]);
+  });
+  expect(lasso).not.toBeNull();
 });
 
 test("a choice that the environment makes again and again comes out every way some day", () => {

@@ -1,8 +1,10 @@
 /**
  * Livelock under weak fairness: an infinite run in which every task that could always go on does go on now and then,
- * and yet some task that ought to end never does.
+ * and yet some task that ought to end never does. Locks are fairer than that, since their waiters queue: who could take
+ * one again and again takes it.
  *
- * The graph of all states is built once more, this time with its edges. A strongly connected component is a livelock
+ * The graph of all states is built once more, this time with its edges, and looked at now and then: a livelock in a part of
+ * it is a livelock. A strongly connected component is a livelock
  * when (a) each task takes a step inside it or is disabled in one of its states (weak fairness), (b) each choice of the
  * environment that is made inside it has all its outcomes inside it (an environment that could help and never does is
  * no bug of the protocol), (c) no edge of it is marked as progress, (d) a task that is no daemon has not ended.
@@ -10,10 +12,10 @@
  */
 
 import { Finding } from "../machine/finding.ts";
-import { fingerprint, hashHigh, hashLow } from "../machine/hash.ts";
-import { LIVE, type Machine } from "../machine/machine.ts";
+import type { Machine } from "../machine/machine.ts";
 import { components } from "./components.ts";
 import type { Decision } from "./program.ts";
+import { CHOICE_BITS, MAX_TASKS, REMOVED, type StateGraph, StateGraphBuilder } from "./stateGraph.ts";
 
 export interface Lasso {
   readonly stem: readonly Decision[];
@@ -22,46 +24,54 @@ export interface Lasso {
   readonly starving: readonly number[];
 }
 
-/** States and edges; edge lists of state i are `first[i] … first[i+1]`. */
-interface Graph {
-  readonly states: number;
-  readonly first: number[];
-  readonly target: number[];
-  /** task << 8 | choice, or `REMOVED`. */
-  readonly label: number[];
-  /** Per state: bit t set = task t is enabled. */
-  readonly enabled: number[];
-  /** Per state: bit t set = task t is a non-daemon that has not ended. */
-  readonly unfinished: number[];
-  /** Per state: the edge by which it was first reached, and from where (breadth first, so stems are shortest). */
-  readonly parent: number[];
-  readonly parentLabel: number[];
-}
-
-const CHOICE_BITS = 8;
-const MAX_TASKS = 31;
-
 /**
  * Looks for a livelock of `m`, which must be active and in its initial state. Null = there is none;
  * "unknown" = more than `maxStates` states or more than 31 tasks, or `shouldStop` said so.
  */
 export function findLivelock(m: Machine, maxStates: number, shouldStop: () => boolean): Lasso | null | "unknown" {
   if (m.tasks.length > MAX_TASKS) return "unknown";
-  const graph = buildGraph(m, maxStates, shouldStop);
-  if (!graph) return "unknown";
+  const builder = new StateGraphBuilder(m);
+  for (let wanted = FIRST_LOOK; ; ) {
+    if (builder.states > maxStates || ((builder.expanded & 1023) === 0 && shouldStop())) return "unknown";
+    const more = builder.expand();
+    if (more && builder.expanded < wanted) continue;
+    const lasso = lassoIn(m, builder.graph());
+    if (lasso || !more) return lasso;
+    wanted *= 4;
+  }
+}
+
+/** So many states make the first part of the graph that is looked at. */
+const FIRST_LOOK = 1024;
+
+function lassoIn(m: Machine, graph: StateGraph): Lasso | null {
   let component = components(graph.states, graph.first, graph.target);
-  while (removeHopefulChoices(graph, component)) component = components(graph.states, graph.first, graph.target);
+  while (removeHopefulChoices(graph, component) || removeUnfairLocking(graph, component)) {
+    component = components(graph.states, graph.first, graph.target);
+  }
+  for (const states of cyclicComponents(graph, component)) {
+    const lasso = fairCycle(m, graph, component, component[states[0]], states);
+    if (lasso) return lasso;
+  }
+  return null;
+}
+
+/** The states of each component that has an edge inside, in the order in which the components were first reached. */
+function cyclicComponents(g: StateGraph, component: Int32Array): Iterable<number[]> {
+  const hasEdge = new Uint8Array(g.states);
+  for (let s = 0; s < g.states; s++) {
+    for (let e = g.first[s]; e < g.first[s + 1]; e++) {
+      if (g.label[e] !== REMOVED && component[g.target[e]] === component[s]) hasEdge[component[s]] = 1;
+    }
+  }
   const members = new Map<number, number[]>();
-  for (let s = 0; s < graph.states; s++) {
+  for (let s = 0; s < g.states; s++) {
+    if (hasEdge[component[s]] === 0) continue;
     const list = members.get(component[s]);
     if (list) list.push(s);
     else members.set(component[s], [s]);
   }
-  for (const [c, states] of members) {
-    const lasso = fairCycle(m, graph, component, c, states);
-    if (lasso) return lasso;
-  }
-  return null;
+  return members.values();
 }
 
 /**
@@ -69,7 +79,7 @@ export function findLivelock(m: Machine, maxStates: number, shouldStop: () => bo
  * are taken out of the graph (they become loops that lead nowhere). True when there was one, so that the components
  * must be computed again.
  */
-function removeHopefulChoices(g: Graph, component: Int32Array): boolean {
+function removeHopefulChoices(g: StateGraph, component: Int32Array): boolean {
   let removed = false;
   for (let s = 0; s < g.states; s++) {
     for (let e = g.first[s]; e < g.first[s + 1]; e++) {
@@ -87,69 +97,46 @@ function removeHopefulChoices(g: Graph, component: Int32Array): boolean {
   return removed;
 }
 
-/** Label of an edge that no longer counts; it leads from its state to itself. */
-const REMOVED = -1;
-
-function buildGraph(m: Machine, maxStates: number, shouldStop: () => boolean): Graph | null {
-  const ids = new Map<bigint, number>();
-  const g = { first: [] as number[], target: [] as number[], label: [] as number[] };
-  const enabled: number[] = [];
-  const unfinished: number[] = [];
-  const parent: number[] = [-1];
-  const parentLabel: number[] = [-1];
-  const pending: Int32Array[] = [m.snapshot()];
-  ids.set(key(m), 0);
-  for (let s = 0; s < pending.length; s++) {
-    if (pending.length > maxStates || ((s & 1023) === 0 && shouldStop())) return null;
-    const words = pending[s];
-    // The words of a state are needed only until it is expanded.
-    pending[s] = NOTHING;
-    g.first.push(g.target.length);
-    m.restore(words, 0);
-    let enabledMask = 0;
-    let unfinishedMask = 0;
-    for (const task of m.tasks) {
-      if (m.enabled(task.slot)) enabledMask |= 1 << task.slot;
-      if (m.stateOf(task.slot) === LIVE && !task.daemon) unfinishedMask |= 1 << task.slot;
+/**
+ * Waiters of a lock queue: a task that could take its lock again and again does get it some day. So a component in which
+ * such a task never steps cannot be gone through for ever; what may be left is a part of it in which the task never
+ * could. True when states were cut off, so that the components must be computed again.
+ */
+function removeUnfairLocking(g: StateGraph, component: Int32Array): boolean {
+  let removed = false;
+  for (const states of cyclicComponents(g, component)) {
+    const c = component[states[0]];
+    let could = 0;
+    let stepping = 0;
+    for (const s of states) {
+      could |= g.enabledInQueue[s];
+      for (let e = g.first[s]; e < g.first[s + 1]; e++) {
+        if (g.label[e] !== REMOVED && component[g.target[e]] === c) stepping |= 1 << (g.label[e] >> CHOICE_BITS);
+      }
     }
-    enabled.push(enabledMask);
-    unfinished.push(unfinishedMask);
-    for (let t = 0; t < m.tasks.length; t++) {
-      if ((enabledMask & (1 << t)) === 0) continue;
-      m.restore(words, 0);
-      const choices = m.choices(t);
-      for (let choice = 0; choice < choices; choice++) {
-        m.restore(words, 0);
-        m.step(t, choice);
-        const k = key(m);
-        let id = ids.get(k);
-        if (id === undefined) {
-          id = pending.length;
-          ids.set(k, id);
-          pending.push(m.snapshot());
-          parent.push(s);
-          parentLabel.push((t << CHOICE_BITS) | choice);
-        }
-        // A run that makes progress again and again is no livelock, so such edges are no part of a cycle.
-        if (m.madeProgress) continue;
-        g.target.push(id);
-        g.label.push((t << CHOICE_BITS) | choice);
+    const unfair = could & ~stepping;
+    if (unfair === 0) continue;
+    for (const s of states) {
+      for (let e = g.first[s]; e < g.first[s + 1]; e++) {
+        if (g.label[e] === REMOVED || component[g.target[e]] !== c) continue;
+        if (((g.enabledInQueue[s] | g.enabledInQueue[g.target[e]]) & unfair) === 0) continue;
+        g.label[e] = REMOVED;
+        g.target[e] = s;
+        removed = true;
       }
     }
   }
-  g.first.push(g.target.length);
-  return { states: pending.length, ...g, enabled, unfinished, parent, parentLabel };
-}
-
-const NOTHING = new Int32Array(0);
-
-function key(m: Machine): bigint {
-  fingerprint(m.words, m.size);
-  return (BigInt(hashHigh >>> 0) << 32n) | BigInt(hashLow >>> 0);
+  return removed;
 }
 
 /** A lasso through component `c` if it is a livelock. */
-function fairCycle(m: Machine, g: Graph, component: Int32Array, c: number, states: readonly number[]): Lasso | null {
+function fairCycle(
+  m: Machine,
+  g: StateGraph,
+  component: Int32Array,
+  c: number,
+  states: readonly number[],
+): Lasso | null {
   const inside = (s: number): boolean => component[s] === c;
   let stepping = 0; // tasks that take a step inside
   let alwaysEnabled = -1; // tasks that are enabled in every state
@@ -168,7 +155,7 @@ function fairCycle(m: Machine, g: Graph, component: Int32Array, c: number, state
   return { stem: stemTo(g, entry), cycle, starving: m.tasks.map((t) => t.slot).filter((t) => (starving >> t) & 1) };
 }
 
-function stemTo(g: Graph, s: number): Decision[] {
+function stemTo(g: StateGraph, s: number): Decision[] {
   const stem: Decision[] = [];
   for (let x = s; g.parent[x] >= 0; x = g.parent[x]) stem.push(decision(g.parentLabel[x]));
   return stem.reverse();
@@ -183,7 +170,7 @@ function decision(label: number): Decision {
  * it is disabled. Shortest ways between the witnesses, so it is short but not the shortest possible.
  */
 function tour(
-  g: Graph,
+  g: StateGraph,
   inside: (s: number) => boolean,
   states: readonly number[],
   entry: number,
@@ -214,7 +201,7 @@ function tour(
 
 /** Edges of a shortest path inside the component whose last edge is `wanted`. There is always one. */
 function shortestWay(
-  g: Graph,
+  g: StateGraph,
   inside: (s: number) => boolean,
   from: number,
   wanted: (label: number, target: number) => boolean,

@@ -46,7 +46,7 @@ const DEFAULTS: Omit<MinimiseOptions, "wanted"> = {
   machine: {},
   known: null,
   order: "preemptions",
-  maxNodes: 2_000_000,
+  maxNodes: 4_000_000,
   maxBytes: 768 << 20,
   shouldStop: () => null,
 };

@@ -1,9 +1,12 @@
 /** Runs a schedule on a fresh machine and writes down everything that a report needs. */
 import { mayfailError } from "../errors.ts";
-import { codes, F_CALLER, objectAt, T_FP, T_OBJ, W } from "../machine/core.ts";
+import { objectAt, T_OBJ, W } from "../machine/core.ts";
+import { changeText, diffStates } from "../machine/diff.ts";
+import { eventText, observeEvents } from "../machine/events.ts";
 import type { Finding } from "../machine/finding.ts";
 import { type HeldLock, Lock, locksHeld } from "../machine/lock.ts";
 import { DONE, FAILED, LIVE, type Machine, type MachineOptions, nameOfWord } from "../machine/machine.ts";
+import { stackOfTask } from "../machine/place.ts";
 import { describePending, waitsFor } from "../machine/waitFor.ts";
 import { enabledTasks, stepAndJudge } from "./judge.ts";
 import { type Decision, onMachine, type Program } from "./program.ts";
@@ -111,7 +114,7 @@ class Recorder {
   private step({ task, choice }: Decision, enabled: readonly number[], last: number): Finding | null {
     const { m } = this;
     const before = m.snapshot();
-    const stacks = m.tasks.map((t) => stackOf(m, t.slot));
+    const stacks = m.tasks.map((t) => stackOf(t.slot));
     const kind = m.pendingOp(task);
     const object = objectAt[W[m.tasks[task].base + T_OBJ]];
     const outcomes = m.choices(task);
@@ -121,7 +124,14 @@ class Recorder {
     if (preempted) this.preemptions++;
     const step = this.steps.length + 1;
     const text = describePending(m, task);
-    const finding = stepAndJudge(m, task, choice);
+    const events: string[] = [];
+    const others = observeEvents((event) => events.push(eventText(event)));
+    let finding: Finding | null;
+    try {
+      finding = stepAndJudge(m, task, choice);
+    } finally {
+      observeEvents(others);
+    }
     const locks = this.lockChanges(step, stacks);
     if (
       kind.acquires &&
@@ -144,8 +154,9 @@ class Recorder {
       preempted,
       enabled: enabled.slice(),
       ...locks,
-      events: [],
+      events,
       changes: changesSince(m, before),
+      changed: diffStates(m, before, m.words).map(changeText),
     });
     return finding;
   }
@@ -174,13 +185,15 @@ class Recorder {
     const { m } = this;
     const { name, daemon, parent } = m.tasks[slot];
     const state = m.stateOf(slot);
+    // In the middle of a step: that of a broken rule.
+    if (state === LIVE && m.pendingOp(slot).id === 0) return { slot, name, daemon, parent, state: "stopped" };
     if (state === LIVE) return { slot, name, daemon, parent, state: m.enabled(slot) ? "ready" : "waiting" };
     return { slot, name, daemon, parent, state: state === DONE ? "ended" : state === FAILED ? "stopped" : "unused" };
   }
 
   private finding(f: Finding): RunFinding {
     const { verdict, message, cycle, task } = f;
-    return { verdict, message, task: task < 0 ? null : task, cycle, stack: task < 0 ? [] : stackOf(this.m, task) };
+    return { verdict, message, task: task < 0 ? null : task, cycle, stack: task < 0 ? [] : stackOf(task) };
   }
 
   private waiters(): Waiter[] {
@@ -193,7 +206,7 @@ class Recorder {
         task: t.slot,
         wants: describePending(m, t.slot),
         object: at === 0 ? null : nameOfWord(at),
-        stack: stackOf(m, t.slot),
+        stack: stackOf(t.slot),
         owners: waitsFor(m, t.slot),
         waits: kind.waits ?? "any",
         holds: this.held[t.slot].map(asHold),
@@ -214,14 +227,8 @@ function asHold({ lock, mode, step, stack }: Held): Hold {
 }
 
 /** The task functions that task slot `t` is in, innermost first, each with the suspension at which it stands. */
-export function stackOf(m: Machine, t: number): Frame[] {
-  const stack: Frame[] = [];
-  for (let f = W[m.tasks[t].base + T_FP]; f !== 0; f = W[f + F_CALLER]) {
-    const { meta } = codes[W[f] >>> 12];
-    const { line, column, text } = meta.points[W[f] & 4095] ?? { ...meta, text: meta.name };
-    stack.push({ name: meta.name, place: { file: meta.file, line, column: column + 1, text } });
-  }
-  return stack;
+function stackOf(t: number): Frame[] {
+  return stackOfTask(t).map(({ function: name, ...place }) => ({ name, place }));
 }
 
 function changesSince(m: Machine, before: Int32Array): WordChange[] {

@@ -82,6 +82,8 @@ export interface RunStep {
   readonly events: readonly string[];
   /** Words that differ after the step, in order. */
   readonly changes: readonly WordChange[];
+  /** The same in words, "folio0.refcount: 1 -> 2", variables and places of tasks included. */
+  readonly changed: readonly string[];
 }
 
 /** A task that waits where the run ends. */

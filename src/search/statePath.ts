@@ -91,6 +91,22 @@ export class StatePath {
     this.changed = changed;
   }
 
+  /** Lets `t` make a step that breaks no rule, and compares. */
+  step(m: Machine, t: number, choice: number): void {
+    const { resumed } = m;
+    m.step(t, choice);
+    this.compare(m.resumed === resumed ? t : ANYBODY);
+  }
+
+  /** The words, whose fingerprint the caller knows from an earlier time, are level 0 of a new path. */
+  begin(low: number, high: number): void {
+    const { base, words } = this;
+    for (let i = 0; i < words.length; i++) base[i] = words[i];
+    this.depth = this.end = this.changed = 0;
+    this.levels[1] = this.low = low;
+    this.levels[2] = this.high = high;
+  }
+
   private addSummand(i: number, x: number): void {
     const a = mixLow(x ^ this.lowKeys[i]);
     this.low = (this.low + a) | 0;
@@ -142,7 +158,8 @@ export class StatePath {
 
 // Words are small and related integers. The summand of word i in the low half is a permutation of its content, chosen by
 // a random key; the high half permutes that once more with a second key, so equal summands of two words in one half are
-// not equal in the other.
+// not equal in the other. Both rounds of the high half are needed: one round is so nearly linear that sums which agree in
+// the low half would agree in most bits of the high one too.
 
 function mixLow(x: number): number {
   x = Math.imul(x, 0x7feb352d);
@@ -151,7 +168,8 @@ function mixLow(x: number): number {
 }
 
 function mixHigh(x: number): number {
-  x = Math.imul(x, 0x2c1b3c6d);
+  x = Math.imul(x ^ (x >>> 15), 0x2c1b3c6d);
+  x = Math.imul(x ^ (x >>> 12), 0x297a2d39);
   return x ^ (x >>> 15);
 }
 

@@ -37,8 +37,17 @@ interface Walk {
   readonly past: readonly Int32Array[];
 }
 
-/** Estimates the number of traces of `m`, which must be active, in its initial state and made with `fine: true`. */
-export function countTraces(m: Machine, walks: number, maxSteps: number, rng: Rng): TraceCount {
+/**
+ * Estimates the number of traces of `m`, which must be active, in its initial state and made with `fine: true`.
+ * `shouldStop` is asked after each step of all walks; true ends the estimate like a walk beyond the bound.
+ */
+export function countTraces(
+  m: Machine,
+  walks: number,
+  maxSteps: number,
+  rng: Rng,
+  shouldStop: () => boolean = () => false,
+): TraceCount {
   const initial = m.snapshot();
   const n = m.tasks.length;
   const first: Walk = {
@@ -51,7 +60,7 @@ export function countTraces(m: Machine, walks: number, maxSteps: number, rng: Rn
   let traces = 0;
   let events = 0;
   for (let depth = 0; layer.length > 0; depth++) {
-    if (depth > maxSteps) {
+    if (depth > maxSteps || shouldStop()) {
       m.restore(initial, 0);
       return { traces: Number.POSITIVE_INFINITY, length: maxSteps };
     }

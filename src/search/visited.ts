@@ -1,6 +1,6 @@
 /**
  * The set of visited states, as 64-bit fingerprints in one flat table: 8 bytes an entry, linear probing, grown by half
- * when it is 85 % full, so 9.4 to 14.2 bytes for each visited state.
+ * when it is 80 % full, so 10 to 15 bytes for each visited state.
  *
  * Two different states with one fingerprint would make the search skip the second. With n states the chance that this
  * ever happens is below n² / 2^64 (10^6 states: 6·10^-8); `collisionProbability` is printed with every result.
@@ -107,7 +107,7 @@ export class VisitedSet {
   }
 }
 
-const MAX_LOAD = 0.85;
+const MAX_LOAD = 0.8;
 const GROWTH = 1.5;
 
 /** Upper bound of the probability that `n` states had a pair with equal 63-bit fingerprints. */

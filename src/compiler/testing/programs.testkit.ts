@@ -9,7 +9,16 @@ export const programObjects = {
     [1, 2],
     [5, 7],
   ],
-  OBJ: { p: 6, q: { r: 2 }, list: [8, 9], add: (a: number, b: number): number => (((a | 0) + (b | 0)) | 0) % 1009 },
+  OBJ: {
+    boom: (x: unknown): unknown => {
+      if (x) throw x;
+      return x;
+    },
+    p: 6,
+    q: { r: 2 },
+    list: [8, 9],
+    add: (a: number, b: number): number => (((a | 0) + (b | 0)) | 0) % 1009,
+  },
   // Objects inside of others that a for…of or a member expression keeps must be known to the machine, too.
 };
 export const internedObjects: Record<string, object> = {
@@ -64,6 +73,7 @@ export function programFrom(bytes: readonly number[]): string {
       case 9:
         return `note(${e()})`;
       case 10:
+        if (w.catches && choose(3) === 0) return `OBJ.boom(${e()})`;
         return `OBJ.add(${e()}, ${e()})`;
       case 11:
         return `(${variable(w)} = ${e()})`;
@@ -225,7 +235,8 @@ export function programFrom(bytes: readonly number[]): string {
       }
       case 22: {
         const [h, q] = [fresh("h"), fresh("q")];
-        const text = expression({ ...w, vars: [...w.vars, q] }, 2, false);
+        const value = expression({ ...w, vars: [...w.vars, q], catches: false }, 2, false);
+        const text = choose(2) === 0 ? value : `(${variable(w)} = ${value})`;
         w.helpers.push(h);
         return choose(2) === 0 ? `const ${h} = (${q}) => ${text};` : `function ${h}(${q}) { return ${text}; }`;
       }

@@ -52,6 +52,8 @@ export interface MmuNotifier<D extends object = object> extends Handle {
   readonly next: Cell;
   /** Ghost: starts that it has accepted and whose end it has not seen. */
   open: number;
+  /** Ghost: on the list. One that leaves in the middle of a section has no right to its end. */
+  listed: boolean;
   readonly ops: MmuNotifierOps;
   readonly subscriptions: NotifierSubscriptions;
   readonly driver: D;
@@ -95,7 +97,11 @@ const subscriptionsStruct = struct("notifierSubscriptions", {
   hasItree: bool({ ordered: "set once, by a registration that excludes all sections" }),
   sections: int({ ordered: ghost }),
 });
-const notifierStruct = struct("mmuNotifier", { next: cellField(), open: int({ ordered: ghost }) });
+const notifierStruct = struct("mmuNotifier", {
+  next: cellField(),
+  open: int({ ordered: ghost }),
+  listed: bool({ ordered: "ghost: changes in the step that changes the list" }),
+});
 
 /** Set-up: the subscriptions of an mm, none yet. `srcu` is the one that all lists of the kernel share. */
 export function createSubscriptions(
@@ -127,6 +133,7 @@ export function createNotifier<D extends object>(
   if (registered) {
     sub.next.value = subscriptions.first.value;
     subscriptions.first.value = sub.id + 1;
+    sub.listed = true;
   }
   return sub;
 }
@@ -226,6 +233,7 @@ export function* mmuNotifierRegister(mm: Mm, sub: MmuNotifier): Task {
   yield* lock(subs.lock);
   yield* writeOnce(sub.next, yield* readOnce(subs.first));
   yield* writeOnce(subs.first, sub.id + 1);
+  sub.listed = true;
   yield* unlock(subs.lock);
   yield* mmDropAllLocks(mm);
   yield* upWrite(mm.mmapLock);
@@ -252,9 +260,9 @@ export function* mmuNotifierUnregister(mm: Mm, sub: MmuNotifier): Task {
     pointer = (handleOf(at - 1) as MmuNotifier).next;
   }
   yield* writeOnce(pointer, yield* readOnce(sub.next));
+  sub.listed = false;
   yield* unlock(subs.lock);
   yield* synchronizeSrcu(subs.srcu);
-  sub.open = 0;
 }
 
 function openSection(mm: Mm, start: Vpn, end: Vpn): void {
@@ -272,7 +280,7 @@ function closeSection(mm: Mm, start: Vpn, end: Vpn): void {
   subs.sections--;
   if (subs.sections > 0) return;
   for (const sub of subs.notifiers) {
-    const missed = subs.judgePairing && sub.open > 0 && sub.ops.invalidateRangeEnd;
+    const missed = subs.judgePairing && sub.listed && sub.open > 0 && sub.ops.invalidateRangeEnd;
     must(!missed, "missed-notification", `${sub.name} accepted a start and never gets its end`);
     sub.open = 0;
   }

@@ -11,11 +11,17 @@
  *                            called; the 16 rounds without progress that the kernel waits before are one round here.
  */
 import { touch } from "../../machine/cell.ts";
-import { contextWord, mightSleep, PF_MEMALLOC } from "../../machine/context.ts";
+import { mightSleep } from "../../machine/context.ts";
 import type { Task } from "../../machine/core.ts";
-import { fsReclaim, lockMapTouch, mmuNotifierInvalidateRangeStart } from "../../machine/lockMap.ts";
+import {
+  __GFP_NOFAIL,
+  __GFP_NORETRY,
+  currentGfpContext,
+  gfpAllowsBlocking,
+  mayEnterReclaim,
+  mightAlloc,
+} from "../../machine/gfp.ts";
 import { lock, unlock } from "../../machine/mutex.ts";
-import { __GFP_DIRECT_RECLAIM, __GFP_FS, __GFP_NOFAIL, __GFP_NORETRY, currentGfpContext } from "../gfp.ts";
 import type { Kernel } from "./kernel.ts";
 import { folioPut } from "./lru.ts";
 import { type Folio, GENERATION_MASK } from "./page.ts";
@@ -24,29 +30,18 @@ import { tryToFreePages } from "./vmscan.ts";
 /** alloc_pages(gfp, 0): a folio with one reference, or null. May sleep, and enter notifiers, as `gfp` and the task allow. */
 export function* allocPage(k: Kernel, gfp: number): Task<Folio | null> {
   gfp = currentGfpContext(gfp);
+  // Said of every allocation, also when a page is free: whatever may reclaim sleeps, and may call notifiers.
   mightAlloc(gfp);
+  if (gfpAllowsBlocking(gfp)) mightSleep("allocate with direct reclaim");
   for (;;) {
     const folio = yield* rmqueue(k);
     if (folio) return folio;
-    if ((gfp & __GFP_DIRECT_RECLAIM) === 0) return null;
-    if ((contextWord() & PF_MEMALLOC) !== 0) return null;
+    if (!mayEnterReclaim(gfp)) return null;
     const freed = yield* tryToFreePages(k, gfp);
     if (freed > 0 && (gfp & __GFP_NORETRY) === 0) continue;
     if ((gfp & __GFP_NOFAIL) !== 0) continue;
     return freed > 0 ? yield* rmqueue(k) : null;
   }
-}
-
-/**
- * might_alloc: what lockdep and the sleep check are told about every allocation, also when a page is free. Whatever may
- * reclaim directly may call notifiers, GFP_NOFS and GFP_NOIO included.
- */
-export function mightAlloc(gfp: number): void {
-  if ((gfp & __GFP_DIRECT_RECLAIM) === 0) return;
-  mightSleep("allocate with direct reclaim");
-  if ((contextWord() & PF_MEMALLOC) !== 0) return;
-  if ((gfp & __GFP_FS) !== 0) lockMapTouch(fsReclaim);
-  lockMapTouch(mmuNotifierInvalidateRangeStart);
 }
 
 /** Takes a folio off the free list. It is ours alone until we publish it. */

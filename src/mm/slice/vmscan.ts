@@ -14,8 +14,7 @@ import { readOnce } from "../../machine/cell.ts";
 import { memallocRestore, memallocSave, PF_MEMALLOC } from "../../machine/context.ts";
 import type { Task } from "../../machine/core.ts";
 import { trylockFolio, unlockFolio } from "../../machine/folioLock.ts";
-import { fsReclaim, lockMapAcquire, lockMapRelease } from "../../machine/lockMap.ts";
-import { __GFP_FS, __GFP_IO } from "../gfp.ts";
+import { __GFP_IO, fsReclaimAcquire, fsReclaimRelease } from "../../machine/gfp.ts";
 import { cacheAddFolio, removeMapping } from "./cache.ts";
 import type { Kernel } from "./kernel.ts";
 import { folioMaybeDmaPinned, folioPutbackLru, isolateOldest, lruSize } from "./lru.ts";
@@ -29,9 +28,8 @@ import { tryToUnmap } from "./rmap.ts";
  * of folios freed. The task may not reclaim again from in here: PF_MEMALLOC.
  */
 export function* tryToFreePages(k: Kernel, gfp: number): Task<number> {
+  fsReclaimAcquire(gfp);
   const saved = memallocSave(PF_MEMALLOC);
-  const mayEnterFs = (gfp & __GFP_FS) !== 0;
-  if (mayEnterFs) lockMapAcquire(fsReclaim);
   let freed = 0;
   for (let left = yield* lruSize(k); left > 0 && freed === 0; left--) {
     const folio = yield* isolateOldest(k);
@@ -39,8 +37,8 @@ export function* tryToFreePages(k: Kernel, gfp: number): Task<number> {
     if (yield* shrinkFolio(k, folio, gfp)) freed++;
     else yield* folioPutbackLru(k, folio);
   }
-  if (mayEnterFs) lockMapRelease(fsReclaim);
   memallocRestore(PF_MEMALLOC, saved);
+  fsReclaimRelease(gfp);
   return freed;
 }
 

@@ -98,6 +98,13 @@ export class Accesses implements AccessSink {
     return id;
   }
 
+  /** Are all words of set `a` words of set `b` too? */
+  within(a: number, b: number): boolean {
+    if (a === EVERYTHING || b === EVERYTHING) return b === EVERYTHING;
+    const outer = this.sets[b];
+    return this.sets[a].every((x) => outer.some((y) => x >> 1 === y >> 1));
+  }
+
   private grow(): void {
     const before = this.stride;
     const stride = 2 * before;

@@ -23,11 +23,11 @@ export interface DporOptions {
   /** So many violations are kept; all are counted. */
   readonly maxViolations: number;
   /**
-   * Find the fewest preemptions for each run, among its equivalent orders, and count only runs that need at most so
-   * many (`Infinity` = all, with statistics); null = do not look. Slow: all runs are explored in any case.
+   * Find the fewest preemptions for each run, among its equivalent orders, and count as completed or blocked only runs
+   * that need at most so many (`Infinity` = all); null = do not look. All runs are explored and judged in any case.
    */
   readonly preemptions: number | null;
-  /** Asked every 64 executions; a sentence ends the search there. */
+  /** Asked every 64 executions and every 4,096 events; a sentence ends the search there. */
   readonly shouldStop: (progress: DporProgress) => string | null;
   /** Told about the end of every run. The machine is in its last state, and must be left there. */
   readonly onEnd: (() => void) | null;
@@ -45,7 +45,7 @@ export interface DporResult {
   /** Runs in which all tasks (but daemons) end, or fail; and those in which some wait for ever. */
   readonly completed: number;
   readonly blocked: number;
-  /** Runs that need more preemptions than the bound; not looked at otherwise. */
+  /** Runs that need more preemptions than the bound. */
   readonly beyond: number;
   /** Runs begun in vain; 0 in optimal mode. */
   readonly redundant: number;
@@ -55,7 +55,7 @@ export interface DporResult {
   readonly maxDepth: number;
   /** Every behaviour was covered. */
   readonly complete: boolean;
-  /** Why the search ended early. */
+  /** Why not. */
   readonly stopped: string | null;
   readonly violations: readonly Violation[];
   /** All violations, kept or not. */
@@ -68,7 +68,7 @@ export const DPOR_DEFAULTS: DporOptions = {
   mode: "optimal",
   all: false,
   maxExecutions: Number.POSITIVE_INFINITY,
-  maxSteps: 100_000,
+  maxSteps: 10_000,
   maxViolations: 100,
   preemptions: null,
   shouldStop: () => null,

@@ -50,7 +50,7 @@ export class Explorer {
     this.a = new Accesses(m);
     this.trees = new WakeupTrees(this.a);
     this.sleep = new SleepSets(this.a);
-    this.trail = new Trail(m, this.a);
+    this.trail = new Trail(m);
     this.reversals = new Reversals(this.trail, this.a, this.trees, this.sleep, o.mode === "optimal");
     this.races = new RacesOf(m, this.trail, this.a, this.reversals);
   }
@@ -97,7 +97,7 @@ export class Explorer {
     this.races.happen(task, choice, outcomes, access);
     this.sleep.descend(d, task, access);
     trail.push(task, choice, outcomes, access);
-    this.events++;
+    if ((++this.events & 4095) === 0) this.ask();
     if (o.all) this.stepOn(task, choice);
     else {
       const finding = stepAndJudge(m, task, choice);
@@ -159,26 +159,27 @@ export class Explorer {
 
   /** Nothing is enabled: the end of a run. */
   private end(): void {
-    const { m, trail, o } = this;
+    const { m, o } = this;
     let waiting = false;
     for (const t of m.tasks) if (!t.daemon && m.stateOf(t.slot) === LIVE) waiting = true;
-    const within = this.countPreemptions(waiting);
-    if (!within) this.beyond++;
+    if (!this.countPreemptions(waiting)) this.beyond++;
     else if (waiting) this.blocked++;
     else this.completed++;
-    if (within && (waiting || m.finals.length > 0)) {
+    if (waiting || m.finals.length > 0) {
       const finding = this.violations.length < o.maxViolations ? m.judgeEnd() : null;
       if (finding !== null) this.report(finding);
       else if (waiting) this.broken++;
     }
     o.onEnd?.();
     this.lookBack();
-    const { executions } = this;
-    if (executions >= o.maxExecutions) this.stop(`${o.maxExecutions} executions were explored`);
-    else if ((executions & 63) === 0) {
-      const sentence = o.shouldStop({ executions, events: this.events, depth: trail.depth });
-      if (sentence !== null) this.stop(sentence);
-    }
+    if (this.executions >= o.maxExecutions) this.stop(`${o.maxExecutions} executions were explored`);
+    else if ((this.executions & 63) === 0) this.ask();
+  }
+
+  private ask(): void {
+    const { executions, events, trail } = this;
+    const sentence = this.o.shouldStop({ executions, events, depth: trail.depth });
+    if (sentence !== null) this.stop(sentence);
   }
 
   /** Plans what only the end of a run can tell. */
@@ -220,7 +221,14 @@ export class Explorer {
     if (!o.all) this.stop("a rule was broken");
   }
 
+  private whyIncomplete(): string | null {
+    if (this.stopped !== null) return this.stopped;
+    if (this.cut) return `runs were cut after ${this.o.maxSteps} steps`;
+    return this.m.invariants.length > 0 ? "invariants were not tested in every order of independent steps" : null;
+  }
+
   private result(): DporResult {
+    const stopped = this.whyIncomplete();
     return {
       executions: this.executions,
       completed: this.completed,
@@ -229,8 +237,8 @@ export class Explorer {
       redundant: this.redundant,
       events: this.events,
       maxDepth: this.maxDepth,
-      complete: this.stopped === null && !this.cut && this.m.invariants.length === 0,
-      stopped: this.stopped ?? (this.cut ? `runs were cut after ${this.o.maxSteps} steps` : null),
+      complete: stopped === null,
+      stopped,
       violations: this.violations,
       broken: this.broken,
       preemptions:

@@ -43,8 +43,6 @@ export function classes(m: Machine, limit: number): Classes | null {
         if (m.tasks.some((t) => m.stateOf(t.slot) === LIVE && !t.daemon)) blocked++;
         else completed++;
         ends.add(p.words.join());
-        (globalThis as any).onClass?.(keyOf(p.events), p.events);
-        (globalThis as any).keyOf = keyOf;
       }
       for (const t of enabled) {
         m.restore(p.words, 0);
@@ -65,8 +63,9 @@ export function classes(m: Machine, limit: number): Classes | null {
   return { completed, blocked, ends, prefixes };
 }
 
+/** Everybody reads word 0, and who conflicts with everything writes it. */
 function accessesOf(m: Machine, t: number): number[] {
-  const found: number[] = [];
+  const found: number[] = [0];
   const sink: AccessSink = {
     read: (at) => found.push(at << 1),
     write: (at) => found.push((at << 1) | 1),

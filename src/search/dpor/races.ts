@@ -11,9 +11,9 @@
  */
 import { Finding } from "../../machine/finding.ts";
 import type { Machine } from "../../machine/machine.ts";
-import type { Accesses } from "./accesses.ts";
+import { type Accesses, EVERYTHING } from "./accesses.ts";
 import type { Reversals } from "./reversals.ts";
-import { READS, type Trail, UPDATES, WRITES } from "./trail.ts";
+import type { Trail } from "./trail.ts";
 
 /** Marks of the events of the path: taken back; must stay. */
 const GONE = 1;
@@ -36,7 +36,7 @@ interface Reversal {
 }
 
 /**
- * An event whose operation, done earlier, waits for words that it did not look at where it was done, as a condition of
+ * An event whose operation, done earlier, depends on words that it did not look at where it was done, as a condition of
  * two parts may. Later events may change those words, so it is looked at again at the end of each run.
  */
 interface Late {
@@ -55,11 +55,14 @@ export class Races {
   private marks: Uint8Array[] = [];
   private direct: number[] = [];
   private found: Reversal[] = [];
-  private readonly racer: Racer = { task: 0, choice: 0, outcomes: 1, access: 0 };
-  private patched: number[] = [];
+  protected readonly racer: Racer = { task: 0, choice: 0, outcomes: 1, access: 0 };
+  private readonly patched: number[] = [];
+  /** Words changed by events that stay: those with the latest stamp. */
+  private readonly stays: Int32Array;
+  private stamp = 0;
   /** What the operation would touch where it was tried last. */
   private accessThere = 0;
-  /** It had to wait there because of a word that it did not touch where it was done. */
+  /** In one of the places where it was tried, it would touch a word that it does not touch where it is done. */
   private elsewhere = false;
   private readonly late: Late[] = [];
 
@@ -68,6 +71,7 @@ export class Races {
     this.trail = trail;
     this.a = a;
     this.reversals = reversals;
+    this.stays = new Int32Array(m.size);
   }
 
   /**
@@ -113,7 +117,7 @@ export class Races {
     this.planFound(true);
   }
 
-  /** The path is a whole run: looks again at events that would have waited for something that comes later. */
+  /** The path is a whole run: looks again at events that depend on later ones where they are done earlier. */
   endOfRun(): void {
     const { trail, late } = this;
     const { tasks, depth } = trail;
@@ -171,6 +175,7 @@ export class Races {
     const d = this.trail.depth;
     this.setRacer(t, choice, outcomes, access);
     this.direct.length = 0;
+    this.elsewhere = false;
     const marks = this.marksAt(0);
     let waiting = 0;
     for (let i = 0; i < count; i++) {
@@ -182,9 +187,8 @@ export class Races {
         this.direct.push(k);
       } else this.candidates[waiting++] = k;
     }
-    if (waiting === 0) return;
+    if (waiting === 0 && !this.elsewhere) return;
     const past = this.trail.past.slice(t * this.trail.tasks, (t + 1) * this.trail.tasks);
-    this.elsewhere = false;
     for (let i = 0; i < waiting; i++) {
       marks.fill(0, 0, d);
       for (let j = 0; j < i; j++) marks[this.candidates[j]] = KEPT;
@@ -230,12 +234,11 @@ export class Races {
     const { trail } = this;
     const { clocks, tasks, depth, order, task } = trail;
     const marks = this.marks[level];
-    if (access !== this.racer.access) this.elsewhere = true;
     const seen = past.slice();
     const { conflict, stride } = this.a;
     const candidates: number[] = [];
     for (let k = depth - 1; k >= 0; k--) {
-      if (marks[k] === GONE || trail.effect[k] === READS) continue;
+      if (marks[k] === GONE || !trail.matters(k)) continue;
       if (order[k] <= seen[task[k]] || conflict[access * stride + trail.access[k]] === 0) continue;
       candidates.push(k);
       join(seen, 0, clocks, k * tasks, tasks);
@@ -270,28 +273,29 @@ export class Races {
    * `low` is the first event that is gone. The machine is at the current depth before and after.
    */
   private possible(marks: Uint8Array, low: number): boolean {
-    const { trail, m, racer } = this;
-    const { depth, effect, task } = trail;
-    for (let x = low; x < depth; x++) {
-      if (marks[x] === GONE && (effect[x] === UPDATES || task[x] === racer.task)) return this.possibleAgain(marks, low);
-    }
-    // Every word that a gone event wrote is as it was before the first such event, since all later ones are gone too.
+    const { trail, m, racer, patched, stays } = this;
+    const { depth, task, access, changes, changed } = trail;
     const { words } = m;
-    const { patched } = this;
+    // What an event that is gone has changed is as it was before, unless an event that stays has changed it later.
+    const stamp = ++this.stamp;
     patched.length = 0;
-    for (let x = depth - 1; x >= low; x--) {
-      if (marks[x] !== GONE || effect[x] !== WRITES) continue;
-      const set = this.a.sets[trail.access[x]];
-      for (let i = 0; i < set.length; i++) {
-        if ((set[i] & 1) === 0) continue;
-        const w = set[i] >> 1;
-        patched.push(w, words[w]);
-        words[w] = trail.words[x * m.size + w];
+    let again = false;
+    for (let x = depth - 1; x >= low && !again; x--) {
+      const gone = marks[x] === GONE;
+      if (gone && (task[x] === racer.task || access[x] === EVERYTHING)) again = true;
+      for (let i = changes[x]; i < changes[x + 1]; i++) {
+        const w = changed[i];
+        if (!gone) stays[w] = stamp;
+        else if (stays[w] === stamp) again = true;
+        else {
+          patched.push(w, words[w]);
+          words[w] = trail.words[x * m.size + w];
+        }
       }
     }
-    const enabled = this.tryHere();
+    const enabled = !again && this.tryHere();
     for (let i = patched.length - 2; i >= 0; i -= 2) words[patched[i]] = patched[i + 1];
-    return enabled;
+    return again ? this.possibleAgain(marks, low) : enabled;
   }
 
   /** The same by running the events that stay. */
@@ -307,7 +311,9 @@ export class Races {
   }
 
   private tryHere(): boolean {
+    const { access } = this.racer;
     this.accessThere = this.a.of(this.racer.task);
+    if (this.accessThere !== access && !this.a.within(this.accessThere, access)) this.elsewhere = true;
     return this.m.enabled(this.racer.task);
   }
 }

@@ -10,6 +10,7 @@ import {
   type Machine,
   type Mutex,
   mutex,
+  point,
   readOnce,
   spawn,
   type Task,
@@ -75,6 +76,7 @@ export function setup(codes: readonly Code[], children: number): (m: Machine) =>
       else if (op === "upWrite") yield* upWrite(objects.semaphores[a]);
       else if (op === "until") yield* until(() => objects.cells[a].value === b);
       else if (op === "either") yield* until(() => objects.cells[a].value === 0 || objects.cells[b].value === 1);
+      else if (op === "point") yield* point();
       else if (op === "both") yield* until(() => objects.cells[a].value === 0 && objects.cells[b].value === 0);
       return v;
     }
@@ -101,10 +103,10 @@ export function setup(codes: readonly Code[], children: number): (m: Machine) =>
 const SIMPLE = ["read", "write", "store", "add", "cas", "swap"];
 const WAITING = ["until", "either", "both"];
 
-/** Random code for 2 or 3 tasks, and sometimes for a child. */
-export function randomCodes(seed: number): { codes: Code[]; children: number } {
+/** Random code for 2 or 3 tasks, or `more`, and sometimes for a child. */
+export function randomCodes(seed: number, more = 0): { codes: Code[]; children: number } {
   const roll = dice(seed);
-  const tasks = 2 + roll(2);
+  const tasks = 2 + more + roll(2);
   const codes: Instruction[][] = [];
   const kinds = roll(8);
   for (let t = 0; t < tasks; t++) {
@@ -113,11 +115,11 @@ export function randomCodes(seed: number): { codes: Code[]; children: number } {
     while (code.length < length) {
       const k = roll(8);
       const cells: [number, number] = [roll(3), roll(3)];
-      if (k < 4 || kinds === 7) code.push([SIMPLE[roll(SIMPLE.length)], ...cells]);
-      else if (k === 4) code.push([WAITING[roll(3)], cells[0], cells[1]]);
+      if (kinds === 6 ? k < 2 : k < 4) code.push([SIMPLE[roll(SIMPLE.length)], ...cells]);
+      else if (k <= 4) code.push([WAITING[roll(3)], cells[0], cells[1]]);
       else if (k === 5 && (kinds & 1) === 1) code.push(["choose", 0, roll(2)], ["odd", 0, 0], ["add", cells[0], 0]);
       else if (k === 6 && (kinds & 2) === 2) code.push(...section(roll));
-      else if (k === 7 && (kinds & 4) === 4) code.push(["try", roll(2), 0]);
+      else if (k === 7 && (kinds & 4) === 4) code.push(roll(6) === 0 ? ["point", 0, 0] : ["try", roll(2), 0]);
     }
     codes.push(code);
   }

@@ -7,14 +7,8 @@
  * same for what task t would do next: its own last event, what its parent did before starting it, whom it has joined.
  */
 import type { Machine, Ties } from "../../machine/machine.ts";
-import { type Accesses, EVERYTHING } from "./accesses.ts";
+import { EVERYTHING } from "./accesses.ts";
 import { enlarged } from "./sequence.ts";
-
-/** What an event did to shared words: nothing; wrote what it announced; changed words that it announced as read. */
-export const READS = 0;
-export const WRITES = 1;
-/** Such events commute with each other but do change something (readers of a rwsem come and go), or touch everything. */
-export const UPDATES = 2;
 
 export class Trail implements Ties {
   readonly tasks: number;
@@ -25,9 +19,13 @@ export class Trail implements Ties {
   access: Int32Array;
   /** Number of the event among those of its task, from 1. */
   order: Int32Array;
-  effect: Int32Array;
+  /** The words changed by event k that are no task's own: changed[changes[k] … changes[k + 1]). */
+  changes: Int32Array;
+  changed: Int32Array;
   clocks: Int32Array;
   readonly past: Int32Array;
+  /** The words that are not in a task's header or stack. */
+  private readonly shared: Int32Array;
   /** Copies of the words, `size` apart. */
   words: Int32Array;
   private undo: Int32Array;
@@ -36,11 +34,9 @@ export class Trail implements Ties {
   private levels = 64;
   private readonly slotAt = new Map<number, number>();
   private readonly m: Machine;
-  private readonly a: Accesses;
 
-  constructor(m: Machine, a: Accesses) {
+  constructor(m: Machine) {
     this.m = m;
-    this.a = a;
     const { levels } = this;
     this.tasks = m.tasks.length;
     this.task = new Int32Array(levels);
@@ -48,13 +44,15 @@ export class Trail implements Ties {
     this.outcomes = new Int32Array(levels);
     this.access = new Int32Array(levels);
     this.order = new Int32Array(levels);
-    this.effect = new Int32Array(levels);
+    this.changes = new Int32Array(levels + 1);
+    this.changed = new Int32Array(4 * levels);
     this.clocks = new Int32Array(levels * this.tasks);
     this.past = new Int32Array(this.tasks * this.tasks);
     this.words = new Int32Array((levels + 1) * m.size);
     this.undo = new Int32Array(4 * levels * (this.tasks + 1));
     this.undoStart = new Int32Array(levels + 1);
     for (const t of m.tasks) this.slotAt.set(t.base, t.slot);
+    this.shared = sharedWords(m);
     m.save(this.words, 0);
   }
 
@@ -68,7 +66,7 @@ export class Trail implements Ties {
     this.outcomes = enlarged(this.outcomes);
     this.access = enlarged(this.access);
     this.order = enlarged(this.order);
-    this.effect = enlarged(this.effect);
+    this.changes = enlarged(this.changes, levels + 1);
     this.clocks = enlarged(this.clocks);
     this.words = enlarged(this.words, (levels + 1) * this.m.size);
     this.undoStart = enlarged(this.undoStart, levels + 1);
@@ -89,21 +87,23 @@ export class Trail implements Ties {
 
   /** The event before the current depth has been done. */
   pushed(): void {
-    const { m } = this;
-    const d = this.depth - 1;
-    this.effect[d] = this.effectOf(this.access[d], d * m.size);
+    const { m, shared, words } = this;
+    const now = m.words;
+    const before = (this.depth - 1) * m.size;
+    let n = this.changes[this.depth - 1];
+    for (let i = 0; i < shared.length; i++) {
+      const w = shared[i];
+      if (now[w] === words[before + w]) continue;
+      if (n === this.changed.length) this.changed = enlarged(this.changed);
+      this.changed[n++] = w;
+    }
+    this.changes[this.depth] = n;
     m.save(this.words, this.depth * m.size);
   }
 
-  private effectOf(access: number, before: number): number {
-    if (access === EVERYTHING) return UPDATES;
-    const set = this.a.sets[access];
-    const now = this.m.words;
-    for (let i = 0; i < set.length; i++) {
-      const s = set[i];
-      if ((s & 1) === 0 && now[s >> 1] !== this.words[before + (s >> 1)]) return UPDATES;
-    }
-    return this.a.writes[access] === 1 ? WRITES : READS;
+  /** May what others can do depend on event `k`? */
+  matters(k: number): boolean {
+    return this.changes[k] !== this.changes[k + 1] || this.access[k] === EVERYTHING;
   }
 
   /** Takes the last event back; the words are left as they are. */
@@ -156,4 +156,12 @@ export class Trail implements Ties {
       if (seen > this.past[task * n + i]) this.past[task * n + i] = seen;
     }
   }
+}
+
+function sharedWords(m: Machine): Int32Array {
+  const own = new Uint8Array(m.size);
+  for (const e of m.layout.entries) if (e.kind === "task") own.fill(1, e.at, e.at + e.size);
+  const shared: number[] = [];
+  for (let w = 1; w < m.size; w++) if (own[w] === 0) shared.push(w);
+  return Int32Array.from(shared);
 }

@@ -117,14 +117,23 @@ export class WakeupTrees {
     if (initial(this.a, v, task, -1, 1, this.access[c]) !== COMMUTES) return false;
     if (this.first[c] !== 0) this.insertAfter([...path, c], d, v.copy(), sleep);
     for (let s = this.next[c]; s !== 0; s = this.next[s]) if (this.task[s] === task) return false;
-    const { conflict, stride } = this.a;
-    const disturbed = path.some(
-      (p) => this.task[p] === task || conflict[this.access[p] * stride + this.access[c]] === 1,
-    );
-    let known = disturbed ? 0 : sleep.outcomes(d, task);
-    const head = path.length === 0 ? this.heads[d] : this.first[path[path.length - 1]];
-    for (let s = head; s !== 0; s = this.next[s]) if (this.task[s] === task) known++;
-    return known === this.outcomes[c];
+    return this.outcomesKnown(path, d, c, sleep) === this.outcomes[c];
+  }
+
+  /**
+   * How many outcomes of the choice that `c` begins with are planned after `path`, or will sleep there: they sleep at
+   * depth `d`, or begin a branch that is tried before one that `path` takes, and nothing on the way wakes them.
+   */
+  private outcomesKnown(path: readonly number[], d: number, c: number, sleep: SleepSets): number {
+    const { task, access, a } = this;
+    let known = 0;
+    for (let level = path.length; level >= 0; level--) {
+      const p = path[level];
+      if (p !== undefined && (task[p] === task[c] || a.conflict[access[p] * a.stride + access[c]] === 1)) return known;
+      const head = level === 0 ? this.heads[d] : this.first[path[level - 1]];
+      for (let s = head; s !== 0 && s !== p; s = this.next[s]) if (task[s] === task[c]) known++;
+    }
+    return known + sleep.outcomes(d, task[c]);
   }
 
   /** Does a branch at depth `d` begin with an event of `v` that can be the first one of `v`? */

@@ -1,4 +1,5 @@
 /** The words by which the workers of a parallel search agree: all in one shared array, changed with Atomics only. */
+import type { MachineOptions } from "../../machine/machine.ts";
 
 /** A sentence's worth of reasons to stop: 0 go on, 1 a violation was found, 2 told to, 3 a machine must be rebuilt. */
 export const C_STOP = 0;
@@ -31,7 +32,7 @@ export function signal(control: Int32Array): void {
 /** What a worker is given. Buffers are shared. */
 export interface WorkerTask {
   readonly source: ProgramSource;
-  readonly options: object;
+  readonly options: MachineOptions;
   readonly known: Int32Array;
   readonly localSteps: boolean;
   readonly control: SharedArrayBuffer;
@@ -54,9 +55,11 @@ export interface WorkerAnswer {
   readonly states: number;
   readonly transitions: number;
   readonly maxDepth: number;
+  /** What it contributes to the knowledge about who uses what; see ownership.ts. */
   readonly seen: Int32Array;
+  readonly trusted: Uint8Array;
   readonly violation: { readonly verdict: string; readonly message: string } | null;
-  readonly rebuild: object | null;
+  readonly rebuild: MachineOptions | null;
   readonly error: { readonly name: string; readonly message: string } | null;
   readonly edges: unknown;
 }

@@ -4,7 +4,8 @@
  */
 import { Worker } from "node:worker_threads";
 import type { Machine, MachineOptions } from "../../machine/machine.ts";
-import { Ownership } from "../ownership.ts";
+import { Ownership, scout } from "../ownership.ts";
+import { onMachine } from "../program.ts";
 import {
   C_CAPACITY,
   C_STATES,
@@ -17,7 +18,7 @@ import {
   type WorkerTask,
 } from "./control.ts";
 import { loadProgram } from "./load.ts";
-import { POOL_STATES } from "./pool.ts";
+import { StatePool } from "./statePool.ts";
 
 export interface ParallelOptions {
   readonly workers: number;
@@ -53,46 +54,49 @@ export function setWorkerUrl(url: URL): void {
 /** Searches all runs of the program that `source` names. Raises what the program raises. */
 export async function searchParallel(source: ProgramSource, o: ParallelOptions): Promise<ParallelResult> {
   const program = await loadProgram(source);
-  let machine: MachineOptions = program(o.machine).options;
-  let known = new Int32Array(0);
+  let machine: Partial<MachineOptions> = o.machine;
   for (;;) {
-    const m = program(machine);
-    if (known.length !== m.size) known = new Int32Array(m.size);
-    const pass = await onePass(source, m, machine, known, o);
-    if (pass.rebuild) {
-      machine = pass.rebuild as MachineOptions;
-      continue;
-    }
+    const first = onMachine(program, machine, (m) => ({ m, known: o.localSteps ? scout(m) : new Ownership(m) }));
+    const result = await passes(source, first.m, first.known.seenUsers(), o);
+    if ("states" in result) return result;
+    machine = result;
+  }
+}
+
+/** Passes until the knowledge about who uses what was right; or the machine options that a worker asks for. */
+async function passes(
+  source: ProgramSource,
+  m: Machine,
+  known: Int32Array,
+  o: ParallelOptions,
+): Promise<ParallelResult | MachineOptions> {
+  for (;;) {
+    const pass = await onePass(source, m, known, o);
+    if (pass.rebuild) return pass.rebuild;
     const ownership = new Ownership(m, known);
-    for (const a of pass.answers) ownership.merge(a.seen);
+    for (const a of pass.answers) ownership.merge(a.seen, a.trusted);
     const result = total(pass);
     if (!ownership.learn() || result.violation || result.stopped) return result;
-    known = ownership.seenUsers().slice();
+    known = ownership.seenUsers();
   }
 }
 
 interface Pass {
   readonly answers: readonly WorkerAnswer[];
   readonly stopped: string | null;
-  readonly rebuild: object | null;
+  readonly rebuild: MachineOptions | null;
   readonly bytes: number;
 }
 
-async function onePass(
-  source: ProgramSource,
-  m: Machine,
-  machine: MachineOptions,
-  known: Int32Array,
-  o: ParallelOptions,
-): Promise<Pass> {
+async function onePass(source: ProgramSource, m: Machine, known: Int32Array, o: ParallelOptions): Promise<Pass> {
   const control = new SharedArrayBuffer(CONTROL_WORDS * 4);
   const words = new Int32Array(control);
   const entries = Math.max(FIRST_CAPACITY, Math.floor(Math.min(o.maxBytes, MAX_TABLE_BYTES) / 8));
   const table = new SharedArrayBuffer(entries * 8);
-  const pool = new SharedArrayBuffer(POOL_STATES * (m.size + 1) * 4);
+  const pool = new SharedArrayBuffer(StatePool.bytes(m.size));
   words[C_CAPACITY] = FIRST_CAPACITY;
   const { workers, localSteps } = o;
-  const task: WorkerTask = { source, options: machine, known, localSteps, control, table, pool, workers };
+  const task: WorkerTask = { source, options: m.options, known, localSteps, control, table, pool, workers };
   let stopped: string | null = null;
   const watch = setInterval(() => {
     const states = Atomics.load(words, C_STATES);

@@ -8,7 +8,7 @@
  */
 import { C_CAPACITY } from "./control.ts";
 
-export const MAX_LOAD = 0.85;
+export const MAX_LOAD = 0.8;
 const GROWTH = 1.5;
 
 export class SharedSet {

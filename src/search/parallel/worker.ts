@@ -1,13 +1,11 @@
 /**
- * One worker of a parallel search: takes a state, makes all its steps, keeps what is new. New states stay with the
- * worker that found them; it puts its oldest ones into the pool when the pool runs low, and who has nothing left helps
- * himself there.
+ * One worker of a parallel search: explores depth first what is new to all workers. When the pool runs low it leaves the
+ * state that it has just found to others, and who has nothing left to do goes on from there.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import type { Finding } from "../../machine/finding.ts";
-import { fingerprint, hashHigh, hashLow } from "../../machine/hash.ts";
-import type { Machine, MachineOptions } from "../../machine/machine.ts";
-import { stepAndJudge } from "../judge.ts";
+import type { Machine } from "../../machine/machine.ts";
+import { DepthFirst } from "../depthFirst.ts";
 import { Ownership } from "../ownership.ts";
 import { enlarged } from "../program.ts";
 import {
@@ -15,7 +13,6 @@ import {
   C_IDLE,
   C_PARKED,
   C_POOL,
-  C_POOL_LOCK,
   C_SIGNAL,
   C_STATES,
   C_STOP,
@@ -27,56 +24,52 @@ import {
   type WorkerTask,
 } from "./control.ts";
 import { loadProgram } from "./load.ts";
-import { BATCH, POOL_STATES } from "./pool.ts";
 import { SharedSet } from "./sharedSet.ts";
-import { StateStack } from "./stateStack.ts";
+import { StatePool } from "./statePool.ts";
 
 class Worker {
   private readonly m: Machine;
   private readonly task: WorkerTask;
   private readonly control: Int32Array;
-  private readonly pool: Int32Array;
+  private readonly pool: StatePool;
   private readonly set: SharedSet;
-  private readonly stack: StateStack;
   private readonly ownership: Ownership;
-  private readonly here: Int32Array;
-  private readonly reduce: boolean;
+  private readonly steps: DepthFirst;
   private states = 0;
   private unreported = 0;
-  private transitions = 0;
   private maxDepth = 0;
+  /** Depth of the first level of the present path. */
+  private firstDepth = 0;
   private violation: WorkerAnswer["violation"] = null;
 
   constructor(m: Machine, task: WorkerTask) {
     this.m = m;
     this.task = task;
     this.control = new Int32Array(task.control);
-    this.pool = new Int32Array(task.pool);
+    this.pool = new StatePool(task.pool, this.control, m.size);
     this.set = new SharedSet(task.table, this.control);
-    this.stack = new StateStack(m.size);
     this.ownership = new Ownership(m, task.known);
-    this.here = new Int32Array(m.size);
-    this.reduce = task.localSteps && m.invariants.length === 0;
+    this.steps = new DepthFirst(m, this.ownership, { localSteps: task.localSteps, all: false });
   }
 
   run(): void {
-    this.add(0);
-    for (let t = 0; t < this.m.tasks.length; t++) this.note(t);
-    for (;;) {
-      if (Atomics.load(this.control, C_GROW) === 1) this.park();
-      if (Atomics.load(this.control, C_STOP) !== 0) return;
-      if (this.stack.count === 0 && !this.help()) return;
-      if (this.stack.count > 0) this.expand(this.stack.pop(this.here));
-    }
+    const { steps } = this;
+    const { path } = steps;
+    // Every worker offers the initial state; one of them goes on from there.
+    if (this.isNew()) steps.begin(path.low, path.high);
+    else if (!this.help()) return;
+    do this.exploreBelow();
+    while (Atomics.load(this.control, C_STOP) === 0 && this.help());
   }
 
   answer(): WorkerAnswer {
-    const { states, transitions, maxDepth, violation } = this;
+    const { states, maxDepth, violation } = this;
     return {
       states,
-      transitions,
+      transitions: this.steps.transitions,
       maxDepth,
       seen: this.ownership.seenUsers(),
+      trusted: this.ownership.trustedWords(),
       violation,
       rebuild: null,
       error: null,
@@ -84,16 +77,42 @@ class Worker {
     };
   }
 
-  /** The machine's words are a state at `depth`: keep it if it is new. */
-  private add(depth: number): void {
-    const { m } = this;
-    fingerprint(m.words, m.size);
-    if (!this.set.insert(hashLow, hashHigh)) return;
+  /** Explores what can be reached from the first level of the path, except for what others do. */
+  private exploreBelow(): void {
+    const { control, steps, pool, m } = this;
+    const { path } = steps;
+    for (;;) {
+      if (Atomics.load(control, C_GROW) === 1) this.park();
+      if (Atomics.load(control, C_STOP) !== 0) return;
+      const next = steps.next();
+      if (next < 0) {
+        const finding = steps.isEnd() ? m.judgeEnd() : null;
+        if (finding) return this.found(finding);
+        if (path.depth === 0) return;
+        steps.leave();
+        continue;
+      }
+      const finding = steps.make(next);
+      if (finding) return this.found(finding);
+      if (!this.isNew()) {
+        steps.back();
+        continue;
+      }
+      const depth = this.firstDepth + path.depth + 1;
+      if (depth > this.maxDepth) this.maxDepth = depth;
+      // Somebody may soon have nothing to do: he can go on from here.
+      if (pool.isLow(this.task.workers) && pool.put(m.words, depth, path.low, path.high)) steps.back();
+      else steps.enter();
+    }
+  }
+
+  /** Is what the path has compared last new to all workers? */
+  private isNew(): boolean {
+    const { low, high } = this.steps.path;
+    if (!this.set.insert(low, high)) return false;
     this.states++;
     if (++this.unreported === 64) this.reportStates();
-    if (depth > this.maxDepth) this.maxDepth = depth;
-    this.stack.push(m.words, depth);
-    if (this.stack.count > 2 * BATCH && Atomics.load(this.control, C_POOL) < BATCH) this.share();
+    return true;
   }
 
   private reportStates(): void {
@@ -103,81 +122,13 @@ class Worker {
     if (total + 64 * this.task.workers >= this.set.limit()) this.enlarge();
   }
 
-  private expand(depth: number): void {
-    const { m, here } = this;
-    m.restore(here, 0);
-    const alone = this.reduce ? this.localTask() : -1;
-    let dirty = false;
-    let any = false;
-    for (let t = alone < 0 ? 0 : alone; t < m.tasks.length; t++) {
-      if (dirty) m.restore(here, 0);
-      dirty = false;
-      if (alone >= 0 && t !== alone) break;
-      if (!m.enabled(t)) continue;
-      any = true;
-      const choices = m.choices(t);
-      for (let choice = 0; choice < choices; choice++) {
-        if (dirty) m.restore(here, 0);
-        dirty = true;
-        this.transitions++;
-        let finding = this.step(t, choice);
-        // As in stateful.ts: the same states and transitions.
-        while (this.reduce && alone < 0 && finding === null && m.continues(t)) finding = this.step(t, 0);
-        if (finding) return this.found(finding);
-        this.add(depth + 1);
-      }
-    }
-    if (!any) {
-      const finding = m.judgeEnd();
-      if (finding) this.found(finding);
-    }
-  }
-
   private found(finding: Finding): void {
     this.violation = { verdict: finding.verdict, message: finding.message };
     Atomics.store(this.control, C_STOP, STOP_VIOLATION);
     signal(this.control);
   }
 
-  private localTask(): number {
-    const { m, ownership } = this;
-    for (let t = 0; t < m.tasks.length; t++) {
-      if (m.pendingOp(t).id !== 0 && ownership.local(m, t) && m.enabled(t)) return t;
-    }
-    return -1;
-  }
-
-  private step(t: number, choice: number): Finding | null {
-    const { m } = this;
-    const resumed = m.resumed;
-    const finding = stepAndJudge(m, t, choice);
-    if (m.resumed === resumed) this.note(t);
-    else for (let u = 0; u < m.tasks.length; u++) this.note(u);
-    return finding;
-  }
-
-  private note(t: number): void {
-    if (this.reduce && this.m.pendingOp(t).id !== 0) this.ownership.note(this.m, t);
-  }
-
   // -- together with the others ---------------------------------------------------------------------------------------
-
-  private lockPool(): void {
-    while (Atomics.compareExchange(this.control, C_POOL_LOCK, 0, 1) !== 0);
-  }
-
-  private unlockPool(): void {
-    Atomics.store(this.control, C_POOL_LOCK, 0);
-  }
-
-  private share(): void {
-    this.lockPool();
-    const n = Atomics.load(this.control, C_POOL);
-    const given = this.stack.give(this.pool, n, Math.min(BATCH, POOL_STATES - n));
-    Atomics.store(this.control, C_POOL, n + given);
-    this.unlockPool();
-    if (Atomics.load(this.control, C_IDLE) > 0) signal(this.control);
-  }
 
   /** Gets work from the pool; waits for some. False when the search is over. */
   private help(): boolean {
@@ -193,7 +144,7 @@ class Worker {
         if (this.fromPool()) return true;
         Atomics.add(control, C_IDLE, 1);
       } else if (Atomics.load(control, C_IDLE) === this.task.workers) {
-        // Nobody has work and nobody can make any: all new states come from expanding one.
+        // Nobody has work and nobody can make any: all new states are found by exploring from one.
         signal(control);
         return false;
       }
@@ -202,14 +153,11 @@ class Worker {
   }
 
   private fromPool(): boolean {
-    if (Atomics.load(this.control, C_POOL) === 0) return false;
-    this.lockPool();
-    const n = Atomics.load(this.control, C_POOL);
-    const k = Math.min(n, BATCH);
-    this.stack.take(this.pool, n - k, k);
-    Atomics.store(this.control, C_POOL, n - k);
-    this.unlockPool();
-    return k > 0;
+    const { pool, m, steps } = this;
+    if (!pool.take(m.words)) return false;
+    this.firstDepth = pool.depth;
+    steps.begin(pool.low, pool.high);
+    return true;
   }
 
   /** Somebody enlarges the table: wait until it is done. */
@@ -244,13 +192,13 @@ async function main(task: WorkerTask): Promise<WorkerAnswer> {
   const control = new Int32Array(task.control);
   try {
     const program = await loadProgram(task.source);
-    const m = program(task.options as MachineOptions);
+    const m = program(task.options);
     m.activate();
     const worker = new Worker(m, task);
     worker.run();
     return worker.answer();
   } catch (e) {
-    const rebuild = enlarged(task.options as MachineOptions, e);
+    const rebuild = enlarged(task.options, e);
     Atomics.store(control, C_STOP, STOP_REBUILD);
     signal(control);
     const error = rebuild ? null : { name: (e as Error).name, message: (e as Error).message };
@@ -259,6 +207,7 @@ async function main(task: WorkerTask): Promise<WorkerAnswer> {
       transitions: 0,
       maxDepth: 0,
       seen: new Int32Array(0),
+      trusted: new Uint8Array(0),
       violation: null,
       rebuild,
       error,

@@ -3,12 +3,24 @@
  * gives the same program everywhere and a shorter genome gives a smaller program.
  */
 
-export type LockKind = "mutex" | "spinlock";
+export type LockKind = "mutex" | "spinlock" | "rwsem" | "queued rwsem" | "rwlock" | "folio" | "ww";
 
-/** Cells, fields, locks and children are numbers of the program's lists. Value -1 = what the task read last. */
+/**
+ * Cells, fields, locks and children are numbers of the program's lists. Value -1 = what the task read last. There is one
+ * of each other object: a completion, a fence, an SRCU, a reference count, a sequence counter, a wait queue, and a field
+ * without a guard (peek, poke).
+ */
 export type Statement =
-  | { readonly op: "section"; readonly lock: number; readonly body: Block }
-  | { readonly op: "try"; readonly lock: number; readonly body: Block; readonly otherwise: Block }
+  | { readonly op: "section"; readonly lock: number; readonly shared: boolean; readonly body: Block }
+  | {
+      readonly op: "try";
+      readonly lock: number;
+      readonly shared: boolean;
+      readonly body: Block;
+      readonly otherwise: Block;
+    }
+  | { readonly op: "downgrade"; readonly lock: number; readonly body: Block; readonly otherwise: Block }
+  | { readonly op: "tickets"; readonly lock: number; readonly lock2: number; readonly body: Block }
   | { readonly op: "take" | "drop"; readonly lock: number }
   | { readonly op: "read"; readonly cell: number }
   | { readonly op: "write" | "add" | "exchange"; readonly cell: number; readonly value: number }
@@ -17,12 +29,24 @@ export type Statement =
   | { readonly op: "until"; readonly cell: number; readonly value: number }
   | { readonly op: "get"; readonly field: number }
   | { readonly op: "set"; readonly field: number; readonly value: number }
+  | { readonly op: "peek" }
+  | { readonly op: "poke"; readonly value: number }
   | { readonly op: "choose"; readonly n: number }
   | { readonly op: "if"; readonly value: number; readonly body: Block; readonly otherwise: Block }
   | { readonly op: "twice"; readonly body: Block }
   | { readonly op: "assert"; readonly value: number }
   | { readonly op: "spawn"; readonly child: number }
-  | { readonly op: "join" };
+  | { readonly op: "join" }
+  | { readonly op: "complete" | "completeAll" | "waitCompletion" | "tryCompletion" }
+  | { readonly op: "signal" | "waitFence" | "isSignaled" }
+  | { readonly op: "srcuRead"; readonly body: Block }
+  | { readonly op: "synchronize" }
+  | { readonly op: "refGet" | "refTry" | "refPut" }
+  | { readonly op: "refUntil"; readonly value: number }
+  | { readonly op: "seqRead"; readonly cell: number; readonly cell2: number }
+  | { readonly op: "seqWrite"; readonly body: Block }
+  | { readonly op: "waitEvent"; readonly cell: number; readonly value: number }
+  | { readonly op: "wake" };
 
 export type Block = readonly Statement[];
 
@@ -68,6 +92,7 @@ export function programFrom(genome: readonly number[], mix: Mix): RandomProgram 
 }
 
 const MAX_NESTING = 3;
+const READABLE: readonly LockKind[] = ["rwsem", "queued rwsem", "rwlock"];
 const CHILDREN = 2;
 
 class Maker {
@@ -78,6 +103,9 @@ class Maker {
   private locks: LockKind[] = [];
   private cells: number[] = [];
   private fields: number[] = [];
+  /** Locks of the sections around the statement that is being made; `shared` = good for reading only. */
+  private readonly held: { readonly lock: number; readonly shared: boolean }[] = [];
+  private signaled = false;
 
   constructor(genes: Genes, mix: Mix) {
     this.genes = genes;
@@ -129,11 +157,37 @@ class Maker {
     const cell = (): number => genes.below(this.cells.length);
     const value = (): number => genes.below(4) - 1;
     const inner = (): Block => (deep ? [] : this.block(nesting + 1, spawning));
+    const within = (l: number, isShared = false): Block => {
+      this.held.push({ lock: l, shared: isShared });
+      const body = inner();
+      this.held.pop();
+      return body;
+    };
+    /** Of a kind that the operation is for, where there is one. */
+    const lockOf = (...kinds: LockKind[]): number => {
+      const fitting = this.locks.flatMap((kind, i) => (kinds.includes(kind) ? [i] : []));
+      return fitting.length > 0 ? fitting[genes.below(fitting.length)] : -1;
+    };
+    const shared = (l: number): boolean => READABLE.includes(this.locks[l]) && genes.below(3) > 0;
     switch (op) {
-      case "section":
-        return { op, lock: lock(), body: inner() };
-      case "try":
-        return { op, lock: lock(), body: inner(), otherwise: inner() };
+      case "section": {
+        const l = lock();
+        const s = shared(l);
+        return { op, lock: l, shared: s, body: within(l, s) };
+      }
+      case "try": {
+        const l = lock();
+        const s = shared(l);
+        return { op, lock: l, shared: s, body: within(l, s), otherwise: inner() };
+      }
+      case "downgrade": {
+        const l = lockOf(...READABLE);
+        return l < 0 ? { op: "read", cell: cell() } : { op, lock: l, body: within(l), otherwise: within(l, true) };
+      }
+      case "tickets": {
+        const l = lockOf("ww");
+        return l < 0 ? { op: "read", cell: cell() } : { op, lock: l, lock2: lockOf("ww"), body: within(l) };
+      }
       case "take":
       case "drop":
         return { op, lock: lock() };
@@ -150,9 +204,11 @@ class Maker {
       case "until":
         return { op, cell: cell(), value: genes.below(3) };
       case "get":
-        return { op, field: genes.below(this.fields.length) };
+        return this.guarded(true, (field) => ({ op, field }));
       case "set":
-        return { op, field: genes.below(this.fields.length), value: value() };
+        return this.guarded(false, (field) => ({ op, field, value: value() }));
+      case "poke":
+        return { op, value: value() };
       case "choose":
         return { op, n: 2 + genes.below(2) };
       case "if":
@@ -165,7 +221,36 @@ class Maker {
         return spawning ? { op, child: genes.below(CHILDREN) } : { op: "read", cell: cell() };
       case "join":
         return spawning ? { op } : { op: "read", cell: cell() };
+      case "srcuRead":
+      case "seqWrite":
+        return { op, body: inner() };
+      case "signal":
+        // Two tasks that signal one fence break a rule in any order; which of them stops depends on the order, and
+        // coarse steps, in which a signal is no step, show one order only.
+        if (this.signaled) return { op: "isSignaled" };
+        this.signaled = true;
+        return { op };
+      case "refUntil":
+        return { op, value: genes.below(2) };
+      case "seqRead":
+        return { op, cell: cell(), cell2: cell() };
+      case "waitEvent":
+        return { op, cell: cell(), value: genes.below(3) };
+      default:
+        return { op };
     }
+  }
+
+  /** An access to a field whose guard is held, if need be taken for it; seldom an access without. */
+  private guarded(reads: boolean, access: (field: number) => Statement): Statement {
+    const { genes, fields, held } = this;
+    const fitting = fields.flatMap((guard, i) =>
+      held.some((h) => h.lock === guard && (reads || !h.shared)) ? [i] : [],
+    );
+    const any = genes.below(fields.length);
+    if (genes.below(12) === 11) return access(any);
+    if (fitting.length > 0) return access(fitting[genes.below(fitting.length)]);
+    return { op: "section", lock: fields[any], shared: false, body: [access(any)] };
   }
 }
 

@@ -10,18 +10,44 @@ import { onMachine, type Program } from "../program.ts";
 export interface Observed {
   readonly verdicts: ReadonlySet<string>;
   readonly finals: ReadonlySet<string>;
-  readonly states: number;
 }
 
-/** What explores a program; null when it is too large for it. */
-export type Engine = (program: Program, project: (m: Machine) => string) => Observed | null;
+/** What explores a program. */
+export interface Engine {
+  /** Releases are no steps. */
+  readonly coarse: boolean;
+  /** `project` tells what a user can see of the present state. Null when the program is too large. */
+  readonly run: (program: Program, project: (m: Machine) => string) => Observed | null;
+}
+
+/** Transitions to leave out: for engines that are wrong on purpose. */
+export type Skips = (m: Machine, t: number, enabled: readonly number[]) => boolean;
 
 /** All states of all runs, one fine or coarse step at a time. */
-export function naive(machine: Partial<MachineOptions>, maxStates: number): Engine {
-  return (program, project) => onMachine(program, machine, (m) => explore(m, project, maxStates));
+export function naive(
+  machine: Partial<MachineOptions>,
+  maxStates: number,
+  skips: Skips = () => false,
+  maxChoices = Number.POSITIVE_INFINITY,
+): Engine {
+  return {
+    coarse: !machine.fine,
+    run: (program, project) =>
+      onMachine(program, machine, (m) => explore(m, project, { maxStates, skips, maxChoices })),
+  };
 }
 
-function explore(m: Machine, project: (m: Machine) => string, maxStates: number): Observed | null {
+interface Limits {
+  readonly maxStates: number;
+  readonly skips: Skips;
+  readonly maxChoices: number;
+}
+
+function explore(
+  m: Machine,
+  project: (m: Machine) => string,
+  { maxStates, skips, maxChoices }: Limits,
+): Observed | null {
   const verdicts = new Set<string>();
   const finals = new Set<string>();
   const visited = new Set<string>();
@@ -34,7 +60,7 @@ function explore(m: Machine, project: (m: Machine) => string, maxStates: number)
   };
   if (m.initialFinding) {
     verdicts.add(m.initialFinding.verdict);
-    return { verdicts, finals, states: 0 };
+    return { verdicts, finals };
   }
   visit();
   for (let next = 0; next < queue.length; next++) {
@@ -48,19 +74,20 @@ function explore(m: Machine, project: (m: Machine) => string, maxStates: number)
       finals.add(project(m));
     }
     for (const t of enabled) {
-      const choices = m.choices(t);
+      m.restore(state, 0);
+      if (skips(m, t, enabled)) continue;
+      const choices = Math.min(maxChoices, m.choices(t));
       for (let c = 0; c < choices; c++) {
         m.restore(state, 0);
         try {
           m.step(t, c);
         } catch (e) {
           if (!(e instanceof Finding)) throw e;
-          verdicts.add(e.verdict);
-          m.fail(e.task < 0 ? t : e.task);
+          for (let f: Finding | null = e; f !== null; f = m.fail(f.task < 0 ? t : f.task)) verdicts.add(f.verdict);
         }
         visit();
       }
     }
   }
-  return { verdicts, finals, states: visited.size };
+  return { verdicts, finals };
 }
