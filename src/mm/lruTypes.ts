@@ -23,9 +23,11 @@ export const BATCH_SIZE = 15;
 
 export function createLru(nodes: number) {
   const ordered = "the lru_lock of the node";
-  const local = "belongs to one CPU, without preemption";
+  const local = "the local lock";
   return {
     locks: Array.from({ length: nodes }, (_, i): Mutex => spinlock(`lruLock${i}`, "lruvec.lru_lock")),
+    /** local_lock of the batches: all tasks use those of one CPU here. Outside of the lru_lock. */
+    localLock: spinlock("lruBatches", "lru_pvecs.lock"),
     /** At node * NR_LRU_LISTS + list: newest and oldest folio (pfn + 1), and how many there are. */
     lists: columns("lru", nodes * NR_LRU_LISTS, {
       head: column({ ordered }),

@@ -47,14 +47,16 @@ export function* folioAddLru(k: Kernel, pfn: Pfn): Task {
 
 /** folio_batch_add_and_move: the caller has given the batch its reference. `tag`: see mlockBatch.ts. */
 export function* batchAddAndMove(k: Kernel, batch: number, pfn: Pfn, tag: number): Task {
-  const { batches, batched } = k.lru;
+  const { batches, batched, localLock } = k.lru;
+  yield* lock(localLock);
   const n = batches.count[batch];
   batched.page[batch * BATCH_SIZE + n] = (pfn << 2) | tag;
   batches.count[batch] = n + 1;
   if (n + 1 === BATCH_SIZE || k.state.lruDisabled > 0) yield* batchMoveLru(k, batch);
+  yield* unlock(localLock);
 }
 
-/** folio_batch_move_lru: each folio goes where the batch is for, then the batch's references are dropped. */
+/** folio_batch_move_lru: each folio goes where the batch is for, then the batch's references are dropped. Local lock held. */
 function* batchMoveLru(k: Kernel, batch: number): Task {
   const { batches, batched, locks } = k.lru;
   const n = batches.count[batch];
@@ -71,7 +73,6 @@ function* batchMoveLru(k: Kernel, batch: number): Task {
     else moveFn(k, batch, entry >> 2);
   }
   if (held >= 0) yield* unlock(locks[held]);
-  // Emptied only now, and the entries stay readable for the loop below: nobody else uses this CPU's batch.
   batches.count[batch] = 0;
   let freed = 0;
   for (let i = 0; i < n; i++) freed = yield* putPage(k, batched.page[batch * BATCH_SIZE + i] >> 2, freed);
@@ -120,9 +121,11 @@ function lruAddFn(k: Kernel, pfn: Pfn): void {
 
 /** lru_add_drain: empties all batches of this CPU. */
 export function* lruAddDrain(k: Kernel): Task {
+  yield* lock(k.lru.localLock);
   for (let batch = BATCH_ADD; batch <= BATCH_MLOCK; batch++) {
     if (k.lru.batches.count[batch] > 0) yield* batchMoveLru(k, batch);
   }
+  yield* unlock(k.lru.localLock);
 }
 
 /** folio_mark_accessed: unreferenced → referenced → active. */
