@@ -86,13 +86,14 @@ function start(f: (body: Body, p: Process, task: number) => Task, body: Body, p:
   return slot;
 }
 
-/** The child runs `body` and exits with 0. Its number. */
+/** The child runs `body` and exits with 0. Its number, or -errno. */
 export function fork(body: Body): Task<Pid> {
   activeMachine().keep(body);
   return forkTo(body);
 }
 function* forkTo(body: Body): Task<Pid> {
-  const p = (yield* userSpace().calls.fork(userSpace().k, self())) as Process;
+  const p = yield* userSpace().calls.fork(userSpace().k, self());
+  if (typeof p === "number") return p;
   const child = start(runChild, body, p, current);
   yield* returnFromFork(true);
   return child;
