@@ -5,6 +5,6 @@ export default function* brkShrink(): Task {
   if ((yield* brk(heap + 4)) < 0) return;
   yield* fill(heap, 4, 1);
   yield* register("P", 0);
-  begin("brk -2 pages");
+  yield* begin("brk -2 pages");
   done(yield* brk(heap + 2));
 }

@@ -4,7 +4,7 @@ export default function* clearRefsYoung(): Task {
   yield* anon(A, 4);
   yield* fill(A, 2, 1);
   yield* register("P", 0);
-  begin("clear_refs 1");
+  yield* begin("clear_refs 1");
   result(yield* clearRefs(1));
   yield* snap("cleared", A, 2);
 }

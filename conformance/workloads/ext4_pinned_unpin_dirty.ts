@@ -25,13 +25,13 @@ export default function* ext4PinnedUnpinDirty(): Task {
   yield* mmap(A, 2, PW, MAP_SHARED, f, 0);
   yield* register("P", 0);
   const a = yield* pin(A, 1, PIN_WRITE);
-  begin("msync");
+  yield* begin("msync");
   done(yield* msync(A, 1, MS_SYNC));
   yield* dmaWrite(a, 0, 42);
   yield* snap("device wrote", A, 1);
   yield* unpin(a, true);
   yield* snap("unpinned dirty", A, 1);
-  begin("fsync");
+  yield* begin("fsync");
   done(yield* fsync(f));
   yield* snap("synced", A, 1);
   yield* closeAndUnlink(f);

@@ -20,7 +20,7 @@ export default function* forkCowChild(): Task {
   yield* register("P", 0);
   const p = yield* fork(child);
   yield* childWait(p);
-  begin("parent write page 0 (child gone)");
+  yield* begin("parent write page 0 (child gone)");
   done(yield* set(A, 8));
   yield* snap("parent end", A, 2);
 }
@@ -28,7 +28,7 @@ export default function* forkCowChild(): Task {
 export function* child(): Task {
   yield* openProbe();
   yield* register("C", 0);
-  begin("child write page 0");
+  yield* begin("child write page 0");
   done(yield* set(A, 9));
   yield* snap("child after write", A, 2);
   yield* unregister();

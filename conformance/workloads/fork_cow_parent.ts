@@ -7,6 +7,7 @@ import {
   done,
   fill,
   fork,
+  mark,
   PP,
   register,
   set,
@@ -20,16 +21,16 @@ export default function* forkCowParent(): Task {
   yield* fill(A, 2, 1);
   yield* register("P", 0);
   yield* snap("before fork", A, 2);
-  begin("fork");
+  mark("> fork", 0);
   const p = yield* fork(child);
-  done(0);
+  mark("< fork", 0);
   yield* snap("parent after fork", A, 2);
-  begin("parent write page 0");
+  yield* begin("parent write page 0");
   done(yield* set(A, 9));
   yield* snap("parent after write", A, 2);
   yield* tell(PP);
   yield* childWait(p);
-  begin("parent write page 1 (child gone)");
+  yield* begin("parent write page 1 (child gone)");
   done(yield* set(A + 1, 9));
   yield* snap("parent end", A, 2);
 }

@@ -1,8 +1,6 @@
 import {
   A,
-  begin,
   childWait,
-  done,
   fill,
   fork,
   get,
@@ -21,9 +19,9 @@ export default function* forkSharedAnon(): Task {
   yield* mmap(A, 2, PW, MAP_SHARED | MAP_ANONYMOUS, null, 0);
   yield* fill(A, 2, 1);
   yield* register("P", 0);
-  begin("fork");
+  mark("> fork", 0);
   const p = yield* fork(child);
-  done(0);
+  mark("< fork", 0);
   yield* childWait(p);
   mark("parent reads page 0", yield* get(A));
   yield* snap("parent", A, 2);

@@ -24,14 +24,14 @@ export default function* hmmFaults(): Task {
   const i = yield* interval("I", A, 4, 0);
   yield* hmm(i, A, 4, HMM_NO_FAULT);
   yield* hmm(i, A, 4, HMM_READ);
-  begin("write page 2");
+  yield* begin("write page 2");
   done(yield* set(A + 2, 1));
   yield* hmm(i, A, 4, HMM_FOR_WRITE);
-  begin("mprotect RO");
+  yield* begin("mprotect RO");
   done(yield* mprotect(A, 4, PR));
   mark("hmm write fault on RO vma", yield* hmm(i, A, 4, HMM_FOR_WRITE));
   mark("hmm read", yield* hmm(i, A, 4, HMM_READ));
-  begin("munmap 3");
+  yield* begin("munmap 3");
   done(yield* munmap(A + 3, 1));
   mark("hmm over hole", yield* hmm(i, A, 4, HMM_READ));
   yield* intervalRemove(i);

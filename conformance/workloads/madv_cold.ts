@@ -6,7 +6,7 @@ export default function* madvCold(): Task {
   yield* drain();
   yield* register("P", 0);
   yield* snap("start", A, 2);
-  begin("COLD 0..3");
+  yield* begin("COLD 0..3");
   done(yield* madvise(A, 4, MADV_COLD));
   yield* drain();
   yield* snap("cold", A, 2);

@@ -8,6 +8,7 @@ import {
   fork,
   MADV_DONTFORK,
   madvise,
+  mark,
   register,
   snap,
   type Task,
@@ -16,12 +17,12 @@ import {
 export default function* madvDontfork(): Task {
   yield* anon(A, 4);
   yield* fill(A, 4, 1);
-  begin("DONTFORK 0..1");
+  yield* begin("DONTFORK 0..1");
   done(yield* madvise(A, 2, MADV_DONTFORK));
   yield* register("P", 0);
-  begin("fork");
+  mark("> fork", 0);
   const p = yield* fork(child);
-  done(0);
+  mark("< fork", 0);
   yield* childWait(p);
   yield* snap("parent", A, 4);
 }

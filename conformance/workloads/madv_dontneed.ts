@@ -5,12 +5,12 @@ export default function* madvDontneed(): Task {
   yield* fill(A, 4, 1);
   yield* register("P", 0);
   yield* snap("start", A, 4);
-  begin("DONTNEED 1..2");
+  yield* begin("DONTNEED 1..2");
   done(yield* madvise(A + 1, 2, MADV_DONTNEED));
   yield* snap("after", A, 4);
-  begin("read page 1");
+  yield* begin("read page 1");
   done(yield* get(A + 1));
-  begin("write page 2");
+  yield* begin("write page 2");
   done(yield* set(A + 2, 9));
   yield* snap("touched", A, 4);
 }

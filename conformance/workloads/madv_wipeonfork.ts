@@ -1,13 +1,12 @@
 import {
   A,
   anon,
-  begin,
   childWait,
-  done,
   fill,
   fork,
   MADV_WIPEONFORK,
   madvise,
+  mark,
   register,
   snap,
   type Task,
@@ -18,9 +17,9 @@ export default function* madvWipeonfork(): Task {
   yield* fill(A, 2, 1);
   yield* madvise(A, 2, MADV_WIPEONFORK);
   yield* register("P", 0);
-  begin("fork");
+  mark("> fork", 0);
   const p = yield* fork(child);
-  done(0);
+  mark("< fork", 0);
   yield* childWait(p);
   yield* snap("parent", A, 2);
 }

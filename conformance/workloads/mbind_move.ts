@@ -18,7 +18,7 @@ export default function* mbindMove(): Task {
   yield* fill(A, 2, 1);
   yield* drain();
   yield* register("P", 0);
-  begin("mbind MPOL_BIND node 1 MF_MOVE");
+  yield* begin("mbind MPOL_BIND node 1 MF_MOVE");
   done(yield* mbind(A, 2, MPOL_BIND, 2, MPOL_MF_MOVE));
   yield* snap("after", A, 2);
 }

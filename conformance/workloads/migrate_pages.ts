@@ -5,9 +5,9 @@ export default function* migrateAll(): Task {
   yield* fill(A, 2, 1);
   yield* drain();
   yield* register("P", 0);
-  begin("migrate_pages 0->1");
+  yield* begin("migrate_pages 0->1");
   result(yield* migratePages(0, 1));
   yield* snap("after", A, 2);
-  begin("migrate_pages 1->0");
+  yield* begin("migrate_pages 1->0");
   result(yield* migratePages(1, 0));
 }

@@ -4,7 +4,7 @@ export default function* mmapOver(): Task {
   yield* anon(A, 4);
   yield* fill(A, 4, 1);
   yield* register("P", 0);
-  begin("mmap MAP_FIXED over 1..2");
+  yield* begin("mmap MAP_FIXED over 1..2");
   done(yield* anon(A + 1, 2));
   yield* snap("after", A, 4);
 }

@@ -20,7 +20,7 @@ export default function* moveTwoPages(): Task {
   yield* drain();
   yield* register("P", 0);
   yield* snap("before", A, 2);
-  begin("move_pages -> node 1");
+  yield* begin("move_pages -> node 1");
   result(yield* movePages(A, 2, 1, MPOL_MF_MOVE));
   mark("status page 0", movePagesStatus(0));
   mark("status page 1", movePagesStatus(1));

@@ -4,10 +4,10 @@ export default function* mprotectNone(): Task {
   yield* anon(A, 4);
   yield* fill(A, 4, 1);
   yield* register("P", 0);
-  begin("mprotect NONE 0..3");
+  yield* begin("mprotect NONE 0..3");
   done(yield* mprotect(A, 4, PROT_NONE));
   yield* snap("none", A, 1);
-  begin("mprotect RW 0..3");
+  yield* begin("mprotect RW 0..3");
   done(yield* mprotect(A, 4, PW));
   yield* snap("rw", A, 1);
 }

@@ -5,13 +5,13 @@ export default function* mprotectRoRw(): Task {
   yield* fill(A, 4, 1);
   yield* register("P", 0);
   yield* snap("start", A, 2);
-  begin("mprotect RO 0..1");
+  yield* begin("mprotect RO 0..1");
   done(yield* mprotect(A, 2, PR));
   yield* snap("ro", A, 2);
-  begin("mprotect RW 0..1");
+  yield* begin("mprotect RW 0..1");
   done(yield* mprotect(A, 2, PW));
   yield* snap("rw", A, 2);
-  begin("write page 0");
+  yield* begin("write page 0");
   done(yield* set(A, 7));
   yield* snap("written", A, 2);
 }

@@ -3,6 +3,6 @@ import { A, anon, begin, done, mprotect, PR, register, type Task } from "mayfail
 export default function* mprotectUntouched(): Task {
   yield* anon(A, 4);
   yield* register("P", 0);
-  begin("mprotect RO 0..3");
+  yield* begin("mprotect RO 0..3");
   done(yield* mprotect(A, 4, PR));
 }

@@ -18,7 +18,7 @@ export default function* mremapMove(): Task {
   yield* fill(A, 4, 1);
   yield* register("P", 0);
   yield* snap("before", A, 4);
-  begin("mremap A->B");
+  yield* begin("mremap A->B");
   done(yield* mremap(A, 4, 4, MREMAP_MAYMOVE | MREMAP_FIXED, B));
   yield* snap("after", B, 4);
 }

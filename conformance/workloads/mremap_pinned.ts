@@ -23,7 +23,7 @@ export default function* mremapPinned(): Task {
   yield* fill(A, 2, 1);
   yield* register("P", 0);
   const a = yield* pin(A, 1, PIN_WRITE);
-  begin("mremap A->B");
+  yield* begin("mremap A->B");
   done(yield* mremap(A, 2, 2, MREMAP_MAYMOVE | MREMAP_FIXED, B));
   yield* snap("after", B, 2);
   mark("device reads page 0", yield* dmaRead(a, 0));

@@ -17,7 +17,7 @@ export default function* mremapPmdMove(): Task {
   yield* anon(A, 1024);
   yield* fill(A, 1024, 1);
   yield* register("P", 0);
-  begin("mremap 4M A->B");
+  yield* begin("mremap 4M A->B");
   done(yield* mremap(A, 1024, 1024, MREMAP_MAYMOVE | MREMAP_FIXED, B));
   yield* snap("after", B + 511, 2);
 }

@@ -4,6 +4,6 @@ export default function* munmapFull(): Task {
   yield* anon(A, 8);
   yield* fill(A, 8, 1);
   yield* register("P", 0);
-  begin("munmap 0..7");
+  yield* begin("munmap 0..7");
   done(yield* munmap(A, 8));
 }

@@ -5,6 +5,6 @@ export default function* munmapTwoVmas(): Task {
   yield* mprotect(A + 2, 2, PR);
   yield* fill(A, 2, 1);
   yield* register("P", 0);
-  begin("munmap 0..3 (2 vmas)");
+  yield* begin("munmap 0..3 (2 vmas)");
   done(yield* munmap(A, 4));
 }

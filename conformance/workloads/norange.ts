@@ -4,8 +4,8 @@ export default function* norange(): Task {
   yield* anon(A, 4);
   yield* fill(A, 4, 1);
   yield* register("P", NORANGE);
-  begin("DONTNEED 0..3");
+  yield* begin("DONTNEED 0..3");
   done(yield* madvise(A, 4, MADV_DONTNEED));
-  begin("munmap");
+  yield* begin("munmap");
   done(yield* munmap(A, 4));
 }

@@ -24,10 +24,10 @@ export default function* pinDontneed(): Task {
   yield* fill(A, 2, 1);
   yield* register("P", 0);
   const a = yield* pin(A, 1, PIN_WRITE | PIN_LONGTERM);
-  begin("DONTNEED 0");
+  yield* begin("DONTNEED 0");
   done(yield* madvise(A, 1, MADV_DONTNEED));
   yield* snap("after", A, 1);
-  begin("write page 0");
+  yield* begin("write page 0");
   done(yield* set(A, 5));
   yield* snap("rewritten", A, 1);
   yield* dmaWrite(a, 0, 42);

@@ -26,7 +26,7 @@ export default function* pinMigrate(): Task {
   const a = yield* pin(A + 1, 1, PIN_WRITE | PIN_LONGTERM);
   yield* drain();
   yield* snap("start", A, 3);
-  begin("move_pages -> node 1");
+  yield* begin("move_pages -> node 1");
   result(yield* movePages(A, 3, 1, MPOL_MF_MOVE));
   mark("status page 0", movePagesStatus(0));
   mark("status page 1", movePagesStatus(1));

@@ -24,14 +24,14 @@ export default function* pinMprotect(): Task {
   yield* fill(A, 2, 1);
   yield* register("P", 0);
   const a = yield* pin(A, 1, PIN_WRITE);
-  begin("mprotect RO");
+  yield* begin("mprotect RO");
   done(yield* mprotect(A, 2, PR));
   yield* snap("ro", A, 1);
   yield* dmaWrite(a, 0, 42);
   mark("cpu reads page 0 after dma 42", yield* get(A));
-  begin("mprotect RW");
+  yield* begin("mprotect RW");
   done(yield* mprotect(A, 2, PW));
-  begin("write");
+  yield* begin("write");
   done(yield* set(A, 3));
   yield* snap("rw", A, 1);
   yield* unpin(a, true);

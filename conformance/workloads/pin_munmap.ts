@@ -19,7 +19,7 @@ export default function* pinMunmap(): Task {
   yield* fill(A, 2, 1);
   yield* register("P", 0);
   const a = yield* pin(A, 1, PIN_WRITE);
-  begin("munmap 0..1");
+  yield* begin("munmap 0..1");
   done(yield* munmap(A, 2));
   mark("device still reads page 0", yield* dmaRead(a, 0));
   yield* unpin(a, false);

@@ -5,7 +5,7 @@ export default function* pinRoUntouched(): Task {
   yield* register("P", 0);
   const a = yield* pin(A, 1, 0);
   yield* snap("ro pin of untouched anon", A, 1);
-  begin("write page 0");
+  yield* begin("write page 0");
   done(yield* set(A, 7));
   yield* snap("written", A, 1);
   mark("device reads page 0", yield* dmaRead(a, 0));

@@ -7,10 +7,10 @@ export default function* procMemForce(): Task {
   yield* get(A + 1);
   yield* register("P", 0);
   yield* snap("ro", A, 2);
-  begin("write /proc/self/mem page 0");
+  yield* begin("write /proc/self/mem page 0");
   result(yield* procMemWrite(A, 7));
   yield* snap("after", A, 2);
-  begin("write /proc/self/mem page 1 (zero)");
+  yield* begin("write /proc/self/mem page 1 (zero)");
   result(yield* procMemWrite(A + 1, 7));
   yield* snap("after", A, 2);
 }

@@ -23,8 +23,8 @@ export default function* processVmRw(): Task {
 }
 
 export function* child(): Task {
-  begin("process_vm_readv page 0");
+  yield* begin("process_vm_readv page 0");
   result(yield* processVmReadv(getppid(), A));
-  begin("process_vm_writev page 0");
+  yield* begin("process_vm_writev page 0");
   result(yield* processVmWritev(getppid(), A, 7));
 }

@@ -4,6 +4,6 @@ export default function* refuseBlockable(): Task {
   yield* anon(A, 4);
   yield* fill(A, 4, 1);
   yield* register("P", REFUSE);
-  begin("DONTNEED 0..3");
+  yield* begin("DONTNEED 0..3");
   done(yield* madvise(A, 4, MADV_DONTNEED));
 }

@@ -90,6 +90,25 @@ test("a run that does not come to its end differs, whatever it did before", asyn
   expect(out).toMatch(/^one +differ +differ +the run in the model failed: deadlock: P waits for itself$/m);
 });
 
+test("what is listed with its reason does not count, and a listed one that matches is pointed out", async () => {
+  const list = join(golden, "DIFFERENCES.md");
+  writeFileSync(
+    list,
+    "# Differences\n\n## two\n\nThe model has\nno such thing.\n\nMore.\n\n## notifier-movable/one\n\nOld.\n",
+  );
+  try {
+    const { code, out } = await run([], model({ two: one.replace("CLEAR", "UNMAP") }));
+    expect(code).toBe(0);
+    expect(out).toMatch(/^two +differ +match +listed: The model has no such thing\.$/m);
+    expect(out).toMatch(/^notifier-movable\/one +match +match +listed in DIFFERENCES\.md, but it matches$/m);
+    expect(out).toMatch(/\n2 of 3 match, 1 differ as listed in DIFFERENCES\.md\.\n/);
+    expect(out).not.toContain("record                  ");
+    expect((await run(["one", "--json"], model({ one: "" }))).code).toBe(1);
+  } finally {
+    rmSync(list);
+  }
+});
+
 test("--json: the document of the design", async () => {
   const { code, out } = await run(["--json"], model({ two: one.replace('"refs":2', '"refs":9') }));
   expect(code).toBe(1);

@@ -5,7 +5,7 @@ import { align } from "../conform/sideBySide.ts";
 import { mayfailError } from "../errors.ts";
 import { paint, type Style } from "../report/style.ts";
 import { type Cell, table } from "../report/table.ts";
-import { clean, padEnd, shorten } from "../report/width.ts";
+import { clean, padEnd, shorten, wrap } from "../report/width.ts";
 import { knownDifferences, type RecordFile, readRecord, recordsIn, workloadsIn } from "./conformFiles.ts";
 import { type Context, EXIT } from "./context.ts";
 import { Interrupted } from "./interrupted.ts";
@@ -19,12 +19,15 @@ export async function conform(c: Context, words: readonly string[]): Promise<num
   const files = workloadsIn(c.options.workloads);
   const records = recordsIn(c.options.golden);
   const chosen = chosenRecords(records, files, words);
-  const rows = await compareAll(c, chosen, files, knownDifferences());
+  const rows = await compareAll(c, chosen, files, knownDifferences(c.options.golden));
   const recorded = new Set(records.map((r) => r.workload));
   const unrecorded = words.length > 0 ? [] : [...files.keys()].filter((name) => !recorded.has(name));
   const unwritten = words.length > 0 ? [] : [...recorded].filter((name) => !files.has(name));
   if (c.options.json) c.io.out(`${JSON.stringify(conformJson(rows, unrecorded, unwritten))}\n`);
-  else c.io.out(`${[...report(c, rows), ...summary(rows, chosen.length, unrecorded, unwritten)].join("\n")}\n`);
+  else
+    c.io.out(
+      `${[...report(c, rows), ...summary(rows, chosen.length, unrecorded, unwritten).flatMap((s) => wrap(s, c.style.width))].join("\n")}\n`,
+    );
   if (c.interrupted()) return EXIT.interrupted;
   return rows.every((row) => matches(row) || row.listed !== null) ? EXIT.ok : EXIT.broken;
 }

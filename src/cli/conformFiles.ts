@@ -13,6 +13,8 @@ import { reasonOf } from "./target.ts";
 /** conformance/ of the checkout or of the package. */
 const home = fileURLToPath(new URL("../../conformance/", import.meta.url));
 
+const LIST = "DIFFERENCES.md";
+
 /** Path by name of each `NAME.ts` directly in the folder. Raises MF0104 and MF0115. */
 export function workloadsIn(folder = join(home, "workloads")): ReadonlyMap<string, string> {
   const found = namesIn(folder, ".ts").map((name) => [name, join(folder, `${name}.ts`)] as const);
@@ -89,9 +91,10 @@ export function readRecord(path: string): RecordEvent[] {
   }
 }
 
-export function knownDifferences(): ReadonlyMap<string, string> {
-  const file = join(home, "DIFFERENCES.md");
-  return existsSync(file) ? parseDifferences(readFileSync(file, "utf8")) : new Map();
+/** Of the folder of records, if it has such a list of its own. */
+export function knownDifferences(folder = home): ReadonlyMap<string, string> {
+  const file = [join(folder, LIST), join(home, LIST)].find((path) => existsSync(path));
+  return file === undefined ? new Map() : parseDifferences(readFileSync(file, "utf8"));
 }
 
 function namesIn(folder: string, extension: string): string[] {

@@ -8,6 +8,7 @@ import { createKernel, type KernelOptions } from "../mm/kernel.ts";
 import { createProcess, syscalls } from "../mm/syscalls.ts";
 import { openProbe, unregister } from "../mm/user/probe.ts";
 import { startProcess } from "../mm/user/process.ts";
+import type { Program } from "../mm/user/program.ts";
 import { createUserSpace, passTime, type UserSpace } from "../mm/user/space.ts";
 import type { RecordEvent } from "./record.ts";
 import { Recorder } from "./recorder.ts";
@@ -20,9 +21,21 @@ export interface Workload {
   readonly keepsSubscription?: boolean;
 }
 
-/** The guest: 512 MiB with two nodes in reality, and as small here as the workloads allow. */
-const GUEST: KernelOptions = { frames: 8192, nodes: 2 };
-const MAX_CHILDREN = 6;
+/** The guest of the records has 512 MiB on two nodes; this is what a workload may need of it. */
+const GUEST: KernelOptions = {
+  frames: 32768,
+  nodes: 2,
+  tables: 512,
+  mms: 16,
+  processes: 16,
+  vmas: 512,
+  inodes: 16,
+  files: 32,
+  filePages: 1024,
+};
+const MAX_CHILDREN = 12;
+/** As many pages as the records show of wl: it is a static program, and the batch of the CPU holds 15 pages. */
+const PROGRAM: Program = { parent: 4, child: 4, fresh: 8 };
 
 export interface Recording {
   readonly events: readonly RecordEvent[];
@@ -39,7 +52,7 @@ export function recordWorkload(workload: Workload, options: KernelOptions = {}):
   try {
     const m = buildSequential((machine) => {
       const k = createKernel(machine, { ...GUEST, ...options });
-      space = createUserSpace(machine, k, syscalls);
+      space = createUserSpace(machine, k, syscalls, PROGRAM);
       const process = createProcess(machine, k, "P");
       startProcess(main, { ...workload }, process, MAX_CHILDREN);
     });

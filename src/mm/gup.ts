@@ -6,11 +6,12 @@
  *
  * A long-term pin moves pages out of ZONE_MOVABLE first.
  */
-import { addWord, fetchAdd, readOnce } from "../machine/cell.ts";
+import { cmpxchgWord, fetchAdd, readOnce, readWord } from "../machine/cell.ts";
 import { type Columns, column, columns } from "../machine/columns.ts";
 import { memallocRestore, memallocSave, PF_MEMALLOC_PIN } from "../machine/context.ts";
 import type { Task } from "../machine/core.ts";
 import { EFAULT, EINVAL, ENOMEM } from "../machine/errno.ts";
+import { must } from "../machine/finding.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
 import { checkAndMigrateMovable, isLongtermPinnable } from "./gupLongterm.ts";
@@ -210,6 +211,15 @@ function* longtermLocked(
   return got;
 }
 
+/** folio_ref_try_add_rcu: a page that is being freed is not taken. */
+function* tryGetUnlessZero(k: Kernel, pfn: Pfn, refs: number): Task<boolean> {
+  for (;;) {
+    const before = yield* readWord(k.words.refcount + pfn);
+    if (before <= 0) return false;
+    if ((yield* cmpxchgWord(k.words.refcount + pfn, before, before + refs)) === before) return true;
+  }
+}
+
 /** gup_pte_range: one page without locks. The frame, or -1 = the slow way. */
 function* gupFastPage(k: Kernel, mm: Mm, vpn: Vpn, flags: number): Task<Pfn> {
   const slot = pteSlot(k, mm, vpn);
@@ -218,12 +228,7 @@ function* gupFastPage(k: Kernel, mm: Mm, vpn: Vpn, flags: number): Task<Pfn> {
   if (!ptePresent(pte) || (pte & PTE_PROTNONE) !== 0 || pteSpecial(pte)) return -1;
   if ((flags & FOLL_WRITE) !== 0 && !pteWrite(pte)) return -1;
   const pfn = ptePfn(pte);
-  // try_grab_folio, with its look at the count: a page that is being freed is not taken.
-  const before = yield* addWord(k.words.refcount + pfn, refsOf(flags));
-  if (before <= 0) {
-    yield* addWord(k.words.refcount + pfn, -refsOf(flags));
-    return -1;
-  }
+  if (!(yield* tryGetUnlessZero(k, pfn, refsOf(flags)))) return -1;
   const again = pteSlot(k, mm, vpn);
   const same = again === slot && (yield* readPte(k, slot)) === pte;
   const longterm = (flags & FOLL_LONGTERM) !== 0 && !isLongtermPinnable(k, pfn);
@@ -257,10 +262,18 @@ export function* getUserPagesFast(k: Kernel, mm: Mm, start: Vpn, n: number, flag
   if (n <= 0) return -EINVAL;
   if ((flags & FOLL_PIN) !== 0) mm.hasPinned = true;
   const got = yield* gupFast(k, mm, start, n, flags, pages);
-  if (got === n) return n;
-  const more = yield* getUserPagesUnlocked(k, mm, start + got, n - got, flags, pages, got);
-  if (more < 0) return got > 0 ? got : more;
-  return got + more;
+  const more = got === n ? 0 : yield* getUserPagesUnlocked(k, mm, start + got, n - got, flags, pages, got);
+  if (more < 0 && got === 0) return more;
+  const all = got + Math.max(more, 0);
+  for (let i = 0; i < all; i++) mustBeExclusive(k, pages.pfn[i], flags);
+  return all;
+}
+
+/** A pinned anonymous page is exclusive until it is freed: else its owner and the pinner may part (PG_anon_exclusive). */
+function mustBeExclusive(k: Kernel, pfn: Pfn, flags: number): void {
+  const shared = hasFlag(k, pfn, PG_anon) && !hasFlag(k, pfn, PG_anonExclusive);
+  const judged = k.rules.gupUnshares && (flags & FOLL_PIN) !== 0;
+  must(!judged || !shared, "assertion", `frame ${pfn} is pinned and not exclusive`);
 }
 
 /** unpin_user_pages_dirty_lock, or with FOLL_GET put_page after set_page_dirty_lock. */

@@ -23,17 +23,17 @@ export const BATCH_SIZE = 15;
 
 export function createLru(nodes: number) {
   const ordered = "the lru_lock of the node";
-  const local = "the local lock of the batches";
+  const local = "the local lock";
   return {
     locks: Array.from({ length: nodes }, (_, i): Mutex => spinlock(`lruLock${i}`, "lruvec.lru_lock")),
+    /** local_lock of the batches: all tasks use those of one CPU here. Outside of the lru_lock. */
+    localLock: spinlock("lruBatches", "lru_pvecs.lock"),
     /** At node * NR_LRU_LISTS + list: newest and oldest folio (pfn + 1), and how many there are. */
     lists: columns("lru", nodes * NR_LRU_LISTS, {
       head: column({ ordered }),
       tail: column({ ordered }),
       size: column({ ordered }),
     }),
-    /** cpu_fbatches.lock: whoever is at the batches is not preempted there by another task of the CPU. */
-    batchLock: spinlock("cpuFbatches.lock", "cpu_fbatches.lock"),
     batches: columns("folioBatch", NR_BATCHES, { count: column({ ordered: local }) }),
     /** At batch * BATCH_SIZE + i: pfn. */
     batched: columns("batched", NR_BATCHES * BATCH_SIZE, { page: column({ ordered: local }) }),

@@ -47,13 +47,13 @@ export function* folioAddLru(k: Kernel, pfn: Pfn): Task {
 
 /** folio_batch_add_and_move: the caller has given the batch its reference. `tag`: see mlockBatch.ts. */
 export function* batchAddAndMove(k: Kernel, batch: number, pfn: Pfn, tag: number): Task {
-  const { batchLock } = k.lru;
-  yield* lock(batchLock);
-  const n = k.lru.batches.count[batch];
-  k.lru.batched.page[batch * BATCH_SIZE + n] = (pfn << 2) | tag;
-  k.lru.batches.count[batch] = n + 1;
+  const { batches, batched, localLock } = k.lru;
+  yield* lock(localLock);
+  const n = batches.count[batch];
+  batched.page[batch * BATCH_SIZE + n] = (pfn << 2) | tag;
+  batches.count[batch] = n + 1;
   if (n + 1 === BATCH_SIZE || k.state.lruDisabled > 0) yield* batchMoveLru(k, batch);
-  yield* unlock(batchLock);
+  yield* unlock(localLock);
 }
 
 /** folio_batch_move_lru: each folio goes where the batch is for, then the batch's references are dropped. Local lock held. */
@@ -73,11 +73,10 @@ function* batchMoveLru(k: Kernel, batch: number): Task {
     else moveFn(k, batch, entry >> 2);
   }
   if (held >= 0) yield* unlock(locks[held]);
+  batches.count[batch] = 0;
   let freed = 0;
   for (let i = 0; i < n; i++) freed = yield* putPage(k, batched.page[batch * BATCH_SIZE + i] >> 2, freed);
   yield* freePageList(k, freed);
-  // Only now: who sees an empty batch relies on its references being gone.
-  batches.count[batch] = 0;
 }
 
 /** What the batch is for, to one folio. lru_lock held. */
@@ -122,19 +121,11 @@ function lruAddFn(k: Kernel, pfn: Pfn): void {
 
 /** lru_add_drain: empties all batches of this CPU. */
 export function* lruAddDrain(k: Kernel): Task {
-  if (!hasBatched(k)) return;
-  const { batchLock } = k.lru;
-  yield* lock(batchLock);
+  yield* lock(k.lru.localLock);
   for (let batch = BATCH_ADD; batch <= BATCH_MLOCK; batch++) {
     if (k.lru.batches.count[batch] > 0) yield* batchMoveLru(k, batch);
   }
-  yield* unlock(batchLock);
-}
-
-function hasBatched(k: Kernel): boolean {
-  const { count } = k.lru.batches;
-  for (let batch = BATCH_ADD; batch <= BATCH_MLOCK; batch++) if (count[batch] > 0) return true;
-  return false;
+  yield* unlock(k.lru.localLock);
 }
 
 /** folio_mark_accessed: unreferenced → referenced → active. */

@@ -34,11 +34,11 @@ export function* directIo(withFork: boolean): Task {
   yield* register("P", 0);
   if (withFork) p = yield* fork(child);
   yield* snap("before", A, 1);
-  begin("pread O_DIRECT 4096");
+  yield* begin("pread O_DIRECT 4096");
   result(yield* pread(f, A, 0));
   yield* snap("after", A, 1);
   mark("parent reads page 0", yield* get(A));
-  begin("pwrite O_DIRECT 4096");
+  yield* begin("pwrite O_DIRECT 4096");
   result(yield* pwrite(f, A, 1));
   yield* snap("after pwrite", A, 1);
   if (p >= 0) {

@@ -27,14 +27,14 @@ export function* filePrivate(file: Path): Task {
   yield* get(A + 2);
   yield* register("P", 0);
   yield* snap("read", A, 4);
-  begin("write page 0 (COW)");
+  yield* begin("write page 0 (COW)");
   done(yield* set(A, 1));
-  begin("write page 3 (direct)");
+  yield* begin("write page 3 (direct)");
   done(yield* set(A + 3, 1));
   yield* snap("written", A, 4);
-  begin("DONTNEED 0");
+  yield* begin("DONTNEED 0");
   done(yield* madvise(A, 1, MADV_DONTNEED));
-  begin("ftruncate 0");
+  yield* begin("ftruncate 0");
   done(yield* ftruncate(f, 0));
   yield* snap("truncated", A, 4);
   yield* closeAndUnlink(f);

@@ -26,11 +26,11 @@ export function* forkPin(flags: number): Task {
   yield* fill(A, 2, 1);
   yield* register("P", 0);
   const p = yield* fork(child);
-  begin("pin after fork");
+  mark("> pin after fork", 0);
   const id = yield* pin(A, 1, flags);
-  done(id);
+  mark("< pin after fork", Math.min(id, 0));
   yield* snap("parent", A, 1);
-  begin("parent write page 0");
+  yield* begin("parent write page 0");
   done(yield* set(A, 9));
   yield* snap("parent", A, 1);
   mark("device reads page 0", yield* dmaRead(id, 0));

@@ -31,7 +31,7 @@ export function* mrelease(victim: () => Task): Task {
   yield* awaitByte(PP);
   kill(p);
   yield* sleep(50);
-  begin("process_mrelease");
+  yield* begin("process_mrelease");
   result(yield* processMrelease(p));
   mark("victim gone (status)", yield* childWait(p));
 }

@@ -29,11 +29,11 @@ export function* pinFork(flags: number): Task {
   yield* register("P", 0);
   const id = yield* pin(A, 1, flags);
   yield* snap("pinned", A, 2);
-  begin("fork");
+  mark("> fork", 0);
   const p = yield* fork(child);
-  done(0);
+  mark("< fork", 0);
   yield* snap("parent after fork", A, 2);
-  begin("parent write pages 0,1");
+  yield* begin("parent write pages 0,1");
   yield* set(A, 9);
   done(yield* set(A + 1, 9));
   yield* snap("parent after write", A, 2);

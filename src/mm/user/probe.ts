@@ -22,6 +22,7 @@ import {
   type ProbeFile,
   REFUSE,
 } from "./probeFile.ts";
+import { clearErrno } from "./program.ts";
 import { self, userSpace } from "./space.ts";
 import { HMM_REQ_FAULT, HMM_REQ_WRITE } from "./types.ts";
 
@@ -50,9 +51,10 @@ export function* openProbe(): Task {
 export function mark(label: string, ret: number): void {
   emit("probe:mark", { label, ret });
 }
-/** Before a call: logs "> label". */
-export function begin(label: string): void {
+/** Before a call: logs "> label", and clears errno. */
+export function begin(label: string): Task {
   emit("probe:begin", { label });
+  return clearErrno();
 }
 /** After it: logs "< label" with what it returned … */
 export function result(ret: number): void {

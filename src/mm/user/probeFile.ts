@@ -32,9 +32,9 @@ export const NORANGE = 4;
 export const PIN_GET = 4;
 
 export const MAX_FILES = 4;
-export const MAX_INTERVALS = 4;
-export const MAX_PINS = 8;
-export const MAX_PINNED = 64;
+export const MAX_INTERVALS = 16;
+export const MAX_PINS = 16;
+export const MAX_PINNED = 512;
 
 const own = "the mutex of the file: its callers do not race";
 

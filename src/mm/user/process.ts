@@ -11,6 +11,7 @@ import { choose, join, until } from "../../machine/wait.ts";
 import type { Process } from "../mmTypes.ts";
 import type { Vpn } from "../page.ts";
 import { inheritProbe, releaseProbes } from "./probeFile.ts";
+import { loadProgram, returnFromFork } from "./program.ts";
 import { EXITED, RUNNING, self, userSpace } from "./space.ts";
 
 /** Code of a process. It must be exported or known to the machine (`keep`), as it is part of the state. */
@@ -33,6 +34,7 @@ export function startProcess<T>(body: (argument: T) => Task, argument: T, proces
 
 function* runFirst(body: (argument: unknown) => Task, argument: unknown, process: Process): Task {
   become(process, current);
+  yield* loadProgram();
   yield* body(argument);
   yield* finish();
 }
@@ -49,6 +51,7 @@ function* runChild(body: Body, process: Process, parent: number): Task {
   userSpace().tasks.parent[current] = parent + 1;
   inheritProbe(userSpace(), parent, current);
   yield* choose(1); // the parent goes on first
+  yield* returnFromFork(false);
   yield* body();
   yield* finish();
 }
@@ -83,14 +86,17 @@ function start(f: (body: Body, p: Process, task: number) => Task, body: Body, p:
   return slot;
 }
 
-/** The child runs `body` and exits with 0. Its number. */
+/** The child runs `body` and exits with 0. Its number, or -errno. */
 export function fork(body: Body): Task<Pid> {
   activeMachine().keep(body);
   return forkTo(body);
 }
 function* forkTo(body: Body): Task<Pid> {
-  const p = (yield* userSpace().calls.fork(userSpace().k, self())) as Process;
-  return start(runChild, body, p, current);
+  const p = yield* userSpace().calls.fork(userSpace().k, self());
+  if (typeof p === "number") return p;
+  const child = start(runChild, body, p, current);
+  yield* returnFromFork(true);
+  return child;
 }
 
 /** The child shares the address space, and the parent waits until it has none any more. */
