@@ -64,7 +64,9 @@ class ColumnSet implements Handle {
   }
 
   private defineView(key: string, start: number, spec: ColumnSpec): void {
-    const { name, count } = this;
+    const { count } = this;
+    const name = `${this.name}.${key}`;
+    const { guardedBy } = spec;
     // The words move while the machine is set up, and once more when it is sealed.
     let words = W;
     let view = W.subarray(start, start + count);
@@ -72,7 +74,10 @@ class ColumnSet implements Handle {
       enumerable: true,
       get(): Int32Array {
         if (isProbingNow()) noteProbeOfAnything();
-        else if (checking) check(`${name}.${key}`, spec);
+        else if (checking) {
+          if (guardedBy === undefined) keepOrder();
+          else check(name, guardedBy());
+        }
         if (words !== W) {
           words = W;
           view = W.subarray(start, start + count);
@@ -96,12 +101,7 @@ export function columns<F extends ColumnFields>(name: string, count: number, fie
   return new ColumnSet(name, count, fields) as unknown as Columns<F>;
 }
 
-function check(name: string, spec: ColumnSpec): void {
-  if (spec.guardedBy === undefined) {
-    keepOrder();
-    return;
-  }
-  const l = spec.guardedBy();
+function check(name: string, l: Lock): void {
   if (l.heldBy(current, false)) return;
   throw new Finding("data-race", `${activeMachine().tasks[current].name} uses ${name} without holding ${l.name}`);
 }

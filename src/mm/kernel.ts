@@ -116,7 +116,13 @@ export interface Kernel {
   readonly nodes: number;
   readonly frames: Frames;
   /** Word indices of element 0 of columns whose elements are accessed atomically. */
-  readonly words: { readonly refcount: number; readonly mapcount: number; readonly lock: number; readonly pte: number };
+  readonly words: {
+    readonly refcount: number;
+    readonly mapcount: number;
+    readonly lock: number;
+    readonly content: number;
+    readonly pte: number;
+  };
   /** Entries of all page tables: table t has those from t << tableShift on. Tables count from 1. */
   readonly tables: ReturnType<typeof createTables>;
   readonly tableShift: number;
@@ -200,6 +206,7 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
       refcount: frames.wordOf("refcount", 0),
       mapcount: frames.wordOf("mapcount", 0),
       lock: frames.wordOf("lock", 0),
+      content: frames.wordOf("content", 0),
       pte: tables.wordOf("entry", 0),
     },
     tables,

@@ -1,6 +1,8 @@
 /** All concurrent scenarios of the memory management, each with the rules of 6.1 and with single guards taken away. */
 import type { Case } from "../../machine/scenario.ts";
+import cowUnpin from "./cowUnpin.ts";
 import faultMunmap from "./faultMunmap.ts";
+import forkGupFast from "./forkGupFast.ts";
 import lruBatch from "./lruBatch.ts";
 
-export const SCENARIOS: readonly Case[] = [faultMunmap, lruBatch];
+export const SCENARIOS: readonly Case[] = [faultMunmap, lruBatch, forkGupFast, cowUnpin];
