@@ -95,6 +95,34 @@ const addOp = defineOp({
   describe: (at, arg) => `${nameAt(at)} ${arg < 0 ? `-= ${-arg}` : `+= ${arg}`}`,
 });
 
+/** Adds to a count that may not be 0. */
+const refAddOp = defineOp({
+  name: "refAdd",
+  enabled: () => true,
+  apply: (at, n) => {
+    const old = W[at];
+    if (old <= 0) throw new Finding("use-after-free", `${nameAt(at)} is ${old} and is to change by ${n}`);
+    W[at] = old + n;
+    return old;
+  },
+  access: (at, _a, _b, _t, out) => out.write(at),
+  describe: (at, n) => `${nameAt(at)} ${n < 0 ? `-= ${-n}` : `+= ${n}`}`,
+});
+
+/** Is it 0 afterwards? */
+const refPutOp = defineOp({
+  name: "refPut",
+  enabled: () => true,
+  apply: (at, n) => {
+    const old = W[at];
+    if (old < n) throw new Finding("use-after-free", `${nameAt(at)} is ${old} and is to lose ${n}`);
+    W[at] = old - n;
+    return old === n;
+  },
+  access: (at, _a, _b, _t, out) => out.write(at),
+  describe: (at, n) => `${nameAt(at)} -= ${n}`,
+});
+
 const exchangeOp = defineOp({
   name: "exchange",
   enabled: () => true,
@@ -196,4 +224,14 @@ export function addWord(at: number, n: number): Task<number> {
 /** cmpxchg of word `at`: the old value. */
 export function cmpxchgWord(at: number, expected: number, desired: number): Task<number> {
   return pend(cmpxchgOp.id, at, expected, desired) as never;
+}
+
+/** Adds to the count at word `at`, of which there is one already; else a `use-after-free` finding. The old value. */
+export function refAddWord(at: number, n: number): Task<number> {
+  return pend(refAddOp.id, at, n) as never;
+}
+
+/** Takes `n` from the count at word `at`, which has as many; else a `use-after-free` finding. True = it was the rest. */
+export function refPutWord(at: number, n: number): Task<boolean> {
+  return pend(refPutOp.id, at, n) as never;
 }

@@ -18,6 +18,9 @@ export function encodeSlow(value: unknown, code?: Code, slot?: number, label = 0
       break;
     case "object": {
       if (value === null) return 3;
+      // Most are handles, which know their number; plain objects may have an `id` that means something else.
+      const own = (value as { readonly id?: unknown }).id;
+      if (typeof own === "number" && handles[own] === value) return ((own + 1) << 3) | 1;
       const id = interned.get(value);
       if (id !== undefined) return ((id + 1) << 3) | 1;
       break;

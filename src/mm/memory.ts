@@ -87,7 +87,7 @@ function* doAnonymousPage(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<nu
     yield* unlock(mm.ptl);
     return 0;
   }
-  if (!(yield* anonVmaPrepare(k, vma))) return -ENOMEM;
+  if (!vma.anonVma && !(yield* anonVmaPrepare(k, vma))) return -ENOMEM;
   const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_ZERO, vma.policy > 0 ? vma.policy - 1 : 0);
   if (pfn < 0) return -ENOMEM;
   setFlag(k, pfn, PG_uptodate);

@@ -19,6 +19,7 @@ import {
   VM_LOCKED_MASK,
   type Vma,
   vmaIsAnonymous,
+  vmaPages,
 } from "./mmTypes.ts";
 import { invalidateRangeEnd, invalidateRangeStart, MMU_NOTIFY_UNMAP, RANGE_BLOCKABLE } from "./mmuNotifier.ts";
 import type { Vpn } from "./page.ts";
@@ -129,7 +130,9 @@ function* moveVma(
   const wasLocked = (vma.flags & VM_LOCKED) !== 0;
   const copy = yield* copyVma(k, mm, vma, to, pages, linearPageIndex(vma, old));
   if (!copy) return -ENOMEM;
-  if (!(yield* movePageTables(k, vma, old, to, oldPages))) return -ENOMEM;
+  // Merged into a VMA that walks of the reverse mapping visit first: they would pass by the entry that moves towards it.
+  const needRmapLocks = vmaPages(copy) !== pages && copy.pgoff <= vma.pgoff;
+  if (!(yield* movePageTables(k, vma, old, to, oldPages, needRmapLocks))) return -ENOMEM;
   if ((flags & MREMAP_DONTUNMAP) !== 0) {
     vma.flags &= ~VM_LOCKED_MASK;
     if (copy !== vma && vma.start === old && vma.end === old + oldPages) yield* unlinkAnonVmas(k, vma);
@@ -159,8 +162,15 @@ function* copyVma(k: Kernel, mm: Mm, vma: Vma, to: Vpn, pages: number, pgoff: nu
   return copy;
 }
 
-/** move_page_tables. False without memory for page tables. */
-export function* movePageTables(k: Kernel, vma: Vma, old: Vpn, to: Vpn, pages: number): Task<boolean> {
+/** move_page_tables. False without memory for page tables. `needRmapLocks`: the entries move against the rmap walk. */
+export function* movePageTables(
+  k: Kernel,
+  vma: Vma,
+  old: Vpn,
+  to: Vpn,
+  pages: number,
+  needRmapLocks: boolean,
+): Task<boolean> {
   const mm = vma.mm as Mm;
   const end = old + pages;
   const flags = MMU_NOTIFY_UNMAP | RANGE_BLOCKABLE;
@@ -170,7 +180,7 @@ export function* movePageTables(k: Kernel, vma: Vma, old: Vpn, to: Vpn, pages: n
   for (let at = old; at < end && ok; ) {
     const target = to + (at - old);
     const extent = Math.min(addrEnd(at, end, size) - at, addrEnd(target, Number.MAX_SAFE_INTEGER, size) - target);
-    ok = pteSlot(k, mm, at) === 0 || (yield* moveExtent(k, vma, at, target, extent));
+    ok = pteSlot(k, mm, at) === 0 || (yield* moveExtent(k, vma, at, target, extent, needRmapLocks));
     at += extent;
   }
   yield* invalidateRangeEnd(k, mm, old, end, flags);
@@ -178,17 +188,34 @@ export function* movePageTables(k: Kernel, vma: Vma, old: Vpn, to: Vpn, pages: n
 }
 
 /** A whole page table changes hands where both places are aligned; else entry by entry. */
-function* moveExtent(k: Kernel, vma: Vma, at: Vpn, target: Vpn, extent: number): Task<boolean> {
+function* moveExtent(k: Kernel, vma: Vma, at: Vpn, target: Vpn, extent: number, needRmapLocks: boolean): Task<boolean> {
   const mm = vma.mm as Mm;
   if (!pmdAlloc(k, mm, target)) return false;
-  if (extent === pmdPages(k) && (yield* moveNormalPmd(k, mm, at, target))) return true;
+  if (extent === pmdPages(k) && (yield* moveNormalPmd(k, vma, at, target))) return true;
   if (!pteAlloc(k, mm, target)) return false;
+  if (needRmapLocks) yield* takeRmapLocks(vma);
   yield* movePtes(k, mm, at, target, extent);
+  if (needRmapLocks) yield* dropRmapLocks(vma);
   return true;
 }
 
-/** move_normal_pmd. */
-function* moveNormalPmd(k: Kernel, mm: Mm, at: Vpn, target: Vpn): Task<boolean> {
+/** take_rmap_locks: keeps out walks of the reverse mapping. */
+function* takeRmapLocks(vma: Vma): Task {
+  if (vma.inode) yield* downWrite(vma.inode.immapRwsem);
+  const root = vma.anonVma?.root;
+  if (root) yield* downWrite(root.rwsem);
+}
+
+function* dropRmapLocks(vma: Vma): Task {
+  const root = vma.anonVma?.root;
+  if (root) yield* upWrite(root.rwsem);
+  if (vma.inode) yield* upWrite(vma.inode.immapRwsem);
+}
+
+/** move_normal_pmd: with the rmap locks, since a walk may be on its way down to the table. */
+function* moveNormalPmd(k: Kernel, vma: Vma, at: Vpn, target: Vpn): Task<boolean> {
+  const mm = vma.mm as Mm;
+  yield* takeRmapLocks(vma);
   yield* lock(mm.ptl);
   const { entry } = k.tables;
   const from = pmdSlot(k, mm, at);
@@ -199,6 +226,7 @@ function* moveNormalPmd(k: Kernel, mm: Mm, at: Vpn, target: Vpn): Task<boolean> 
     entry[from] = 0;
   }
   yield* unlock(mm.ptl);
+  yield* dropRmapLocks(vma);
   return free;
 }
 

@@ -6,10 +6,9 @@
  *
  * References: each PTE 1, page cache or swap cache 1, buffers 1, an LRU batch 1, an isolation 1, FOLL_GET 1, FOLL_PIN 1024.
  */
-import { addWord, readWord } from "../machine/cell.ts";
+import { readWord, refAddWord } from "../machine/cell.ts";
 import { column, columns } from "../machine/columns.ts";
 import type { Task } from "../machine/core.ts";
-import { must } from "../machine/finding.ts";
 import type { Kernel } from "./kernel.ts";
 
 /** Number of a page frame. */
@@ -92,14 +91,13 @@ export function testSetFlag(k: Kernel, pfn: Pfn, flag: number): boolean {
 }
 
 /** folio_get: the caller has a reference, or holds a lock that keeps one in place. */
-export function* folioGet(k: Kernel, pfn: Pfn): Task {
-  yield* folioRefAdd(k, pfn, 1);
+export function folioGet(k: Kernel, pfn: Pfn): Task<number> {
+  return refAddWord(k.words.refcount + pfn, 1);
 }
 
-/** folio_ref_add. */
-export function* folioRefAdd(k: Kernel, pfn: Pfn, n: number): Task {
-  const before = yield* addWord(k.words.refcount + pfn, n);
-  must(before > 0, "use-after-free", `folio ${pfn} has no references and is to get ${n}`);
+/** folio_ref_add: the old count. */
+export function folioRefAdd(k: Kernel, pfn: Pfn, n: number): Task<number> {
+  return refAddWord(k.words.refcount + pfn, n);
 }
 
 /** folio_ref_count. */

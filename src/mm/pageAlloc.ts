@@ -5,7 +5,7 @@
 
 import { contextWord, mightSleep, PF_MEMALLOC } from "../machine/context.ts";
 import type { Task } from "../machine/core.ts";
-import { must } from "../machine/finding.ts";
+import { Finding } from "../machine/finding.ts";
 import { __GFP_DIRECT_RECLAIM, __GFP_FS, __GFP_MOVABLE, __GFP_ZERO, currentGfpContext } from "../machine/gfp.ts";
 import { fsReclaim, lockMapTouch, mmuNotifierInvalidateRangeStart } from "../machine/lockMap.ts";
 import { lock, unlock } from "../machine/mutex.ts";
@@ -39,7 +39,8 @@ function prepareNewPage(k: Kernel, pfn: Pfn, list: number): Pfn {
   const { frames } = k;
   k.free.head[list] = frames.next[pfn];
   frames.next[pfn] = 0;
-  must(frames.refcount[pfn] === 0 && frames.mapcount[pfn] === 0, "use-after-free", `frame ${pfn} is free and in use`);
+  if (frames.refcount[pfn] !== 0 || frames.mapcount[pfn] !== 0)
+    throw new Finding("use-after-free", `frame ${pfn} is free and in use`);
   frames.flags[pfn] = 0;
   frames.refcount[pfn] = 1;
   k.state.pagesInUse++;
@@ -74,7 +75,8 @@ export function mightAlloc(gfp: number): void {
 /** free_unref_page: the last reference is gone and nothing leads to `pfn` any more. */
 export function* freePage(k: Kernel, pfn: Pfn): Task {
   const { frames } = k;
-  must(frames.mapcount[pfn] === 0, "use-after-free", `frame ${pfn} is freed while page tables map it`);
+  if (frames.mapcount[pfn] !== 0)
+    throw new Finding("use-after-free", `frame ${pfn} is freed while page tables map it`);
   frames.flags[pfn] = PG_buddy;
   frames.mapping[pfn] = 0;
   frames.index[pfn] = 0;

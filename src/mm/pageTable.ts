@@ -9,7 +9,7 @@
  */
 import { addWord, readWord, writeWord } from "../machine/cell.ts";
 import type { Task } from "../machine/core.ts";
-import { must } from "../machine/finding.ts";
+import { Finding } from "../machine/finding.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mm } from "./mmTypes.ts";
 import type { Pfn, Vpn } from "./page.ts";
@@ -133,7 +133,7 @@ function populateLevel(k: Kernel, slot: number): boolean {
 /** set_pte_at: page-table lock held, and the table exists. */
 export function setPteAt(k: Kernel, mm: Mm, vpn: Vpn, pte: Pte): Task {
   const slot = pteSlot(k, mm, vpn);
-  must(slot !== 0, "assertion", `${mm.name} has no page table for page ${vpn}`);
+  if (slot === 0) throw new Finding("assertion", `${mm.name} has no page table for page ${vpn}`);
   return writeWord(k.words.pte + slot, pte);
 }
 

@@ -7,7 +7,7 @@
  * it or not, in order of the chain.
  */
 import { handleOf, type Task } from "../machine/core.ts";
-import { must } from "../machine/finding.ts";
+import { Finding } from "../machine/finding.ts";
 import type { Inode } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
 import type { AnonVma, AnonVmaChain, Mm, Vma } from "./mmTypes.ts";
@@ -26,11 +26,11 @@ import {
 import { mapcountAdd, pteAt, ptePfn, ptePresent, pteSpecial } from "./pageTable.ts";
 
 /** page_add_new_anon_rmap: its first mapping, exclusive. Nobody else knows the page yet. Page-table lock held. */
-export function* pageAddNewAnonRmap(k: Kernel, pfn: Pfn, vma: Vma, vpn: Vpn): Task {
+export function pageAddNewAnonRmap(k: Kernel, pfn: Pfn, vma: Vma, vpn: Vpn): Task<number> {
   setFlag(k, pfn, PG_swapbacked | PG_anon | PG_anonExclusive);
   k.frames.mapping[pfn] = (vma.anonVma as AnonVma).id + 1;
   k.frames.index[pfn] = linearPageIndex(vma, vpn);
-  yield* mapcountAdd(k, pfn, 1);
+  return mapcountAdd(k, pfn, 1);
 }
 
 /** page_add_anon_rmap: one more mapping; the first one of a page that was unmapped ties it to this VMA's anon_vma. */
@@ -47,14 +47,14 @@ export function* pageAddAnonRmap(k: Kernel, pfn: Pfn, vma: Vma, vpn: Vpn, exclus
 }
 
 /** page_dup_file_rmap, page_add_file_rmap, and the count of page_try_dup_anon_rmap. */
-export function* pageAddRmap(k: Kernel, pfn: Pfn): Task {
-  yield* mapcountAdd(k, pfn, 1);
+export function pageAddRmap(k: Kernel, pfn: Pfn): Task<number> {
+  return mapcountAdd(k, pfn, 1);
 }
 
 /** page_remove_rmap. Page-table lock held; the pte is cleared already. */
 export function* pageRemoveRmap(k: Kernel, pfn: Pfn): Task {
   const before = yield* mapcountAdd(k, pfn, -1);
-  must(before > 0, "assertion", `frame ${pfn} loses a mapping that was not counted`);
+  if (before <= 0) throw new Finding("assertion", `frame ${pfn} loses a mapping that was not counted`);
 }
 
 /** page_move_anon_rmap: the only mapper makes the page its own. Folio lock held. */

@@ -4,9 +4,8 @@
  *   folio_add_lru ─▶ batch of the CPU (+1 reference, no PG_lru) ──full, or lru_add_drain──▶ LRU list (PG_lru)
  *   folio_put of the last reference ─▶ off the list ─▶ page allocator
  */
-import { addWord } from "../machine/cell.ts";
+import { refPutWord } from "../machine/cell.ts";
 import type { Task } from "../machine/core.ts";
-import { must } from "../machine/finding.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import type { Kernel } from "./kernel.ts";
 import { listAdd, listDel } from "./lruList.ts";
@@ -172,26 +171,23 @@ export function* markPageLazyfree(k: Kernel, pfn: Pfn): Task {
 }
 
 /** folio_put: drops one reference; the last one frees the folio. */
-export function* folioPut(k: Kernel, pfn: Pfn): Task {
-  yield* folioPutRefs(k, pfn, 1);
+export function folioPut(k: Kernel, pfn: Pfn): Task {
+  return folioPutRefs(k, pfn, 1);
 }
 
 /** Drops `refs` references at once (a pin counts many). */
 export function* folioPutRefs(k: Kernel, pfn: Pfn, refs: number): Task {
   if (!(yield* putTestzero(k, pfn, refs))) return;
-  yield* leaveLru(k, pfn);
+  if (hasFlag(k, pfn, PG_lru)) yield* leaveLru(k, pfn);
   yield* freePage(k, pfn);
 }
 
-function* putTestzero(k: Kernel, pfn: Pfn, refs: number): Task<boolean> {
-  const before = yield* addWord(k.words.refcount + pfn, -refs);
-  must(before >= refs, "use-after-free", `folio ${pfn} has ${before} references and is to lose ${refs}`);
-  return before === refs;
+function putTestzero(k: Kernel, pfn: Pfn, refs: number): Task<boolean> {
+  return refPutWord(k.words.refcount + pfn, refs);
 }
 
 /** __page_cache_release: nobody has a reference, so only its being on the list leads to it. */
 function* leaveLru(k: Kernel, pfn: Pfn): Task {
-  if (!hasFlag(k, pfn, PG_lru)) return;
   const l = k.lru.locks[pageToNid(k, pfn)];
   yield* lock(l);
   clearFlag(k, pfn, PG_lru);
@@ -205,7 +201,7 @@ function* leaveLru(k: Kernel, pfn: Pfn): Task {
  */
 export function* putPage(k: Kernel, pfn: Pfn, freed: number): Task<number> {
   if (!(yield* putTestzero(k, pfn, 1))) return freed;
-  yield* leaveLru(k, pfn);
+  if (hasFlag(k, pfn, PG_lru)) yield* leaveLru(k, pfn);
   k.frames.next[pfn] = freed;
   return pfn + 1;
 }

@@ -4,5 +4,6 @@ import cowUnpin from "./cowUnpin.ts";
 import faultMunmap from "./faultMunmap.ts";
 import forkGupFast from "./forkGupFast.ts";
 import lruBatch from "./lruBatch.ts";
+import mremapMigrate from "./mremapMigrate.ts";
 
-export const SCENARIOS: readonly Case[] = [faultMunmap, lruBatch, forkGupFast, cowUnpin];
+export const SCENARIOS: readonly Case[] = [faultMunmap, lruBatch, forkGupFast, cowUnpin, mremapMigrate];
