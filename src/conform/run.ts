@@ -4,7 +4,7 @@ import { observeEvents } from "../machine/events.ts";
 import { Finding } from "../machine/finding.ts";
 import type { Machine } from "../machine/machine.ts";
 import { buildSequential } from "../machine/sequential.ts";
-import { createKernel, type KernelOptions } from "../mm/kernel.ts";
+import { createKernel, type Kernel, type KernelOptions } from "../mm/kernel.ts";
 import { createProcess, syscalls } from "../mm/syscalls.ts";
 import { openProbe, unregister } from "../mm/user/probe.ts";
 import { startProcess } from "../mm/user/process.ts";
@@ -33,6 +33,7 @@ const GUEST: KernelOptions = {
   files: 32,
   filePages: 1024,
 };
+const BETWEEN_CALLS: ReadonlySet<string> = new Set(["probe:mark", "probe:begin", "probe:result"]);
 const MAX_CHILDREN = 12;
 /** As many pages as the records show of wl: it is a static program, and the batch of the CPU holds 15 pages. */
 const PROGRAM: Program = { parent: 4, child: 4, fresh: 8 };
@@ -43,11 +44,21 @@ export interface Recording {
   readonly failed: string | null;
 }
 
+/** Rules of the memory management to be tested: at every mark, when no call is in progress, and at the end. */
+export interface Rules {
+  readonly between: (k: Kernel) => string | null;
+  readonly atEnd: (k: Kernel) => string | null;
+}
+
 /** What happened, as a record; up to the step that broke a rule, if one did. */
-export function recordWorkload(workload: Workload, options: KernelOptions = {}): Recording {
+export function recordWorkload(workload: Workload, options: KernelOptions = {}, rules: Rules | null = null): Recording {
   let space: UserSpace | null = null;
+  let broken: string | null = null;
   const recorder = new Recorder();
-  const before = observeEvents((e) => recorder.see(e));
+  const before = observeEvents((e) => {
+    recorder.see(e);
+    if (BETWEEN_CALLS.has(e.name) && space !== null) broken ??= rules?.between(space.k) ?? null;
+  });
   let failed: string | null = null;
   try {
     const m = buildSequential((machine) => {
@@ -56,7 +67,8 @@ export function recordWorkload(workload: Workload, options: KernelOptions = {}):
       const process = createProcess(machine, k, "P");
       startProcess(main, { ...workload }, process, MAX_CHILDREN);
     });
-    failed = runToEnd(m, space as unknown as UserSpace);
+    const { k } = space as unknown as UserSpace;
+    failed = runToEnd(m, space as unknown as UserSpace) ?? broken ?? rules?.atEnd(k) ?? null;
   } catch (e) {
     if (!(e instanceof Finding)) throw e;
     failed = `${e.verdict}: ${e.message}`;

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { root } from "../../scripts/project.mjs";
+import { checkKernel, checkNothingLeft } from "../mm/checks.ts";
 import { compareRecords } from "./compare.ts";
 import { parseDifferences } from "./differences.ts";
 import { parseRecord } from "./record.ts";
@@ -30,7 +31,10 @@ for (const [folder, options] of [
     const full = folder === "notifier" ? name : `${folder}/${name}`;
     test(full, async () => {
       const record = parseRecord(readFileSync(join(conformance, "golden", folder, `${name}.jsonl`), "utf8"));
-      const { events, failed } = recordWorkload(await workload(name), options);
+      const { events, failed } = recordWorkload(await workload(name), options, {
+        between: checkKernel,
+        atEnd: checkNothingLeft,
+      });
       const result = compareRecords(record, events, { batchVaries: repeats === "sequence" });
       const rows = align(result.record, result.model);
       const shown = rows.map((r) =>

@@ -79,11 +79,19 @@ export function pmdSlot(k: Kernel, mm: Mm, vpn: Vpn): number {
   const table = pud === 0 ? 0 : k.tables.entry[pud];
   return table === 0 ? 0 : (table << k.tableShift) + lowIndex(k, vpn, 1);
 }
-/** Index of the pte of `vpn`, 0 when there is no table for it. */
+/** Index of the pte of `vpn`, 0 when there is no table for it. The hot path: all levels in one go. */
 export function pteSlot(k: Kernel, mm: Mm, vpn: Vpn): number {
-  const pmd = pmdSlot(k, mm, vpn);
-  const table = pmd === 0 ? 0 : k.tables.entry[pmd];
-  return table === 0 ? 0 : (table << k.tableShift) + lowIndex(k, vpn, 0);
+  const { entry } = k.tables;
+  const { tableShift, windowShift } = k;
+  const mask = (1 << tableShift) - 1;
+  let table = mm.pgd;
+  if (table === 0) return 0;
+  table = entry[(table << tableShift) + (vpn >> windowShift)];
+  if (table === 0) return 0;
+  table = entry[(table << tableShift) + ((vpn & ((1 << windowShift) - 1)) >> (2 * tableShift))];
+  if (table === 0) return 0;
+  table = entry[(table << tableShift) + ((vpn >> tableShift) & mask)];
+  return table === 0 ? 0 : (table << tableShift) + (vpn & mask);
 }
 
 /** The pte of `vpn`, 0 when there is none. Page-table lock held, or the answer may be old. */
