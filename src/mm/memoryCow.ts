@@ -126,7 +126,8 @@ export function* wpPageReuse(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte): Task {
 export function* wpPageCopy(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, unshare: boolean): Task<number> {
   const mm = vma.mm as Mm;
   const old = pteSpecial(pte) ? -1 : ptePfn(pte);
-  const fresh = (vma.anonVma || (yield* anonVmaPrepare(k, vma))) ? yield* allocPage(k, GFP_HIGHUSER_MOVABLE, nodeFor(vma)) : -1;
+  const fresh =
+    vma.anonVma || (yield* anonVmaPrepare(k, vma)) ? yield* allocPage(k, GFP_HIGHUSER_MOVABLE, nodeFor(vma)) : -1;
   if (fresh < 0) {
     if (old >= 0) yield* folioPut(k, old);
     return -ENOMEM;

@@ -75,8 +75,7 @@ export function mightAlloc(gfp: number): void {
 /** free_unref_page: the last reference is gone and nothing leads to `pfn` any more. */
 export function* freePage(k: Kernel, pfn: Pfn): Task {
   const { frames } = k;
-  if (frames.mapcount[pfn] !== 0)
-    throw new Finding("use-after-free", `frame ${pfn} is freed while page tables map it`);
+  if (frames.mapcount[pfn] !== 0) throw new Finding("use-after-free", `frame ${pfn} is freed while page tables map it`);
   frames.flags[pfn] = PG_buddy;
   frames.mapping[pfn] = 0;
   frames.index[pfn] = 0;
