@@ -6,5 +6,14 @@ import forkGupFast from "./forkGupFast.ts";
 import intervals from "./intervals.ts";
 import lruBatch from "./lruBatch.ts";
 import mremapMigrate from "./mremapMigrate.ts";
+import unregisterRelease from "./unregisterRelease.ts";
 
-export const SCENARIOS: readonly Case[] = [faultMunmap, lruBatch, forkGupFast, cowUnpin, mremapMigrate, intervals];
+export const SCENARIOS: readonly Case[] = [
+  faultMunmap,
+  lruBatch,
+  forkGupFast,
+  cowUnpin,
+  mremapMigrate,
+  intervals,
+  unregisterRelease,
+];
