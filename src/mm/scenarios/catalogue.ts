@@ -6,6 +6,7 @@ import forkGupFast from "./forkGupFast.ts";
 import intervals from "./intervals.ts";
 import lruBatch from "./lruBatch.ts";
 import mremapMigrate from "./mremapMigrate.ts";
+import truncateFault from "./truncateFault.ts";
 import unregisterRelease from "./unregisterRelease.ts";
 
 export const SCENARIOS: readonly Case[] = [
@@ -16,4 +17,5 @@ export const SCENARIOS: readonly Case[] = [
   mremapMigrate,
   intervals,
   unregisterRelease,
+  truncateFault,
 ];
