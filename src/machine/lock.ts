@@ -93,12 +93,15 @@ export function noteAcquired(lock: Lock, mode: HoldMode, subclass = 0): void {
 /** The running task no longer holds `lock` (once less). Raises an `assertion` finding when it did not hold it. */
 export function noteReleased(lock: Lock): void {
   const first = currentBase() + HEADER;
-  for (let i = heldWords - 1; i >= 0; i--) {
-    if (W[first + i] >> 4 !== lock.id + 1) continue;
-    for (let j = i; j < heldWords; j++) W[first + j] = j + 1 < heldWords ? W[first + j + 1] : 0;
-    return;
+  const end = first + heldWords;
+  let latest = -1;
+  let at = first;
+  for (; at < end && W[at] !== 0; at++) {
+    if (W[at] >> 4 === lock.id + 1) latest = at;
   }
-  throw notHeld(lock);
+  if (latest < 0) throw notHeld(lock);
+  for (let i = latest; i < at - 1; i++) W[i] = W[i + 1];
+  W[at - 1] = 0;
 }
 
 /** The running task's latest hold of `lock` becomes shared. */

@@ -154,10 +154,19 @@ function defineField(proto: object, structName: string, key: string, spec: Field
   }
   const check = accessCheck(structName, key, spec.guard, offset);
   const isConstant = constantCheck(spec.guard, offset);
+  const isOrdered = spec.guard.guardedBy === undefined && spec.guard.ordered !== undefined;
+  const isInt = spec.kind === "int";
+  const isRef = spec.kind === "ref";
   const decode = DECODE[spec.kind as keyof typeof DECODE];
   const encode = ENCODE[spec.kind as keyof typeof ENCODE];
   Object.defineProperty(proto, key, {
     get(this: InstanceLike) {
+      // The frequent case first, without a call: a number or a pointer whose accesses a protocol orders.
+      if (isOrdered && !isProbingNow()) {
+        if (checking) keepOrder();
+        const w = W[this.at + offset];
+        return isInt ? w : isRef ? (w === 0 ? null : handleOf(w - 1)) : w !== 0;
+      }
       if (isProbingNow()) {
         if (!isConstant(this)) noteProbeOfAnything();
       } else if (checking) check(this, false);

@@ -2,6 +2,11 @@
 import { mayfailError } from "../errors.ts";
 import { type Code, codes, currentBase, handles, interned, T_FP, W } from "./core.ts";
 
+// The object without an own number that was encoded last, and in which machine.
+let latest: object | null = null;
+let latestOf: ReadonlyMap<object, number> | null = null;
+let latestWord = 0;
+
 /**
  * The word for a value that is no 31-bit integer. Raises MF0201 for what cannot live in the array.
  * Tags: integer n as n<<1; undefined 1, null 3, false 5, true 7; handle or interned object h as (h+1)<<3 | 1.
@@ -18,12 +23,17 @@ export function encodeSlow(value: unknown, code?: Code, slot?: number, label = 0
       break;
     case "object": {
       if (value === null) return 3;
-      // Most are handles, which know their number; plain objects may have an `id` that means something else.
+      // The same few objects come again and again, such as the kernel that all of src/mm passes on.
+      if (value === latest && interned === latestOf) return latestWord;
+      // Most others are handles, which know their number; plain objects may have an `id` that means something else.
       const own = (value as { readonly id?: unknown }).id;
       if (typeof own === "number" && handles[own] === value) return ((own + 1) << 3) | 1;
       const id = interned.get(value);
-      if (id !== undefined) return ((id + 1) << 3) | 1;
-      break;
+      if (id === undefined) break;
+      latest = value;
+      latestOf = interned;
+      latestWord = ((id + 1) << 3) | 1;
+      return latestWord;
     }
     case "function": {
       const id = interned.get(value);

@@ -4,13 +4,14 @@
  *   none ─anonymous─▶ zero page (read) or new page (write)        none ─file─▶ memoryFile.ts
  *   read-only ─write─▶ memoryCow.ts                               migration entry ─▶ wait until the page is unlocked
  */
-import type { Task } from "../machine/core.ts";
+import { keepOrder, type Task } from "../machine/core.ts";
 import { EFAULT, ENOMEM } from "../machine/errno.ts";
 import { waitFolioLocked } from "../machine/folioLock.ts";
 import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE } from "../machine/gfp.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
 import { anonVmaPrepare } from "./anonVma.ts";
+import { NOT_RESIDENT, userReadResident, userWriteResident } from "./cpuAccess.ts";
 import type { Kernel } from "./kernel.ts";
 import { doWpPage } from "./memoryCow.ts";
 import { doFault } from "./memoryFile.ts";
@@ -22,7 +23,6 @@ import {
   isMigrationType,
   mkPte,
   PTE_DIRTY,
-  PTE_PROTNONE,
   PTE_SOFT_DIRTY,
   PTE_SPECIAL,
   PTE_WRITE,
@@ -30,9 +30,7 @@ import {
   type Pte,
   pteAlloc,
   pteAt,
-  ptePfn,
   ptePresent,
-  pteReadable,
   pteSlot,
   pteWrite,
   readPte,
@@ -137,29 +135,6 @@ export function* userFault(k: Kernel, mm: Mm, vpn: Vpn, write: boolean): Task<nu
   return error;
 }
 
-/** What the CPU does in a load: frame of the page and accessed bit; -1 = a fault is needed. */
-export function cpuRead(k: Kernel, mm: Mm, vpn: Vpn): number {
-  const slot = pteSlot(k, mm, vpn);
-  if (slot === 0) return -1;
-  const { entry } = k.tables;
-  const pte = entry[slot];
-  if (!pteReadable(pte)) return -1;
-  if ((pte & PTE_YOUNG) === 0) entry[slot] = pte | PTE_YOUNG;
-  return ptePfn(pte);
-}
-
-/** What the CPU does in a store: frame of the page, accessed and dirty bits; -1 = a fault is needed. */
-export function cpuWrite(k: Kernel, mm: Mm, vpn: Vpn): number {
-  const slot = pteSlot(k, mm, vpn);
-  if (slot === 0) return -1;
-  const { entry } = k.tables;
-  const pte = entry[slot];
-  if ((pte & (PTE_WRITE | PTE_PROTNONE | 1)) !== (PTE_WRITE | 1)) return -1;
-  const bits = PTE_YOUNG | PTE_DIRTY;
-  if ((pte & bits) !== bits) entry[slot] = pte | bits;
-  return ptePfn(pte);
-}
-
 /** Between the end of a fault and the access that is tried again, others may change the entry. */
 function* returnToUser(k: Kernel, mm: Mm, vpn: Vpn): Task {
   const slot = pteSlot(k, mm, vpn);
@@ -170,8 +145,9 @@ function* returnToUser(k: Kernel, mm: Mm, vpn: Vpn): Task {
 export function* userRead(k: Kernel, p: Process, vpn: Vpn): Task<number> {
   const mm = p.mm as Mm;
   for (;;) {
-    const pfn = cpuRead(k, mm, vpn);
-    if (pfn >= 0) return k.frames.content[pfn];
+    keepOrder(); // accesses of user memory race as they do
+    const content = userReadResident(k, mm, vpn);
+    if (content !== NOT_RESIDENT) return content;
     const error = yield* userFault(k, mm, vpn, false);
     if (error !== 0) return error;
     yield* returnToUser(k, mm, vpn);
@@ -182,11 +158,8 @@ export function* userRead(k: Kernel, p: Process, vpn: Vpn): Task<number> {
 export function* userWrite(k: Kernel, p: Process, vpn: Vpn, content: number): Task<number> {
   const mm = p.mm as Mm;
   for (;;) {
-    const pfn = cpuWrite(k, mm, vpn);
-    if (pfn >= 0) {
-      k.frames.content[pfn] = content;
-      return 0;
-    }
+    keepOrder();
+    if (userWriteResident(k, mm, vpn, content)) return 0;
     const error = yield* userFault(k, mm, vpn, true);
     if (error !== 0) return error;
     yield* returnToUser(k, mm, vpn);

@@ -15,6 +15,7 @@ import { readOnce, touch, writeOnce } from "../machine/cell.ts";
 import { mightSleep } from "../machine/context.ts";
 import type { Task } from "../machine/core.ts";
 import { EAGAIN, EOVERFLOW } from "../machine/errno.ts";
+import { must } from "../machine/finding.ts";
 import { lockMapTouch, mmuNotifierInvalidateRangeStart } from "../machine/lockMap.ts";
 import type { Machine } from "../machine/machine.ts";
 import { lock, unlock } from "../machine/mutex.ts";
@@ -95,6 +96,9 @@ export function* itreeInvEnd(k: Kernel, subs: NotifierSubscriptions): Task {
     subs.invalidateSeq.value = (subs.invalidateSeq.value + 1) & k.seqMask;
     while (subs.deferredFirst) {
       const sub: IntervalNotifier = subs.deferredFirst;
+      // The sequence has moved already: whoever waits for it may go on, and the node is looked at only now.
+      yield* touch(sub.invalidateSeq);
+      must(sub.mm !== null, "use-after-free", `${sub.name} is on the deferred list, and its removal has returned`);
       sub.inTree = !sub.inTree;
       subs.deferredFirst = sub.deferredNext;
       sub.deferredNext = null;

@@ -81,10 +81,11 @@ export function pmdSlot(k: Kernel, mm: Mm, vpn: Vpn): number {
 }
 /** Index of the pte of `vpn`, 0 when there is no table for it. The hot path: all levels in one go. */
 export function pteSlot(k: Kernel, mm: Mm, vpn: Vpn): number {
+<<<<<<< HEAD
   const { entry } = k.tables;
   const { tableShift, windowShift } = k;
   const mask = (1 << tableShift) - 1;
-  let table = mm.pgd;
+  const table = mm.pgd;
   if (table === 0) return 0;
   table = entry[(table << tableShift) + (vpn >> windowShift)];
   if (table === 0) return 0;
@@ -92,6 +93,20 @@ export function pteSlot(k: Kernel, mm: Mm, vpn: Vpn): number {
   if (table === 0) return 0;
   table = entry[(table << tableShift) + ((vpn >> tableShift) & mask)];
   return table === 0 ? 0 : (table << tableShift) + (vpn & mask);
+=======
+  // The four steps of the functions above at once: every access and every change of a pte comes by here.
+  const { pgd } = mm;
+  if (pgd === 0) return 0;
+  const { tableShift: shift, windowShift } = k;
+  const { entry } = k.tables;
+  const pud = entry[(pgd << shift) + (vpn >> windowShift)];
+  if (pud === 0) return 0;
+  const pmd = entry[(pud << shift) + ((vpn & ((1 << windowShift) - 1)) >> (2 * shift))];
+  if (pmd === 0) return 0;
+  const mask = (1 << shift) - 1;
+  const table = entry[(pmd << shift) + ((vpn >> shift) & mask)];
+  return table === 0 ? 0 : (table << shift) + (vpn & mask);
+>>>>>>> 4e51ad7121734b9bd47eb3bc778732a5b3da377c
 }
 
 /** The pte of `vpn`, 0 when there is none. Page-table lock held, or the answer may be old. */
@@ -123,7 +138,7 @@ export function freeTable(k: Kernel, t: number): void {
 
 /** pte_alloc: all levels for `vpn` exist afterwards. False without memory. Whoever installs a table first wins. */
 export function pteAlloc(k: Kernel, mm: Mm, vpn: Vpn): boolean {
-  return pmdAlloc(k, mm, vpn) && populateLevel(k, pmdSlot(k, mm, vpn));
+  return pteSlot(k, mm, vpn) !== 0 || (pmdAlloc(k, mm, vpn) && populateLevel(k, pmdSlot(k, mm, vpn)));
 }
 
 /** pmd_alloc: the levels down to the table that has the pmd entry. */

@@ -3,7 +3,19 @@ import type { Case } from "../../machine/scenario.ts";
 import cowUnpin from "./cowUnpin.ts";
 import faultMunmap from "./faultMunmap.ts";
 import forkGupFast from "./forkGupFast.ts";
+import intervals from "./intervals.ts";
 import lruBatch from "./lruBatch.ts";
 import mremapMigrate from "./mremapMigrate.ts";
+import truncateFault from "./truncateFault.ts";
+import unregisterRelease from "./unregisterRelease.ts";
 
-export const SCENARIOS: readonly Case[] = [faultMunmap, lruBatch, forkGupFast, cowUnpin, mremapMigrate];
+export const SCENARIOS: readonly Case[] = [
+  faultMunmap,
+  lruBatch,
+  forkGupFast,
+  cowUnpin,
+  mremapMigrate,
+  intervals,
+  unregisterRelease,
+  truncateFault,
+];
