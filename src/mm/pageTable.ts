@@ -81,19 +81,6 @@ export function pmdSlot(k: Kernel, mm: Mm, vpn: Vpn): number {
 }
 /** Index of the pte of `vpn`, 0 when there is no table for it. The hot path: all levels in one go. */
 export function pteSlot(k: Kernel, mm: Mm, vpn: Vpn): number {
-<<<<<<< HEAD
-  const { entry } = k.tables;
-  const { tableShift, windowShift } = k;
-  const mask = (1 << tableShift) - 1;
-  const table = mm.pgd;
-  if (table === 0) return 0;
-  table = entry[(table << tableShift) + (vpn >> windowShift)];
-  if (table === 0) return 0;
-  table = entry[(table << tableShift) + ((vpn & ((1 << windowShift) - 1)) >> (2 * tableShift))];
-  if (table === 0) return 0;
-  table = entry[(table << tableShift) + ((vpn >> tableShift) & mask)];
-  return table === 0 ? 0 : (table << tableShift) + (vpn & mask);
-=======
   // The four steps of the functions above at once: every access and every change of a pte comes by here.
   const { pgd } = mm;
   if (pgd === 0) return 0;
@@ -106,7 +93,6 @@ export function pteSlot(k: Kernel, mm: Mm, vpn: Vpn): number {
   const mask = (1 << shift) - 1;
   const table = entry[(pmd << shift) + ((vpn >> shift) & mask)];
   return table === 0 ? 0 : (table << shift) + (vpn & mask);
->>>>>>> 4e51ad7121734b9bd47eb3bc778732a5b3da377c
 }
 
 /** The pte of `vpn`, 0 when there is none. Page-table lock held, or the answer may be old. */
