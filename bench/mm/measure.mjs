@@ -72,7 +72,9 @@ function checkResident(ours, theirs) {
       throw new Error(`${name}: ${result} here, ${theirs[name].result} in plain arrays`);
   }
 }
+
 const kinds = {
+  memory,
   async resident() {
     const machine = await build(PAGES);
     stepPhase(machine); // touch
@@ -96,6 +98,23 @@ const kinds = {
     return { ours, baseline: plain.faults(timed, PAGES) };
   },
 };
+
+/** Bytes from the layout: words of the columns of all frames, and of all entries of page tables. */
+function memory() {
+  const machine = build(PAGES);
+  const { k, m } = machine;
+  const words = (prefix) =>
+    m.layout.entries.filter(({ name }) => name.startsWith(`${prefix}.`)).reduce((sum, { size }) => sum + size, 0);
+  const entries = k.tables.count;
+  stepPhase(machine); // touch
+  const bytesOfTables = (k.state.tablesInUse << k.tableShift) * ((4 * words("pageTable")) / entries);
+  return {
+    pages: PAGES,
+    frameBytes: (4 * words("folio")) / k.frames.count,
+    pteBytes: (4 * words("pageTable")) / entries,
+    tableBytes: bytesOfTables / PAGES,
+  };
+}
 
 const [kind, repetitions] = process.argv.slice(2);
 for (let i = 0; i < Number(repetitions); i++) process.stdout.write(`${JSON.stringify(await kinds[kind]())}\n`);

@@ -62,7 +62,7 @@ function* reader(k: Kernel, child: Process): Task {
   yield* sysExit(k, child);
 }
 
-export default defineCase<{ inForce: Rules; flags: number; early: number }>({
+export const cowUnpin = defineCase<{ inForce: Rules; flags: number; early: number }>({
   id: "mm-cow-unpin",
   title: "copy on write against a reference that is dropped",
   variants: {

@@ -80,7 +80,7 @@ function* faultWithoutRecheck(k: Kernel, p: Process): Task {
   yield* upRead(mm.mmapLock);
 }
 
-export default defineCase({
+export const faultMunmap = defineCase({
   id: "mm-fault-munmap",
   title: "a write fault against munmap, and against another fault",
   variants: {

@@ -57,7 +57,7 @@ function* forker(k: Kernel, p: Process): Task {
   yield* sysExit(k, child);
 }
 
-export default defineCase<{ inForce: Rules }>({
+export const forkGupFast = defineCase<{ inForce: Rules }>({
   id: "mm-fork-gup-fast",
   title: "fork against a pin without locks",
   variants: {

@@ -117,7 +117,7 @@ function* unmapper(k: Kernel, p: Process): Task {
   yield* sysMunmap(k, p, A, 1);
 }
 
-export default defineCase<{ inForce: Rules; how: number; seq: boolean }>({
+export const intervals = defineCase<{ inForce: Rules; how: number; seq: boolean }>({
   id: "mm-intervals",
   title: "insertion and removal of an interval against invalidation",
   variants: {

@@ -50,7 +50,7 @@ function* unmapper(k: Kernel, p: Process): Task {
   yield* sysMunmap(k, p, A, 1);
 }
 
-export default defineCase({
+export const lruBatch = defineCase({
   id: "mm-lru-batch",
   title: "a fault and a drain share the LRU batch of a CPU",
   variants: {

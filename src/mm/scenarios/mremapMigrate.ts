@@ -82,7 +82,7 @@ function* walker(k: Kernel, pfn: number): Task {
   yield* folioPut(k, pfn);
 }
 
-export default defineCase({
+export const mremapMigrate = defineCase({
   id: "mm-mremap-rmap",
   title: "mremap against a walk of the reverse mapping",
   variants: {

@@ -97,7 +97,7 @@ function* truncateUnmappingOnce(k: Kernel, inode: Inode): Task {
   yield* unlock(inode.rwsem);
 }
 
-export default defineCase({
+export const truncateFault = defineCase({
   id: "mm-truncate-fault",
   title: "truncation against a fault",
   variants: {

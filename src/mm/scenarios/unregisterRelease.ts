@@ -112,7 +112,7 @@ function* unregisterCarelessly(k: Kernel, sub: MmuNotifier, how: number): Task {
   yield* mmdrop(k, mm);
 }
 
-export default defineCase({
+export const unregisterRelease = defineCase({
   id: "mm-unregister-release",
   title: "unregistering a notifier against the end of its address space",
   variants: {

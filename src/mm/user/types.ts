@@ -48,7 +48,7 @@ export interface SystemCalls {
   munlock(k: Kernel, p: Process, at: Vpn, n: number): Task<number>;
   msync(k: Kernel, p: Process, at: Vpn, n: number, flags: number): Task<number>;
 
-  /** A load from page `at`: its content, or -EFAULT. `userReadResident` in memory.ts is the path without a fault. */
+  /** A load from page `at`: its content, or -EFAULT. `userReadResident` in cpuAccess.ts is the path without a fault. */
   userRead(k: Kernel, p: Process, at: Vpn): Task<number>;
   /** A store. 0 or -EFAULT. */
   userWrite(k: Kernel, p: Process, at: Vpn, content: number): Task<number>;
