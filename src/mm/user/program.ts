@@ -1,7 +1,7 @@
 /**
  * What a program keeps in memory besides the windows of a workload. Nobody looks at these pages, but they take their places
  * in the LRU batch of the CPU, and after a fork parent and child copy them when they go on. Measured with the program of
- * conformance/real-kernel (workloads lru_batch, lru_batch_fork, lru_batch_child):
+ * conformance/real-kernel, as its workload lru_batch does; after a fork the figures vary by one page from boot to boot.
  *
  *   on the LRU since long    stack, data
  *   still in the batch       errno (thread-local), three more; and one with the pipes, once they are opened
