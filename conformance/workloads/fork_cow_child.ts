@@ -6,6 +6,7 @@ import {
   done,
   fill,
   fork,
+  openPipes,
   openProbe,
   register,
   set,
@@ -15,6 +16,7 @@ import {
 } from "mayfail/user";
 
 export default function* forkCowChild(): Task {
+  yield* openPipes();
   yield* anon(A, 4);
   yield* fill(A, 2, 1);
   yield* register("P", 0);

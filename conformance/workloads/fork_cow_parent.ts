@@ -8,6 +8,7 @@ import {
   fill,
   fork,
   mark,
+  openPipes,
   PP,
   register,
   set,
@@ -17,6 +18,7 @@ import {
 } from "mayfail/user";
 
 export default function* forkCowParent(): Task {
+  yield* openPipes();
   yield* anon(A, 4);
   yield* fill(A, 2, 1);
   yield* register("P", 0);

@@ -11,12 +11,14 @@ import {
   interval,
   intervalRemove,
   mark,
+  openPipes,
   PP,
   type Task,
   tell,
 } from "mayfail/user";
 
 export default function* hmmCow(): Task {
+  yield* openPipes();
   yield* anon(A, 2);
   yield* fill(A, 2, 1);
   const i = yield* interval("I", A, 2, 0);

@@ -6,6 +6,7 @@ import {
   fill,
   fork,
   getppid,
+  openPipes,
   processVmReadv,
   processVmWritev,
   register,
@@ -15,6 +16,7 @@ import {
 } from "mayfail/user";
 
 export default function* processVmRw(): Task {
+  yield* openPipes();
   yield* anon(A, 2);
   yield* fill(A, 2, 1);
   yield* register("P", 0);

@@ -8,7 +8,6 @@ import { createKernel, type Kernel, type KernelOptions } from "../mm/kernel.ts";
 import { createProcess, syscalls } from "../mm/syscalls.ts";
 import { openProbe, unregister } from "../mm/user/probe.ts";
 import { startProcess } from "../mm/user/process.ts";
-import type { Program } from "../mm/user/program.ts";
 import { createUserSpace, passTime, type UserSpace } from "../mm/user/space.ts";
 import type { RecordEvent } from "./record.ts";
 import { Recorder } from "./recorder.ts";
@@ -35,8 +34,6 @@ const GUEST: KernelOptions = {
 };
 const BETWEEN_CALLS: ReadonlySet<string> = new Set(["probe:mark", "probe:begin", "probe:result"]);
 const MAX_CHILDREN = 12;
-/** As many pages as the records show of wl: it is a static program, and the batch of the CPU holds 15 pages. */
-const PROGRAM: Program = { parent: 4, child: 4, fresh: 8 };
 
 export interface Recording {
   readonly events: readonly RecordEvent[];
@@ -63,7 +60,7 @@ export function recordWorkload(workload: Workload, options: KernelOptions = {}, 
   try {
     const m = buildSequential((machine) => {
       const k = createKernel(machine, { ...GUEST, ...options });
-      space = createUserSpace(machine, k, syscalls, PROGRAM);
+      space = createUserSpace(machine, k, syscalls, true);
       const process = createProcess(machine, k, "P");
       startProcess(main, { ...workload }, process, MAX_CHILDREN);
     });

@@ -13,6 +13,7 @@ import {
   mkfile,
   O_DIRECT,
   open,
+  openPipes,
   PP,
   path,
   pread,
@@ -30,6 +31,7 @@ export function* directIo(withFork: boolean): Task {
   const f = yield* open(path("/mnt/f"), O_DIRECT);
   yield* anon(A, 2);
   yield* fill(A, 2, 1);
+  yield* openPipes();
   let p = -1;
   yield* register("P", 0);
   if (withFork) p = yield* fork(child);

@@ -10,6 +10,7 @@ import {
   fork,
   get,
   mark,
+  openPipes,
   PP,
   pin,
   register,
@@ -22,6 +23,7 @@ import {
 
 /** A page that is shared with a child is pinned. */
 export function* forkPin(flags: number): Task {
+  yield* openPipes();
   yield* anon(A, 2);
   yield* fill(A, 2, 1);
   yield* register("P", 0);

@@ -12,6 +12,7 @@ import {
   MAP_SHARED,
   mark,
   mmap,
+  openPipes,
   openProbe,
   PP,
   PW,
@@ -27,6 +28,7 @@ import {
 
 /** A child dies, but a thread that hangs in the kernel keeps its memory, and the parent has that taken away. */
 export function* mrelease(victim: () => Task): Task {
+  yield* openPipes();
   const p = yield* fork(victim);
   yield* awaitByte(PP);
   kill(p);

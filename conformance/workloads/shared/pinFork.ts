@@ -11,6 +11,7 @@ import {
   fork,
   get,
   mark,
+  openPipes,
   openProbe,
   PP,
   pin,
@@ -24,6 +25,7 @@ import {
 
 /** A page is pinned, then shared with a child by fork; then the parent and the device write. */
 export function* pinFork(flags: number): Task {
+  yield* openPipes();
   yield* anon(A, 2);
   yield* fill(A, 2, 1);
   yield* register("P", 0);

@@ -6,6 +6,7 @@ export type { Task } from "../../machine/core.ts";
 export { type File, O_DIRECT } from "../fs.ts";
 export {
   MAP_ANONYMOUS,
+  MAP_POPULATE,
   MAP_PRIVATE,
   MAP_SHARED,
   PROT_NONE,
@@ -36,4 +37,5 @@ export {
   thread,
   vfork,
 } from "./process.ts";
+export { openPipes } from "./program.ts";
 export { filledWith } from "./types.ts";

@@ -13,7 +13,6 @@ import { activeMachine, type Machine } from "../../machine/machine.ts";
 import type { Kernel } from "../kernel.ts";
 import type { Process } from "../mmTypes.ts";
 import { createProbe, type Probe } from "./probeFile.ts";
-import { NO_PROGRAM, type Program } from "./program.ts";
 import type { DriverCalls, SystemCalls } from "./types.ts";
 
 /** What the kernel offers; tests may give another one. */
@@ -28,7 +27,8 @@ export const EXITED = 1;
 export interface UserSpace {
   readonly k: Kernel;
   readonly calls: Calls;
-  readonly program: Program;
+  /** Do processes have memory of their own, besides what they map? See program.ts. */
+  readonly withProgram: boolean;
   readonly tasks: ReturnType<typeof createTasks>;
   /** Two pipes: how many bytes each holds. */
   readonly pipes: readonly Cell[];
@@ -63,11 +63,11 @@ const createTasks = () =>
 const spaces = new WeakMap<Machine, UserSpace>();
 
 /** Set-up: user space on top of the kernel `k`. */
-export function createUserSpace(m: Machine, k: Kernel, calls: Calls, program: Program = NO_PROGRAM): UserSpace {
+export function createUserSpace(m: Machine, k: Kernel, calls: Calls, withProgram = false): UserSpace {
   const space: UserSpace = {
     k,
     calls,
-    program,
+    withProgram,
     tasks: createTasks(),
     pipes: [cell("pp"), cell("pc")],
     clock: cell("clock"),
