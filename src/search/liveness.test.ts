@@ -53,9 +53,11 @@ function* stubborn(mine: Mutex, other: Mutex): Task {
   yield* unlock(mine);
 }
 
-function* takeForEver(a: Mutex): Task {
+/** The write inside makes the lock be seen held, so who wants it is not always able to go on. */
+function* takeForEver(a: Mutex, c: Cell): Task {
   for (;;) {
     yield* lock(a);
+    yield* writeOnce(c, 0);
     yield* unlock(a);
   }
 }
@@ -118,7 +120,7 @@ test("two trylock loops that hold what the other wants", () => {
 test("waiters of a lock queue: a loop that takes it again and again starves nobody", () => {
   const lasso = look((m) => {
     const a = mutex("a");
-    m.spawn("daemon", takeForEver, [a], { daemon: true });
+    m.spawn("daemon", takeForEver, [a, cell("c")], { daemon: true });
     m.spawn("once", takeOnce, [a]);
   });
   expect(lasso).toBeNull();
