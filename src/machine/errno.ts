@@ -1,6 +1,7 @@
 /** Error numbers as in include/uapi/asm-generic/errno*.h; kernel code returns them negated. */
 export const EPERM = 1;
 export const ENOENT = 2;
+export const ESRCH = 3;
 export const EINTR = 4;
 export const EIO = 5;
 export const EAGAIN = 11;

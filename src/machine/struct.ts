@@ -24,6 +24,8 @@ import { activeMachine, settingUpMachine } from "./machine.ts";
 export interface GuardOptions {
   readonly guardedBy?: string | ((self: never) => Lock);
   readonly ordered?: string;
+  /** Pooled structs: may be used while the object is free, such as the link of the list of free objects. */
+  readonly whenFree?: boolean;
 }
 
 export interface FieldSpec<T> {
@@ -82,17 +84,32 @@ export interface StructType<F extends Fields> {
 
 /** Declares a struct. Raises MF0207 when `guardedBy` names no lock field of it. */
 export function struct<F extends Fields>(name: string, fields: F): StructType<F> {
+  return declare(name, fields, false);
+}
+
+/**
+ * A struct whose objects are freed and used again (`freeObject`, `reuseObject`): whoever touches a free one breaks a rule,
+ * except for fields that say `whenFree`.
+ */
+export function pooledStruct<F extends Fields>(name: string, fields: F): StructType<F> {
+  return declare(name, fields, true);
+}
+
+function declare<F extends Fields>(name: string, fields: F, pooled: boolean): StructType<F> {
   const offsets = new Map<string, number>();
   let size = 0;
   for (const [key, spec] of Object.entries(fields)) {
     offsets.set(key, size);
     size += spec.words;
   }
+  // Behind the fields, so never 0 for pooled structs.
+  const freeOffset = pooled ? size++ : 0;
   class Instance implements Handle {
     readonly at: number;
     readonly name: string;
     readonly id: number;
     readonly parts: Record<string, object> = {};
+    readonly freeOffset = freeOffset;
     constructor(at: number, objectName: string, layout: Layout) {
       this.at = at;
       this.name = objectName;
@@ -104,6 +121,7 @@ export function struct<F extends Fields>(name: string, fields: F): StructType<F>
         W[fieldAt] = spec.initial;
         if (spec.embed) this.parts[key] = spec.embed(fieldAt, `${objectName}.${key}`, `${name}.${key}`);
       }
+      if (pooled) layout.label(at + freeOffset, 1, `${objectName}.free`, "bool");
       for (const [key, { guard }] of Object.entries(fields)) {
         if (typeof guard.guardedBy === "string" && !(this.parts[guard.guardedBy] instanceof Lock))
           throw noSuchGuard(`${name}.${key}`, guard.guardedBy, locksOf(this.parts));
@@ -114,7 +132,7 @@ export function struct<F extends Fields>(name: string, fields: F): StructType<F>
     const guard = spec.guard.guardedBy;
     if (typeof guard === "string" && !fields[guard]?.embed)
       throw noSuchGuard(`${name}.${key}`, guard, embeddedOf(fields));
-    defineField(Instance.prototype, name, key, spec, offsets.get(key) ?? 0);
+    defineField(Instance.prototype, name, key, spec, offsets.get(key) ?? 0, spec.guard.whenFree ? 0 : freeOffset);
   }
   return {
     name,
@@ -141,12 +159,48 @@ function noSuchGuard(field: string, guard: string, names: readonly string[]): Er
 
 interface InstanceLike extends Handle {
   readonly parts: Record<string, object>;
+  /** Where it says whether the object is free; 0 = it never is. */
+  readonly freeOffset: number;
 }
 
-function defineField(proto: object, structName: string, key: string, spec: FieldSpec<unknown>, offset: number): void {
+/** An object of a pooled struct dies: until `reuseObject` every access by task code is a `use-after-free` finding. */
+export function freeObject(object: Handle): void {
+  const at = freeWord(object);
+  if (W[at] !== 0) throw new Finding("use-after-free", `${object.name} is freed twice`);
+  W[at] = 1;
+}
+
+/** The object is taken from the pool again. */
+export function reuseObject(object: Handle): void {
+  W[freeWord(object)] = 0;
+}
+
+/** Is it an object of a pooled struct? */
+export const isPooled = (object: Handle): boolean => (object as InstanceLike).freeOffset > 0;
+
+function freeWord(object: Handle): number {
+  const { freeOffset } = object as InstanceLike;
+  if (!(freeOffset > 0)) throw new TypeError(`${object.name} belongs to no pooled struct`);
+  return object.at + freeOffset;
+}
+
+function mustBeLive(object: InstanceLike, freeOffset: number, key: string): void {
+  if (freeOffset === 0 || W[object.at + freeOffset] === 0) return;
+  throw new Finding("use-after-free", `${taskName()} uses ${object.name}.${key}, and ${object.name} was freed`);
+}
+
+function defineField(
+  proto: object,
+  structName: string,
+  key: string,
+  spec: FieldSpec<unknown>,
+  offset: number,
+  freeOffset: number,
+): void {
   if (spec.embed) {
     Object.defineProperty(proto, key, {
       get(this: InstanceLike) {
+        if (checking) mustBeLive(this, freeOffset, key);
         return this.parts[key];
       },
     });
@@ -163,17 +217,26 @@ function defineField(proto: object, structName: string, key: string, spec: Field
     get(this: InstanceLike) {
       // The frequent case first, without a call: a number or a pointer whose accesses a protocol orders.
       if (isOrdered && !isProbingNow()) {
-        if (checking) keepOrder();
+        if (checking) {
+          mustBeLive(this, freeOffset, key);
+          keepOrder();
+        }
         const w = W[this.at + offset];
         return isInt ? w : isRef ? (w === 0 ? null : handleOf(w - 1)) : w !== 0;
       }
       if (isProbingNow()) {
         if (!isConstant(this)) noteProbeOfAnything();
-      } else if (checking) check(this, false);
+      } else if (checking) {
+        mustBeLive(this, freeOffset, key);
+        check(this, false);
+      }
       return decode(W[this.at + offset]);
     },
     set(this: InstanceLike, value: never) {
-      if (checking) check(this, true);
+      if (checking) {
+        mustBeLive(this, freeOffset, key);
+        check(this, true);
+      }
       W[this.at + offset] = encode(value, this, key);
     },
   });

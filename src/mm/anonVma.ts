@@ -6,16 +6,19 @@
  *
  * All anon_vmas of a tree of forks share the lock of their root.
  */
-import type { Task } from "../machine/core.ts";
+import { handleOf, type Task } from "../machine/core.ts";
 import { must } from "../machine/finding.ts";
 import { downWrite, upWrite } from "../machine/rwsem.ts";
+import { freeObject, reuseObject } from "../machine/struct.ts";
 import type { Kernel } from "./kernel.ts";
 import type { AnonVma, AnonVmaChain, Vma } from "./mmTypes.ts";
+import { folioMapcount, type Pfn } from "./page.ts";
 
 function anonVmaAlloc(k: Kernel): AnonVma | null {
   const av = k.state.freeAnonVma;
   if (!av) return null;
   k.state.freeAnonVma = av.nextFree;
+  reuseObject(av);
   av.nextFree = null;
   av.refcount = 1;
   av.numChildren = 0;
@@ -29,6 +32,7 @@ function chainAlloc(k: Kernel): AnonVmaChain | null {
   const avc = k.state.freeChain;
   if (!avc) return null;
   k.state.freeChain = avc.nextFree;
+  reuseObject(avc);
   avc.nextFree = null;
   return avc;
 }
@@ -39,10 +43,19 @@ function chainFree(k: Kernel, avc: AnonVmaChain): void {
   avc.sameVma = null;
   avc.nextFree = k.state.freeChain;
   k.state.freeChain = avc;
+  freeObject(avc);
+}
+
+/** folio_get_anon_vma: a reference to the anon_vma of a page that is mapped, and so has a VMA on it; else null. */
+export function* folioGetAnonVma(k: Kernel, pfn: Pfn): Task<AnonVma | null> {
+  if ((yield* folioMapcount(k, pfn)) === 0) return null;
+  const av = handleOf(k.frames.mapping[pfn] - 1) as AnonVma;
+  av.refcount++;
+  return av;
 }
 
 /** put_anon_vma. */
-function putAnonVma(k: Kernel, av: AnonVma): void {
+export function putAnonVma(k: Kernel, av: AnonVma): void {
   av.refcount--;
   if (av.refcount > 0) return;
   const root = av.root as AnonVma;
@@ -51,6 +64,7 @@ function putAnonVma(k: Kernel, av: AnonVma): void {
   av.root = null;
   av.nextFree = k.state.freeAnonVma;
   k.state.freeAnonVma = av;
+  freeObject(av);
   if (root !== av) putAnonVma(k, root);
 }
 
@@ -202,15 +216,30 @@ export function* unlinkAnonVmas(k: Kernel, vma: Vma): Task {
   const root = vma.chains?.anonVma?.root ?? null;
   if (!root) return;
   yield* downWrite(root.rwsem);
-  for (let avc = vma.chains; avc; avc = avc.sameVma) {
-    chainRemove(avc);
-    const av = avc.anonVma as AnonVma;
-    if (av.chains === null) (av.parent as AnonVma).numChildren--;
-  }
+  detachChains(k, vma);
   if (vma.anonVma) vma.anonVma.numActiveVmas--;
   vma.anonVma = null;
   yield* upWrite(root.rwsem);
   dropChains(k, vma);
+}
+
+/** Chains of anon_vmas that have no other VMA stay with this one: it is the one who drops those. Root lock held. */
+function detachChains(k: Kernel, vma: Vma): void {
+  let last: AnonVmaChain | null = null;
+  for (let avc = vma.chains; avc; ) {
+    const next: AnonVmaChain | null = avc.sameVma;
+    const av = avc.anonVma as AnonVma;
+    chainRemove(avc);
+    if (av.chains === null) {
+      (av.parent as AnonVma).numChildren--;
+      last = avc;
+    } else {
+      if (last) last.sameVma = next;
+      else vma.chains = next;
+      chainFree(k, avc);
+    }
+    avc = next;
+  }
 }
 
 function dropChains(k: Kernel, vma: Vma): void {
@@ -219,6 +248,6 @@ function dropChains(k: Kernel, vma: Vma): void {
     const av = avc.anonVma as AnonVma;
     vma.chains = avc.sameVma;
     chainFree(k, avc);
-    if (av.chains === null && av.refcount > 0) putAnonVma(k, av);
+    putAnonVma(k, av);
   }
 }

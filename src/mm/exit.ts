@@ -3,6 +3,7 @@ import { fetchAdd } from "../machine/cell.ts";
 import type { Task } from "../machine/core.ts";
 import { ENOMEM } from "../machine/errno.ts";
 import { must } from "../machine/finding.ts";
+import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, downWrite, upRead, upWrite } from "../machine/rwsem.ts";
 import { unlinkAnonVmas } from "./anonVma.ts";
 import { freePgtables } from "./freePgtables.ts";
@@ -18,7 +19,9 @@ import { removeVma, unlinkFileVma } from "./vma.ts";
 /** exit_mm: the process gives up its address space, and itself. */
 export function* sysExit(k: Kernel, p: Process): Task {
   const { mm } = p;
+  yield* lock(p.taskLock);
   p.mm = null;
+  yield* unlock(p.taskLock);
   if (mm) yield* mmput(k, mm);
   freeProcess(k, p);
 }
@@ -28,7 +31,9 @@ export function* sysExec(k: Kernel, p: Process): Task<number> {
   const fresh = yield* mmAlloc(k);
   if (!fresh) return -ENOMEM;
   const old = p.mm as Mm;
+  yield* lock(p.taskLock);
   p.mm = fresh;
+  yield* unlock(p.taskLock);
   yield* mmput(k, old);
   return 0;
 }
@@ -59,7 +64,7 @@ export function* exitMmap(k: Kernel, mm: Mm): Task {
     yield* unlinkAnonVmas(k, vma);
     yield* unlinkFileVma(vma);
   }
-  freePgtables(k, tlb, mm.mmap, 0, 0);
+  yield* freePgtables(k, tlb, mm.mmap, 0, 0);
   yield* tlbFinish(k, tlb);
   for (let vma = mm.mmap; vma; ) {
     const next: Vma | null = vma.next;

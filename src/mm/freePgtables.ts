@@ -2,16 +2,25 @@
  * Freeing page tables after an unmap (free_pgtables in mm/memory.c). A table goes when no VMA is left in what it covers:
  * `floor` is the end of the VMA before, `ceiling` the start of the one after (0 = none). The gather is told about the
  * first page of each freed table, at the p4d level even where there was no table.
+ *
+ *   out of the mm ─▶ list of the gather ─▶ no GUP-fast under way any more (IPI, or an RCU grace period) ─▶ free
  */
+import { touch } from "../machine/cell.ts";
+import type { Task } from "../machine/core.ts";
+import { until } from "../machine/wait.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mm, Vma } from "./mmTypes.ts";
 import { tlbAdjustRange } from "./mmuGather.ts";
 import type { Gather } from "./mmuGatherTypes.ts";
 import type { Vpn } from "./page.ts";
 import { addrEnd, freeTable, pgdPages, pgdSlot, pmdPages, pmdSlot, pudPages, pudSlot } from "./pageTable.ts";
+import { aboutToFreeTable } from "./pteWord.ts";
+import { guards } from "./rules.ts";
 
-/** free_pgtables: `vma` and those linked after it, up to `stop` (exclusive, null = all), are unmapped already. */
-export function freePgtables(k: Kernel, tlb: Gather, vma: Vma | null, floor: Vpn, ceiling: Vpn): void {
+/** free_pgtables: `vma` and those linked after it are unmapped already. */
+export function* freePgtables(k: Kernel, tlb: Gather, vma: Vma | null, floor: Vpn, ceiling: Vpn): Task {
+  // Walks without locks see a table or do not: the point at which it leaves the mm.
+  if (vma) yield* touch((tlb.mm as Mm).tableWalkers);
   while (vma) {
     const start = vma.start;
     let last: Vma = vma;
@@ -57,7 +66,7 @@ function freeP4dRange(k: Kernel, tlb: Gather, mm: Mm, addr: Vpn, end: Vpn, floor
     freePudRange(k, tlb, mm, addr, end, floor, ceiling);
     if (isFree(addr, end, pgdPages(k), floor, ceiling)) {
       k.tables.entry[slot] = 0;
-      freeTable(k, table);
+      removeTable(k, tlb, table);
       tlbAdjustRange(tlb, start, start + 1);
     }
   }
@@ -74,7 +83,7 @@ function freePudRange(k: Kernel, tlb: Gather, mm: Mm, addr: Vpn, end: Vpn, floor
     freePmdRange(k, tlb, mm, at, next);
     if (!isFree(at, next, size, floor, ceiling)) continue;
     k.tables.entry[slot] = 0;
-    freeTable(k, table);
+    removeTable(k, tlb, table);
     const start = at & ~(size - 1);
     tlbAdjustRange(tlb, start, start + 1);
   }
@@ -87,7 +96,27 @@ function freePmdRange(k: Kernel, tlb: Gather, mm: Mm, addr: Vpn, end: Vpn): void
     const table = slot === 0 ? 0 : k.tables.entry[slot];
     if (table === 0) continue;
     k.tables.entry[slot] = 0;
-    freeTable(k, table);
+    removeTable(k, tlb, table);
     tlbAdjustRange(tlb, at, at + 1);
+  }
+}
+
+/** tlb_remove_table. */
+function removeTable(k: Kernel, tlb: Gather, table: number): void {
+  k.tableSlab.next[table] = tlb.tables;
+  tlb.tables = table;
+}
+
+/** tlb_table_flush: frees the tables that were taken out, after every walk that may still be in them. */
+export function* tlbTableFlush(k: Kernel, tlb: Gather): Task {
+  const mm = tlb.mm as Mm;
+  if (tlb.tables === 0) return;
+  if (guards(k.rules, "gupFastBlocksTables")) yield* until(() => mm.tableWalkers.value === 0, mm.tableWalkers);
+  while (tlb.tables !== 0) {
+    yield* aboutToFreeTable(k, tlb.tables);
+    const table = tlb.tables;
+    tlb.tables = k.tableSlab.next[table];
+    k.tableSlab.next[table] = 0;
+    freeTable(k, table);
   }
 }

@@ -2,7 +2,7 @@
 import type { Handle } from "../machine/core.ts";
 import { type Mutex, mutexField, spinlockField } from "../machine/mutex.ts";
 import { type RwSem, rwsemField } from "../machine/rwsem.ts";
-import { bool, int, ref, struct } from "../machine/struct.ts";
+import { bool, int, pooledStruct, ref, struct } from "../machine/struct.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Vma } from "./mmTypes.ts";
 import type { Pfn } from "./page.ts";
@@ -35,7 +35,7 @@ export interface Inode extends Handle {
   nextFree: Inode | null;
 }
 const own = "i_rwsem for writing, or a reference that is the only one";
-export const inodeStruct = struct("inode", {
+export const inodeStruct = pooledStruct("inode", {
   rwsem: mutexField(),
   invalidateLock: rwsemField(),
   immapRwsem: rwsemField(),
@@ -43,11 +43,12 @@ export const inodeStruct = struct("inode", {
   kind: int({ ordered: own }),
   size: int({ ordered: "i_size_read; written under i_rwsem" }),
   refs: int({ ordered: "atomic" }),
-  linked: bool({ ordered: own }),
+  // Looked at in all inodes of the pool when a name is looked up.
+  linked: bool({ ordered: own, whenFree: true }),
   path: int({ ordered: own }),
   nrpages: int({ ordered: "i_pages lock" }),
   immap: ref<Vma>({ ordered: "i_mmap_rwsem" }),
-  nextFree: ref<Inode>({ ordered: "slab" }),
+  nextFree: ref<Inode>({ ordered: "slab", whenFree: true }),
 });
 
 /** struct file. */

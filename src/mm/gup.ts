@@ -47,6 +47,7 @@ import {
 } from "./pageTable.ts";
 import { setPageDirty, setPageDirtyLock } from "./pageWriteback.ts";
 import { vmaSoftDirtyEnabled } from "./pgprot.ts";
+import { guards } from "./rules.ts";
 import { folioMarkAccessed, folioPutRefs, lruAddDrain } from "./swap.ts";
 import { vmaLookup } from "./vma.ts";
 
@@ -222,6 +223,8 @@ function* tryGetUnlessZero(k: Kernel, pfn: Pfn, refs: number): Task<boolean> {
 
 /** gup_pte_range: one page without locks. The frame, or -1 = the slow way. */
 function* gupFastPage(k: Kernel, mm: Mm, vpn: Vpn, flags: number): Task<Pfn> {
+  // The tables change while we look, but those that we have come to stay until this walk is over.
+  yield* readOnce(mm.tableWalkers);
   const slot = pteSlot(k, mm, vpn);
   if (slot === 0) return -1;
   const pte = yield* readPte(k, slot);
@@ -229,8 +232,7 @@ function* gupFastPage(k: Kernel, mm: Mm, vpn: Vpn, flags: number): Task<Pfn> {
   if ((flags & FOLL_WRITE) !== 0 && !pteWrite(pte)) return -1;
   const pfn = ptePfn(pte);
   if (!(yield* tryGetUnlessZero(k, pfn, refsOf(flags)))) return -1;
-  const again = pteSlot(k, mm, vpn);
-  const same = again === slot && (yield* readPte(k, slot)) === pte;
+  const same = !guards(k.rules, "gupFastRecheck") || (yield* isSameEntry(k, mm, vpn, slot, pte));
   const longterm = (flags & FOLL_LONGTERM) !== 0 && !isLongtermPinnable(k, pfn);
   if (!same || longterm || (!pteWrite(pte) && mustUnshare(k, pfn, flags))) {
     yield* folioPutRefs(k, pfn, refsOf(flags));
@@ -240,18 +242,27 @@ function* gupFastPage(k: Kernel, mm: Mm, vpn: Vpn, flags: number): Task<Pfn> {
   return pfn;
 }
 
+/** Pairs with unmapping, which clears the entry first and looks at the references afterwards. */
+function* isSameEntry(k: Kernel, mm: Mm, vpn: Vpn, slot: number, pte: Pte): Task<boolean> {
+  return pteSlot(k, mm, vpn) === slot && (yield* readPte(k, slot)) === pte;
+}
+
 /** lockless_pages_from_mm: the pages up to the first that needs the slow way; all or nothing when fork interferes. */
 function* gupFast(k: Kernel, mm: Mm, start: Vpn, n: number, flags: number, pages: Pages): Task<number> {
   const watches = (flags & FOLL_PIN) !== 0 && k.rules.gupFastSeqcount;
   const seq = watches ? yield* readOnce(mm.writeProtectSeq) : 0;
   if ((seq & 1) !== 0) return 0;
+  const blocks = guards(k.rules, "gupFastBlocksTables");
   let got = 0;
+  // local_irq_save: whoever frees page tables waits for an answer of this CPU.
+  if (blocks) yield* fetchAdd(mm.tableWalkers, 1);
   while (got < n) {
     const pfn = yield* gupFastPage(k, mm, start + got, flags);
     if (pfn < 0) break;
     pages.pfn[got] = pfn;
     got++;
   }
+  if (blocks) yield* fetchAdd(mm.tableWalkers, -1);
   if (!watches || (yield* readOnce(mm.writeProtectSeq)) === seq) return got;
   for (let i = 0; i < got; i++) yield* ungrab(k, pages.pfn[i], flags);
   return 0;

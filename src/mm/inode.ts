@@ -1,5 +1,6 @@
 /** Inodes: made, named, shared and given up (fs/inode.c). The last reference to one without a name frees its pages. */
 import type { Task } from "../machine/core.ts";
+import { freeObject, reuseObject } from "../machine/struct.ts";
 import { EXT4, type File, type Inode, O_CREAT, O_TRUNC, TMPFS } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
 import { truncateInodePages, truncateSetsize } from "./truncate.ts";
@@ -9,6 +10,7 @@ export function inodeAlloc(k: Kernel, kind: number, size: number): Inode | null 
   const inode = k.state.freeInode;
   if (!inode) return null;
   k.state.freeInode = inode.nextFree;
+  reuseObject(inode);
   inode.nextFree = null;
   inode.kind = kind;
   inode.size = size;
@@ -36,6 +38,7 @@ function* evictIfUnused(k: Kernel, inode: Inode): Task {
   inode.kind = 0;
   inode.nextFree = k.state.freeInode;
   k.state.freeInode = inode;
+  freeObject(inode);
 }
 
 /** Set-up: a path that files may have; task code passes its number. "/tmp/…" is tmpfs, anything else ext4-like. */

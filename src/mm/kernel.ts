@@ -4,7 +4,7 @@ import type { Handle } from "../machine/core.ts";
 import type { Machine } from "../machine/machine.ts";
 import { type Mutex, mutexField, spinlockField } from "../machine/mutex.ts";
 import { type Srcu, srcu } from "../machine/srcu.ts";
-import { int, ref, struct } from "../machine/struct.ts";
+import { freeObject, int, isPooled, ref, struct } from "../machine/struct.ts";
 import { type File, fileStruct, type Inode, inodeStruct } from "./fs.ts";
 import { createPages, type Pages } from "./gup.ts";
 import { createLru, type Lru } from "./lruTypes.ts";
@@ -122,9 +122,13 @@ export interface Kernel {
     readonly lock: number;
     readonly content: number;
     readonly pte: number;
+    /** Element t says whether page table t is free. */
+    readonly tableFree: number;
   };
   /** Entries of all page tables: table t has those from t << tableShift on. Tables count from 1. */
   readonly tables: ReturnType<typeof createTables>;
+  /** For each table: is it free, and which one follows it in the list of a gather that will free it? */
+  readonly tableSlab: ReturnType<typeof createTableSlab>;
   readonly tableShift: number;
   readonly windowShift: number;
   /** Head of the free list of (node, zone): pfn + 1, at node * 2 + zone. Zone 1 = movable. */
@@ -155,6 +159,11 @@ export interface Kernel {
 
 const createTables = (count: number, shift: number) =>
   columns("pageTable", (count + 1) << shift, { entry: column({ ordered: "page-table lock, or atomic" }) });
+const createTableSlab = (count: number) =>
+  columns("pageTableSlab", count + 1, {
+    free: column({ ordered: "slab", initial: 1 }),
+    next: column({ ordered: "the one who took the table out of its mm" }),
+  });
 const createFree = (n: number) => columns("freeList", n, { head: column({ ordered: "zone lock" }) });
 /** At inode slot * filePages + index: the cached frame + 1, and what the disk has there. */
 const createCache = (n: number) =>
@@ -173,12 +182,14 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
   const o = { ...DEFAULTS, ...options };
   const frames = createFrames(o.frames);
   const tables = createTables(o.tables, o.tableShift);
+  const tableSlab = createTableSlab(o.tables);
   const state: KernelState = stateStruct.create("kernel");
   const notifierSrcu = srcu("mmuNotifierSrcu");
-  const pool = <T extends { nextFree: T | null }>(n: number, create: (i: number) => T): readonly T[] => {
+  const pool = <T extends Handle & { nextFree: T | null }>(n: number, create: (i: number) => T): readonly T[] => {
     const all = Array.from({ length: n }, (_, i) => create(i + 1));
     all.forEach((each, i) => {
       each.nextFree = all[i + 1] ?? null;
+      if (isPooled(each)) freeObject(each);
     });
     return all;
   };
@@ -208,8 +219,10 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
       lock: frames.wordOf("lock", 0),
       content: frames.wordOf("content", 0),
       pte: tables.wordOf("entry", 0),
+      tableFree: tableSlab.wordOf("free", 0),
     },
     tables,
+    tableSlab,
     tableShift: o.tableShift,
     windowShift: o.windowShift,
     free: createFree(2 * o.nodes),

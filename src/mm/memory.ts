@@ -4,6 +4,7 @@
  *   none ─anonymous─▶ zero page (read) or new page (write)        none ─file─▶ memoryFile.ts
  *   read-only ─write─▶ memoryCow.ts                               migration entry ─▶ wait until the page is unlocked
  */
+import { readWord } from "../machine/cell.ts";
 import { keepOrder, type Task } from "../machine/core.ts";
 import { EFAULT, ENOMEM } from "../machine/errno.ts";
 import { waitFolioLocked } from "../machine/folioLock.ts";
@@ -33,7 +34,6 @@ import {
   ptePresent,
   pteSlot,
   pteWrite,
-  readPte,
   SWP_MARKER,
   setPteAt,
   swpOffset,
@@ -138,7 +138,8 @@ export function* userFault(k: Kernel, mm: Mm, vpn: Vpn, write: boolean): Task<nu
 /** Between the end of a fault and the access that is tried again, others may change the entry. */
 function* returnToUser(k: Kernel, mm: Mm, vpn: Vpn): Task {
   const slot = pteSlot(k, mm, vpn);
-  if (slot !== 0) yield* readPte(k, slot);
+  // No access: the scheduling point is all that is wanted. The CPU walks anew, and page tables outlive its walks.
+  if (slot !== 0) yield* readWord(k.words.pte + slot);
 }
 
 /** A load from page `vpn`: its content, or -EFAULT. */

@@ -25,6 +25,7 @@ import { setPageDirty } from "./pageWriteback.ts";
 import { vmPageProt } from "./pgprot.ts";
 import { folioInode, pageAddNewAnonRmap, pageAddRmap } from "./rmap.ts";
 import { rssAdd } from "./rss.ts";
+import { guards } from "./rules.ts";
 import { shmemFault } from "./shmem.ts";
 import { folioPut } from "./swap.ts";
 
@@ -157,7 +158,7 @@ function* doSharedFault(k: Kernel, vma: Vma, vpn: Vpn): Task<number> {
 /** do_page_mkwrite: the file system makes room. The page comes back locked; false when it was truncated meanwhile. */
 function* doPageMkwrite(k: Kernel, inode: Inode, pfn: Pfn): Task<boolean> {
   yield* lockFolio(folioLockWord(k, pfn));
-  if (folioInode(k, pfn) === inode) {
+  if (folioInode(k, pfn) === inode || !guards(k.rules, "mkwriteRecheck")) {
     yield* setPageDirty(k, pfn);
     return true;
   }

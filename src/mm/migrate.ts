@@ -6,18 +6,22 @@
  *
  * A pass for a pinned page raises a section, clears its entry and restores it.
  */
-import type { Task } from "../machine/core.ts";
+import { handleOf, type Task } from "../machine/core.ts";
 import { EAGAIN, ENOMEM } from "../machine/errno.ts";
 import { lockFolio, trylockFolio, unlockFolio } from "../machine/folioLock.ts";
 import { lock, unlock } from "../machine/mutex.ts";
+import { folioGetAnonVma, putAnonVma } from "./anonVma.ts";
 import { cacheSlot } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
+import type { AnonVma } from "./mmTypes.ts";
 import {
   clearFlag,
   folioGet,
   folioLockWord,
   folioMapcount,
   folioRefCount,
+  folioRefFreeze,
+  folioRefUnfreeze,
   hasFlag,
   type Pfn,
   PG_active,
@@ -37,6 +41,7 @@ import { allocPageNode } from "./pageAlloc.ts";
 import { freePageListHead, listAddTail, listShift, listSplice, newPageList, type PageList } from "./pageList.ts";
 import { folioInode } from "./rmap.ts";
 import { removeMigrationPtes, tryToMigrate } from "./rmapMigrate.ts";
+import { guards } from "./rules.ts";
 import { folioAddLru, folioPut, lruAddDrain } from "./swap.ts";
 
 const ASYNC_PASSES = 3;
@@ -123,6 +128,8 @@ function* migrateFolioUnmap(k: Kernel, src: Pfn, gfp: number, nid: number, sync:
     yield* lockFolio(folioLockWord(k, src));
   }
   yield* lockFolio(folioLockWord(k, dst));
+  const anonVma = yield* getAnonVma(k, src);
+  k.frames.private[dst] = anonVma;
   if ((yield* folioMapcount(k, src)) > 0) {
     yield* tryToMigrate(k, src);
     k.frames.prev[src] = -(dst + 1);
@@ -139,7 +146,22 @@ function* migrateFolioUnmap(k: Kernel, src: Pfn, gfp: number, nid: number, sync:
 const dstOf = (k: Kernel, src: Pfn): Pfn => Math.abs(k.frames.prev[src]) - 1;
 const wasMapped = (k: Kernel, src: Pfn): boolean => k.frames.prev[src] < 0;
 
+/** The anon_vma of a mapped page, by number + 1, with a reference: its last VMA may go while we unmap the page. */
+function* getAnonVma(k: Kernel, src: Pfn): Task<number> {
+  if (!hasFlag(k, src, PG_anon) || !guards(k.rules, "anonVmaRef")) return 0;
+  const av = yield* folioGetAnonVma(k, src);
+  return av ? av.id + 1 : 0;
+}
+
+/** Drops that reference, which `dst` remembers. */
+function dropAnonVma(k: Kernel, dst: Pfn): void {
+  const id = k.frames.private[dst];
+  k.frames.private[dst] = 0;
+  if (id !== 0) putAnonVma(k, handleOf(id - 1) as AnonVma);
+}
+
 function* dropPair(k: Kernel, src: Pfn, dst: Pfn): Task {
+  dropAnonVma(k, dst);
   k.frames.prev[src] = 0;
   yield* unlockFolio(folioLockWord(k, src));
   yield* unlockFolio(folioLockWord(k, dst));
@@ -166,6 +188,7 @@ function* migrateFolioMove(k: Kernel, src: Pfn): Task<boolean> {
     yield* lruAddDrain(k);
     yield* removeMigrationPtes(k, src, dst);
   }
+  dropAnonVma(k, dst);
   yield* unlockFolio(folioLockWord(k, dst));
   yield* folioPut(k, dst);
   yield* unlockFolio(folioLockWord(k, src));
@@ -179,21 +202,25 @@ function* migrateMapping(k: Kernel, src: Pfn, dst: Pfn): Task<boolean> {
   const inode = folioInode(k, src);
   const buffers = hasFlag(k, src, PG_private);
   const expected = 1 + (inode ? 1 : 0) + (buffers ? 1 : 0);
+  const refuses = guards(k.rules, "migrateRefFreeze");
   if (!inode) {
-    if ((yield* folioRefCount(k, src)) !== expected) return false;
+    // Nobody can find an anonymous page any more, except for those who have come across its entry before.
+    if (refuses && (yield* folioRefCount(k, src)) !== expected) return false;
     copyIdentity(k, src, dst);
     return true;
   }
   yield* lock(inode.xaLock);
-  const free = (yield* folioRefCount(k, src)) === expected;
+  const free = !refuses || (yield* folioRefFreeze(k, src, expected));
   if (free) {
     copyIdentity(k, src, dst);
     yield* folioGet(k, dst);
     k.cache.page[cacheSlot(k, inode, frames.index[src])] = dst + 1;
+    // The reference of the cache is the new page's now.
+    if (refuses) yield* folioRefUnfreeze(k, src, expected - 1);
   }
   yield* unlock(inode.xaLock);
   if (!free) return false;
-  yield* folioPut(k, src);
+  if (!refuses) yield* folioPut(k, src);
   if (buffers) {
     setFlag(k, dst, PG_private);
     yield* folioGet(k, dst);

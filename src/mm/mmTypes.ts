@@ -3,7 +3,7 @@ import { type Cell, cellField } from "../machine/cell.ts";
 import type { Handle } from "../machine/core.ts";
 import { type Mutex, spinlockField } from "../machine/mutex.ts";
 import { type RwSem, rwsemField } from "../machine/rwsem.ts";
-import { bool, int, ref, struct } from "../machine/struct.ts";
+import { bool, int, pooledStruct, ref, struct } from "../machine/struct.ts";
 import type { Inode } from "./fs.ts";
 import type { NotifierSubscriptions } from "./mmuNotifier.ts";
 import type { Vpn } from "./page.ts";
@@ -62,7 +62,7 @@ export interface AnonVma extends Handle {
   chains: AnonVmaChain | null;
   nextFree: AnonVma | null;
 }
-export const anonVmaStruct = struct("anonVma", {
+export const anonVmaStruct = pooledStruct("anonVma", {
   rwsem: rwsemField(),
   root: ref<AnonVma>({ ordered: rmapLock }),
   parent: ref<AnonVma>({ ordered: rmapLock }),
@@ -70,7 +70,7 @@ export const anonVmaStruct = struct("anonVma", {
   numActiveVmas: int({ ordered: rmapLock }),
   refcount: int({ ordered: "atomic" }),
   chains: ref<AnonVmaChain>({ ordered: rmapLock }),
-  nextFree: ref<AnonVma>({ ordered: "slab" }),
+  nextFree: ref<AnonVma>({ ordered: "slab", whenFree: true }),
 });
 
 /** struct anon_vma_chain: one VMA on one anon_vma. */
@@ -83,12 +83,12 @@ export interface AnonVmaChain extends Handle {
   sameAnonVma: AnonVmaChain | null;
   nextFree: AnonVmaChain | null;
 }
-export const anonVmaChainStruct = struct("anonVmaChain", {
+export const anonVmaChainStruct = pooledStruct("anonVmaChain", {
   vma: ref<Vma>({ ordered: rmapLock }),
   anonVma: ref<AnonVma>({ ordered: rmapLock }),
   sameVma: ref<AnonVmaChain>({ ordered: mmapLock }),
   sameAnonVma: ref<AnonVmaChain>({ ordered: rmapLock }),
-  nextFree: ref<AnonVmaChain>({ ordered: "slab" }),
+  nextFree: ref<AnonVmaChain>({ ordered: "slab", whenFree: true }),
 });
 
 /** struct vm_area_struct: the pages [start, end) of `mm`. */
@@ -111,7 +111,7 @@ export interface Vma extends Handle {
   policy: number;
   nextFree: Vma | null;
 }
-export const vmaStruct = struct("vma", {
+export const vmaStruct = pooledStruct("vma", {
   mm: ref<Mm>({ ordered: mmapLock }),
   start: int({ ordered: mmapLock }),
   end: int({ ordered: mmapLock }),
@@ -124,7 +124,7 @@ export const vmaStruct = struct("vma", {
   prev: ref<Vma>({ ordered: mmapLock }),
   nextShared: ref<Vma>({ ordered: "i_mmap_rwsem" }),
   policy: int({ ordered: mmapLock }),
-  nextFree: ref<Vma>({ ordered: "slab" }),
+  nextFree: ref<Vma>({ ordered: "slab", whenFree: true }),
 });
 
 /** struct mm_struct. */
@@ -134,6 +134,8 @@ export interface Mm extends Handle {
   readonly ptl: Mutex;
   /** Odd while fork copies page tables: GUP-fast must not pin then. */
   readonly writeProtectSeq: Cell;
+  /** GUP-fast walks on their way through the page tables, with interrupts off: no table is freed meanwhile. */
+  readonly tableWalkers: Cell;
   /** Users of the address space; the last one tears it down. */
   readonly mmUsers: Cell;
   /** References to the struct itself; all users together are one. */
@@ -159,10 +161,11 @@ export interface Mm extends Handle {
   readonly notifierSubscriptions: NotifierSubscriptions;
   nextFree: Mm | null;
 }
-export const mmStruct = struct("mm", {
+export const mmStruct = pooledStruct("mm", {
   mmapLock: rwsemField(),
   ptl: spinlockField(),
   writeProtectSeq: cellField(),
+  tableWalkers: cellField(),
   mmUsers: cellField(),
   mmCount: cellField(),
   mmap: ref<Vma>({ ordered: mmapLock }),
@@ -178,11 +181,13 @@ export const mmStruct = struct("mm", {
   hasPinned: bool({ ordered: "atomic bit" }),
   oomSkip: bool({ ordered: "atomic bit" }),
   tlbFlushPending: int({ ordered: "atomic" }),
-  nextFree: ref<Mm>({ ordered: "slab" }),
+  nextFree: ref<Mm>({ ordered: "slab", whenFree: true }),
 });
 
 /** task_struct, as far as memory goes. */
 export interface Process extends Handle {
+  /** task_lock: whoever wants the mm of another process takes it, and a reference. */
+  readonly taskLock: Mutex;
   mm: Mm | null;
   /** Set by SIGKILL: it will never run user code again. */
   killed: boolean;
@@ -191,7 +196,8 @@ export interface Process extends Handle {
   nextFree: Process | null;
 }
 export const processStruct = struct("process", {
-  mm: ref<Mm>({ ordered: "task_lock; only the process itself changes it" }),
+  taskLock: spinlockField(),
+  mm: ref<Mm>({ ordered: "changed by the process itself under task_lock" }),
   killed: bool({ ordered: "atomic bit" }),
   remote: int({ ordered: "memory of the process" }),
   nextFree: ref<Process>({ ordered: "slab" }),

@@ -2,6 +2,8 @@
 import { fetchAdd } from "../machine/cell.ts";
 import type { Task } from "../machine/core.ts";
 import { must } from "../machine/finding.ts";
+import { lock, unlock } from "../machine/mutex.ts";
+import { freeObject, reuseObject } from "../machine/struct.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mm, Process } from "./mmTypes.ts";
 import { allocTable, freeTable } from "./pageTable.ts";
@@ -16,6 +18,15 @@ export function* mmget(mm: Mm): Task {
   yield* fetchAdd(mm.mmUsers, 1);
 }
 
+/** get_task_mm: the mm of `p` and a user of it, to be given back with `mmput`; null when it has none any more. */
+export function* getTaskMm(p: Process): Task<Mm | null> {
+  yield* lock(p.taskLock);
+  const { mm } = p;
+  if (mm) yield* mmget(mm);
+  yield* unlock(p.taskLock);
+  return mm;
+}
+
 /** mmdrop: the last reference frees the struct, its top table and its notifier state. */
 export function* mmdrop(k: Kernel, mm: Mm): Task {
   const before = yield* fetchAdd(mm.mmCount, -1);
@@ -28,6 +39,7 @@ export function* mmdrop(k: Kernel, mm: Mm): Task {
   subs.hasItree = false;
   mm.nextFree = k.state.freeMm;
   k.state.freeMm = mm;
+  freeObject(mm);
 }
 
 /** mm_init: an empty address space with one user; null without memory. */
@@ -36,6 +48,7 @@ export function* mmAlloc(k: Kernel): Task<Mm | null> {
   const pgd = mm ? allocTable(k) : 0;
   if (!mm || pgd === 0) return null;
   k.state.freeMm = mm.nextFree;
+  reuseObject(mm);
   mm.nextFree = null;
   initMm(k, mm, pgd);
   yield* fetchAdd(mm.mmUsers, 1);
@@ -84,6 +97,7 @@ export function createProcess(k: Kernel): Process {
   const pgd = allocTable(k);
   if (!p || !mm || pgd === 0) throw new RangeError("no process, mm or page table left");
   k.state.freeMm = mm.nextFree;
+  reuseObject(mm);
   mm.nextFree = null;
   initMm(k, mm, pgd);
   mm.mmUsers.value = 1;

@@ -166,7 +166,7 @@ function* unmapRegion(k: Kernel, mm: Mm, first: Vma, start: Vpn, end: Vpn, prev:
     yield* unlinkAnonVmas(k, vma);
     yield* unlinkFileVma(vma);
   }
-  freePgtables(k, tlb, first, prev ? prev.end : 0, next ? next.start : 0);
+  yield* freePgtables(k, tlb, first, prev ? prev.end : 0, next ? next.start : 0);
   yield* tlbFinish(k, tlb);
 }
 

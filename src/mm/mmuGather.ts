@@ -4,6 +4,7 @@
  */
 import type { Task } from "../machine/core.ts";
 import { must } from "../machine/finding.ts";
+import { tlbTableFlush } from "./freePgtables.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mm } from "./mmTypes.ts";
 import type { Gather } from "./mmuGatherTypes.ts";
@@ -71,6 +72,7 @@ export function* tlbFlush(k: Kernel, tlb: Gather): Task {
 /** tlb_finish_mmu. */
 export function* tlbFinish(k: Kernel, tlb: Gather): Task {
   yield* tlbFlush(k, tlb);
+  yield* tlbTableFlush(k, tlb);
   const mm = tlb.mm as Mm;
   mm.tlbFlushPending--;
   tlb.mm = null;

@@ -13,6 +13,8 @@ export interface Gather extends Handle {
   /** The whole mm goes away. */
   fullmm: boolean;
   pages: number;
+  /** Page tables taken out of the mm, the first of a list; 0 = none. */
+  tables: number;
   /** A dirty page of a file was zapped: flush before the page-table lock is dropped. */
   dirtyShared: boolean;
   readonly slot: number;
@@ -25,6 +27,7 @@ const gatherStruct = struct("mmuGather", {
   end: int(own),
   fullmm: bool(own),
   pages: int(own),
+  tables: int(own),
   dirtyShared: bool(own),
   nextFree: ref<Gather>({ ordered: "slab" }),
 });

@@ -23,6 +23,7 @@ import { mmdrop, mmgrab } from "./mmUsers.ts";
 import { itreeInvalidate, itreeInvEnd, itreeRelease } from "./mmuIntervalNotifier.ts";
 import { type MmuNotifier, type MmuNotifierOps, notifierStruct, rangeBlockable } from "./mmuNotifierTypes.ts";
 import type { Pfn, Vpn } from "./page.ts";
+import { guards } from "./rules.ts";
 
 export * from "./mmuNotifierTypes.ts";
 
@@ -194,6 +195,7 @@ const holdsForWrite = (l: RwSem): boolean => l.heldBy(current, true);
 /** mm_take_all_locks: every i_mmap_rwsem, then every anon_vma root, each once. mmap_lock held for writing. */
 function* mmTakeAllLocks(k: Kernel, mm: Mm): Task {
   yield* lock(k.state.mmAllLocksMutex);
+  if (!guards(k.rules, "takeAllLocks")) return;
   for (let vma = mm.mmap; vma; vma = vma.next) {
     if (vma.inode && !holdsForWrite(vma.inode.immapRwsem)) yield* downWrite(vma.inode.immapRwsem, 1);
   }

@@ -2,6 +2,7 @@
  * mremap(2) (mm/mremap.c). Moving raises UNMAP over the old range while the entries go over, and once more when what is
  * left of the old range is unmapped; the new range raises nothing.
  */
+import { touch } from "../machine/cell.ts";
 import type { Task } from "../machine/core.ts";
 import { EFAULT, EINVAL, ENOMEM } from "../machine/errno.ts";
 import { lock, unlock } from "../machine/mutex.ts";
@@ -217,6 +218,7 @@ function* moveNormalPmd(k: Kernel, vma: Vma, at: Vpn, target: Vpn): Task<boolean
   const mm = vma.mm as Mm;
   yield* takeRmapLocks(vma);
   yield* lock(mm.ptl);
+  yield* touch(mm.tableWalkers);
   const { entry } = k.tables;
   const from = pmdSlot(k, mm, at);
   const to = pmdSlot(k, mm, target);

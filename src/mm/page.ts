@@ -6,9 +6,10 @@
  *
  * References: each PTE 1, page cache or swap cache 1, buffers 1, an LRU batch 1, an isolation 1, FOLL_GET 1, FOLL_PIN 1024.
  */
-import { readWord, refAddWord } from "../machine/cell.ts";
+import { cmpxchgWord, readWord, refAddWord, writeWord } from "../machine/cell.ts";
 import { column, columns } from "../machine/columns.ts";
 import type { Task } from "../machine/core.ts";
+import { Finding } from "../machine/finding.ts";
 import type { Kernel } from "./kernel.ts";
 
 /** Number of a page frame. */
@@ -73,10 +74,17 @@ export function hasFlag(k: Kernel, pfn: Pfn, flag: number): boolean {
   return (k.frames.flags[pfn] & flag) !== 0;
 }
 export function setFlag(k: Kernel, pfn: Pfn, flag: number): void {
+  mustBeInUse(k, pfn);
   k.frames.flags[pfn] |= flag;
 }
 export function clearFlag(k: Kernel, pfn: Pfn, flag: number): void {
+  mustBeInUse(k, pfn);
   k.frames.flags[pfn] &= ~flag;
+}
+/** Lookups without locks may read the flags of a frame that was freed; nobody may change them. */
+function mustBeInUse(k: Kernel, pfn: Pfn): void {
+  if ((k.frames.flags[pfn] & PG_buddy) !== 0)
+    throw new Finding("use-after-free", `frame ${pfn} is used, and it is free`);
 }
 /** test_and_clear_bit, test_and_set_bit. */
 export function testClearFlag(k: Kernel, pfn: Pfn, flag: number): boolean {
@@ -103,6 +111,16 @@ export function folioRefAdd(k: Kernel, pfn: Pfn, n: number): Task<number> {
 /** folio_ref_count. */
 export function folioRefCount(k: Kernel, pfn: Pfn): Task<number> {
   return readWord(k.words.refcount + pfn);
+}
+
+/** folio_ref_freeze: with exactly `expected` references nobody can take another one, until they are given back. */
+export function* folioRefFreeze(k: Kernel, pfn: Pfn, expected: number): Task<boolean> {
+  return (yield* cmpxchgWord(k.words.refcount + pfn, expected, 0)) === expected;
+}
+
+/** folio_ref_unfreeze. */
+export function folioRefUnfreeze(k: Kernel, pfn: Pfn, refs: number): Task {
+  return writeWord(k.words.refcount + pfn, refs);
 }
 
 /** folio_mapcount. */

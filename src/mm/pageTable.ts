@@ -7,12 +7,13 @@
  * Not present and not 0: type << 1, then bits in the same places; offset << 9. All changes go through `setPteAt`, so that
  * walks without the lock (GUP-fast) see every intermediate value.
  */
-import { addWord, readWord, writeWord } from "../machine/cell.ts";
+import { addWord } from "../machine/cell.ts";
 import type { Task } from "../machine/core.ts";
 import { Finding } from "../machine/finding.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mm } from "./mmTypes.ts";
 import type { Pfn, Vpn } from "./page.ts";
+import { readPteWord, writePteWord } from "./pteWord.ts";
 
 export const PTE_PRESENT = 1;
 export const PTE_WRITE = 2;
@@ -109,6 +110,7 @@ export function allocTable(k: Kernel): number {
   const { entry } = k.tables;
   k.state.freeTable = entry[first];
   entry[first] = 0;
+  k.tableSlab.free[t] = 0;
   k.state.tablesInUse++;
   return t;
 }
@@ -119,6 +121,8 @@ export function freeTable(k: Kernel, t: number): void {
   entry.fill(0, first, first + (1 << k.tableShift));
   entry[first] = k.state.freeTable;
   k.state.freeTable = t;
+  if (k.tableSlab.free[t] !== 0) throw new Finding("use-after-free", `page table ${t} is freed twice`);
+  k.tableSlab.free[t] = 1;
   k.state.tablesInUse--;
 }
 
@@ -142,13 +146,13 @@ function populateLevel(k: Kernel, slot: number): boolean {
 /** set_pte_at: page-table lock held, and the table exists. */
 export function setPteAt(k: Kernel, mm: Mm, vpn: Vpn, pte: Pte): Task {
   const slot = pteSlot(k, mm, vpn);
-  if (slot === 0) throw new Finding("assertion", `${mm.name} has no page table for page ${vpn}`);
-  return writeWord(k.words.pte + slot, pte);
+  if (slot === 0) throw new Finding("use-after-free", `${mm.name} has no page table for page ${vpn} any more`);
+  return writePteWord(k, slot, pte);
 }
 
 /** READ_ONCE of a pte without the lock. */
 export function readPte(k: Kernel, slot: number): Task<Pte> {
-  return readWord(k.words.pte + slot);
+  return readPteWord(k, slot);
 }
 
 /** page_add_rmap and page_remove_rmap: how many PTEs map the frame. The old count. */

@@ -34,6 +34,7 @@ import {
 } from "./page.ts";
 import { PTE_DIRTY, PTE_WRITE, pteAt, setPteAt } from "./pageTable.ts";
 import { folioInode, mapsPage, nextFileVmaOf, vmaAddress } from "./rmap.ts";
+import { guards } from "./rules.ts";
 import { folioPut, lruAddDrain } from "./swap.ts";
 
 /** folio_mark_dirty. Pages of the disk file system get buffers, which keep a reference. */
@@ -104,7 +105,7 @@ export function* folioClearDirtyForIo(k: Kernel, inode: Inode, pfn: Pfn): Task<b
 
 /** folio_mkclean: no mapping may write, or is dirty, afterwards. How many were. Folio locked. */
 function* folioMkclean(k: Kernel, inode: Inode, pfn: Pfn): Task<number> {
-  if ((yield* folioMapcount(k, pfn)) === 0) return 0;
+  if (!guards(k.rules, "mkclean") || (yield* folioMapcount(k, pfn)) === 0) return 0;
   const index = k.frames.index[pfn];
   let cleaned = 0;
   yield* downRead(inode.immapRwsem);

@@ -4,6 +4,28 @@
  */
 import { mayfailError } from "../errors.ts";
 
+/**
+ * Guards that every kernel here has. A scenario takes one away to show what it is for.
+ *
+ *  - `gupFastRecheck`: GUP-fast looks at the entry again after it has grabbed the page.
+ *  - `gupFastBlocksTables`: GUP-fast runs with interrupts off, and page tables are freed only when no such walk is under way.
+ *  - `migrateRefFreeze`: a page with unexpected references is not migrated.
+ *  - `mkclean`: writeback write-protects all mappings of a page before it takes the page's content.
+ *  - `mkwriteRecheck`: page_mkwrite looks, under the folio lock, whether the page was truncated.
+ *  - `takeAllLocks`: a registration excludes all open sections.
+ *  - `anonVmaRef`: migration keeps the anon_vma of a page whose last mapping may vanish meanwhile.
+ *  - `mreleaseRef`: process_mrelease has a reference to the mm that it reaps.
+ */
+export type Guard =
+  | "gupFastRecheck"
+  | "gupFastBlocksTables"
+  | "migrateRefFreeze"
+  | "mkclean"
+  | "mkwriteRecheck"
+  | "takeAllLocks"
+  | "anonVmaRef"
+  | "mreleaseRef";
+
 export interface Rules {
   /** Name of the preset, with a note when single switches were changed. */
   readonly name: string;
@@ -39,7 +61,12 @@ export interface Rules {
   readonly gupFastSeqcount: boolean;
   /** A read-only pin of a shared anonymous page makes it exclusive first (FAULT_FLAG_UNSHARE, v5.19). */
   readonly gupUnshares: boolean;
+  /** Guards taken away. */
+  readonly without: readonly Guard[];
 }
+
+/** Is the guard in force? */
+export const guards = (rules: Rules, guard: Guard): boolean => !rules.without.includes(guard);
 
 const linux5_7: Rules = {
   name: "linux-5.7",
@@ -54,6 +81,7 @@ const linux5_7: Rules = {
   cowReuse: "mapcount",
   gupFastSeqcount: false,
   gupUnshares: false,
+  without: [],
 };
 
 const linux5_10: Rules = { ...linux5_7, name: "linux-5.10", cowReuse: "refcount", forkCopiesPinned: true };

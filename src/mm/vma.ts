@@ -4,6 +4,7 @@
  */
 import type { Task } from "../machine/core.ts";
 import { downWrite, upWrite } from "../machine/rwsem.ts";
+import { freeObject, reuseObject } from "../machine/struct.ts";
 import { anonVmaClone, chainInsert, chainRemove, isSingular, unlinkAnonVmas } from "./anonVma.ts";
 import type { Inode } from "./fs.ts";
 import { vmaAdjustTransHuge } from "./hugeMemory.ts";
@@ -37,6 +38,7 @@ export function vmaAlloc(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number,
   const vma = k.state.freeVma;
   if (!vma) return null;
   k.state.freeVma = vma.nextFree;
+  reuseObject(vma);
   vma.nextFree = null;
   vma.mm = mm;
   vma.start = start;
@@ -53,6 +55,7 @@ export function vmaFree(k: Kernel, vma: Vma): void {
   vma.inode = null;
   vma.nextFree = k.state.freeVma;
   k.state.freeVma = vma;
+  freeObject(vma);
 }
 
 /** vma_link: into the list, and into the inode's tree. */
