@@ -9,6 +9,7 @@
  * operations there, "take it or join the queue" and "take it when it is free". A reader's arrival needs no event: one
  * that has not entered looks like one that has not come yet.
  */
+import { readWord } from "./cell.ts";
 import { mightSleep, SPIN_DEPTH } from "./context.ts";
 import {
   baseOf,
@@ -275,6 +276,11 @@ export function downgradeWrite(l: RwSem): Task {
 /** down_read_trylock, read_trylock: true when we are inside now. */
 export function downReadTrylock(l: RwSem): Task<boolean> {
   return pend(tryReadOp.id, l.at) as never;
+}
+
+/** rwsem_is_contended: writers in the queue, of a lock that has one. */
+export function rwsemIsContended(l: RwSem): Task<number> {
+  return readWord(l.at + QUEUED);
 }
 
 /** down_write_trylock, write_trylock: true when we are inside now. */

@@ -25,6 +25,7 @@ import { createSubscriptions, type IntervalNotifier } from "./mmuNotifierTypes.t
 import { createFrames, type Frames, PG_buddy } from "./page.ts";
 import { createPageLists, type PageList } from "./pageList.ts";
 import { rules as presetRules, type Rules } from "./rules.ts";
+import { createShrinkers, type Shrinkers } from "./shrinker.ts";
 
 /** How large the machine is. Searches want it small, simulations large. */
 export interface KernelOptions {
@@ -50,6 +51,9 @@ export interface KernelOptions {
   /** mmu_gathers that may be open at a time, and how many pages each can keep before it must flush. */
   readonly gathers?: number;
   readonly gatherPages?: number;
+  /** Shrinkers that may be made, and tasks that may run one at the same time. */
+  readonly shrinkers?: number;
+  readonly shrinking?: number;
   /** Notifier sequences wrap at this mask; small ones let retry loops come back to equal states. */
   readonly seqMask?: number;
 }
@@ -69,6 +73,8 @@ const DEFAULTS = {
   filePages: 64,
   gathers: 4,
   gatherPages: 9698,
+  shrinkers: 0,
+  shrinking: 3,
   seqMask: (1 << 29) - 1,
 } as const;
 
@@ -141,6 +147,7 @@ export interface Kernel {
   readonly gathered: { readonly page: Int32Array };
   readonly state: KernelState;
   readonly seqMask: number;
+  readonly shrinkers: Shrinkers;
   /** All of them, for checks. */
   readonly mms: readonly Mm[];
   readonly vmas: readonly Vma[];
@@ -234,6 +241,7 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
     gathered: gathers.pages,
     state,
     seqMask: o.seqMask,
+    shrinkers: createShrinkers(o.shrinkers, o.nodes, 1, o.shrinkers === 0 ? 0 : o.shrinking),
     mms,
     vmas,
     inodes,
