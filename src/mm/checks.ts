@@ -166,7 +166,7 @@ function checkLru(k: Kernel): string | null {
   const { head, size } = k.lru.lists;
   const { next, prev } = k.frames;
   if (k.lru.locks.some((l) => l.holders().length > 0)) return null;
-  for (let list = 0; list < k.nodes * NR_LRU_LISTS; list++) {
+  for (let list = 0; list < k.lru.locks.length * NR_LRU_LISTS; list++) {
     let n = 0;
     let before = 0;
     for (let at = head[list]; at !== 0; at = next[at - 1]) {

@@ -31,6 +31,7 @@ export function* sysExec(k: Kernel, p: Process): Task<number> {
   const fresh = yield* mmAlloc(k);
   if (!fresh) return -ENOMEM;
   const old = p.mm as Mm;
+  fresh.memcg = old.memcg;
   yield* lock(p.taskLock);
   p.mm = fresh;
   yield* unlock(p.taskLock);

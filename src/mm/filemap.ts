@@ -2,11 +2,12 @@
 import type { Task } from "../machine/core.ts";
 import { EFAULT, ENOMEM } from "../machine/errno.ts";
 import { lockFolio, unlockFolio } from "../machine/folioLock.ts";
-import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE } from "../machine/gfp.ts";
+import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../machine/gfp.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
 import { cacheEntry, cacheSlot, EXT4, type File, type Inode, pagesOf, TMPFS } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
+import { memCgroupChargeCurrent } from "./memcontrol.ts";
 import {
   clearFlag,
   folioGet,
@@ -23,6 +24,7 @@ import { attachBuffers, setPageDirty } from "./pageWriteback.ts";
 import { folioInode } from "./rmap.ts";
 import { shmemGetPage } from "./shmem.ts";
 import { folioAddLru, folioMarkAccessed, folioPut } from "./swap.ts";
+import { workingsetRefault } from "./workingset.ts";
 
 /** filemap_get_folio: the cached page with a reference, or -1. */
 export function* findGetPage(k: Kernel, inode: Inode, index: number): Task<Pfn> {
@@ -45,12 +47,19 @@ export function* findLockPage(k: Kernel, inode: Inode, index: number): Task<Pfn>
   }
 }
 
-/** filemap_add_folio, without the LRU: `pfn`, locked, becomes the cached page. False when somebody was faster. */
-export function* addToPageCache(k: Kernel, inode: Inode, index: number, pfn: Pfn): Task<boolean> {
+/** What `addToPageCache` answers when somebody was faster. */
+export const EXISTS = 1;
+
+/**
+ * __filemap_add_folio: `pfn`, locked and charged, becomes the cached page. EXISTS when somebody was faster, else what was
+ * there before: 0, or the shadow of a page that was evicted.
+ */
+export function* addToPageCache(k: Kernel, inode: Inode, index: number, pfn: Pfn): Task<number> {
   yield* lock(inode.xaLock);
   const slot = cacheSlot(k, inode, index);
-  const free = k.cache.page[slot] === 0;
-  if (free) {
+  const before = k.cache.page[slot];
+  if (before <= 0) {
+    if (before < 0) inode.nrshadows--;
     yield* folioGet(k, pfn);
     k.frames.mapping[pfn] = inode.id + 1;
     k.frames.index[pfn] = index;
@@ -58,7 +67,7 @@ export function* addToPageCache(k: Kernel, inode: Inode, index: number, pfn: Pfn
     inode.nrpages++;
   }
   yield* unlock(inode.xaLock);
-  return free;
+  return before <= 0 ? before : EXISTS;
 }
 
 /** filemap_remove_folio: out of the cache, whose reference is dropped. Folio locked, the caller has a reference. */
@@ -90,10 +99,16 @@ function* readPage(k: Kernel, inode: Inode, index: number): Task<Pfn | number> {
     if (cached >= 0) return cached;
     const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_ZERO);
     if (pfn < 0) return -ENOMEM;
+    if ((yield* memCgroupChargeCurrent(k, pfn, GFP_KERNEL)) !== 0) {
+      yield* folioPut(k, pfn);
+      return -ENOMEM;
+    }
     yield* lockFolio(folioLockWord(k, pfn));
-    if (yield* addToPageCache(k, inode, index, pfn)) {
+    const shadow = yield* addToPageCache(k, inode, index, pfn);
+    if (shadow !== EXISTS) {
       k.frames.content[pfn] = k.cache.disk[cacheSlot(k, inode, index)];
       setFlag(k, pfn, PG_uptodate);
+      if (shadow !== 0) yield* workingsetRefault(k, pfn, shadow);
       yield* folioAddLru(k, pfn);
       return pfn;
     }

@@ -6,7 +6,6 @@
  */
 import type { Task } from "../machine/core.ts";
 import { ENOMEM } from "../machine/errno.ts";
-import { GFP_HIGHUSER_MOVABLE } from "../machine/gfp.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downWrite, upWrite } from "../machine/rwsem.ts";
 import { anonVmaFork } from "./anonVma.ts";
@@ -14,7 +13,7 @@ import { exitMmap } from "./exit.ts";
 import { writeProtectSeqStep } from "./gup.ts";
 import { getInode } from "./inode.ts";
 import type { Kernel } from "./kernel.ts";
-import { maybeMkwrite } from "./memoryCow.ts";
+import { allocCharged, maybeMkwrite } from "./memoryCow.ts";
 import { lruCacheAdd } from "./mlockPage.ts";
 import {
   isCowMapping,
@@ -34,7 +33,6 @@ import {
   RANGE_BLOCKABLE,
 } from "./mmuNotifier.ts";
 import { folioGet, hasFlag, type Pfn, PG_anon, PG_uptodate, setFlag, type Vpn } from "./page.ts";
-import { allocPage } from "./pageAlloc.ts";
 import {
   addrEnd,
   isMigrationType,
@@ -95,6 +93,7 @@ function* dupMmap(k: Kernel, mm: Mm, old: Mm): Task<number> {
   yield* downWrite(mm.mmapLock, 1);
   mm.startBrk = old.startBrk;
   mm.brk = old.brk;
+  mm.memcg = old.memcg;
   let error = 0;
   for (let vma = old.mmap; vma && error === 0; vma = vma.next) {
     if ((vma.flags & VM_DONTCOPY) === 0) error = yield* dupVma(k, mm, vma);
@@ -166,7 +165,7 @@ function* copyPteRange(k: Kernel, dst: Vma, src: Vma, start: Vpn, end: Vpn): Tas
     yield* unlock(old.ptl);
     yield* unlock(mm.ptl);
     if (at === end) break;
-    spare = yield* allocPage(k, GFP_HIGHUSER_MOVABLE);
+    spare = yield* allocCharged(k, mm, 0);
     if (spare < 0) return -ENOMEM;
   }
   if (spare >= 0) yield* folioPut(k, spare);

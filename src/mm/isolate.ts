@@ -3,13 +3,14 @@ import type { Task } from "../machine/core.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import type { Kernel } from "./kernel.ts";
 import { listDel } from "./lruList.ts";
-import { folioGet, type Pfn, PG_lru, pageToNid, testClearFlag } from "./page.ts";
+import { folioLruvec } from "./lruvec.ts";
+import { folioGet, type Pfn, PG_lru, testClearFlag } from "./page.ts";
 import { listShift, type PageList } from "./pageList.ts";
 import { folioAddLru, folioPut, lruAddDrain } from "./swap.ts";
 
 /** folio_isolate_lru: true = it is ours, with a reference. Folios in a batch are invisible. The caller has a reference. */
 export function* folioIsolateLru(k: Kernel, pfn: Pfn): Task<boolean> {
-  const l = k.lru.locks[pageToNid(k, pfn)];
+  const l = k.lru.locks[folioLruvec(k, pfn)];
   if (!testClearFlag(k, pfn, PG_lru)) return false;
   yield* folioGet(k, pfn);
   yield* lock(l);

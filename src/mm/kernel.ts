@@ -8,6 +8,7 @@ import { freeObject, int, isPooled, ref, struct } from "../machine/struct.ts";
 import { type File, fileStruct, type Inode, inodeStruct } from "./fs.ts";
 import { createPages, type Pages } from "./gup.ts";
 import { createLru, type Lru } from "./lruTypes.ts";
+import { createMemcgs, type MemcgOptions, type Memcgs, memcgParents, memcgWalk } from "./memcontrolTypes.ts";
 import {
   type AnonVma,
   type AnonVmaChain,
@@ -24,8 +25,21 @@ import { createGathers, type Gather } from "./mmuGatherTypes.ts";
 import { createSubscriptions, type IntervalNotifier } from "./mmuNotifierTypes.ts";
 import { createFrames, type Frames, PG_buddy } from "./page.ts";
 import { createPageLists, type PageList } from "./pageList.ts";
+import { createPgdats, type Pgdat } from "./pgdat.ts";
 import { rules as presetRules, type Rules } from "./rules.ts";
+import { createScanControls, type ScanControl } from "./scanControl.ts";
 import { createShrinkers, type Shrinkers } from "./shrinker.ts";
+import { createStat, type Stat } from "./vmstat.ts";
+import {
+  createZonelists,
+  createZoneState,
+  createZones,
+  framesOf,
+  pageZone,
+  ZONE_MOVABLE,
+  type Zone,
+  type ZoneSpec,
+} from "./zone.ts";
 
 /** How large the machine is. Searches want it small, simulations large. */
 export interface KernelOptions {
@@ -36,6 +50,19 @@ export interface KernelOptions {
   readonly nodes?: number;
   /** This share of each node's frames, from its end, is ZONE_MOVABLE: 0 … 1. */
   readonly movable?: number;
+  /** Zones of each node with their pages, instead of `frames` and `movable`. */
+  readonly zones?: readonly ZoneSpec[];
+  /** vm.min_free_kbytes; "auto" = as at boot. Without it there are no watermarks and no reserves. */
+  readonly minFreeKbytes?: number | "auto";
+  readonly watermarkScaleFactor?: number;
+  /** Do allocations reclaim when nothing is free? Else they fail. By default they do where there are watermarks. */
+  readonly reclaims?: boolean;
+  /** vm.swappiness. */
+  readonly swappiness?: number;
+  /** Memory cgroups besides the root: they have the numbers 1 …. */
+  readonly memcgs?: readonly MemcgOptions[];
+  /** Ages, activation counts and the like wrap at this mask, so that checks stay finite. */
+  readonly ageMask?: number;
   /** A page table has 2^tableShift entries: 9, less in small machines. */
   readonly tableShift?: number;
   /** Windows are 2^windowShift pages apart, which is also what one entry of the top table covers. */
@@ -62,6 +89,12 @@ const DEFAULTS = {
   frames: 4096,
   nodes: 2,
   movable: 0,
+  zones: null,
+  minFreeKbytes: null,
+  watermarkScaleFactor: 10,
+  swappiness: 60,
+  memcgs: [],
+  ageMask: (1 << 29) - 1,
   tableShift: 9,
   windowShift: 20,
   tables: 256,
@@ -92,11 +125,15 @@ export interface KernelState extends Handle {
   freeFile: File | null;
   freeGather: Gather | null;
   freeList: PageList | null;
+  freeScanControl: ScanControl | null;
   /** lru_cache_disable: batches are emptied at once while it is above 0. */
   lruDisabled: number;
   /** Pages that somebody took from the free lists. */
   pagesInUse: number;
   tablesInUse: number;
+  /** The stock of the CPU: pages charged to `stockMemcg` ahead of their use. */
+  stockMemcg: number;
+  stockPages: number;
 }
 const slab = { ordered: "slab" };
 const stateStruct = struct("kernel", {
@@ -112,9 +149,12 @@ const stateStruct = struct("kernel", {
   freeFile: ref<File>(slab),
   freeGather: ref<Gather>(slab),
   freeList: ref<PageList>(slab),
+  freeScanControl: ref<ScanControl>(slab),
   lruDisabled: int({ ordered: "atomic" }),
   pagesInUse: int({ ordered: "zone lock" }),
   tablesInUse: int(slab),
+  stockMemcg: int({ ordered: "the CPU's own, with preemption off" }),
+  stockPages: int({ ordered: "the CPU's own, with preemption off" }),
 });
 
 export interface Kernel {
@@ -137,9 +177,20 @@ export interface Kernel {
   readonly tableSlab: ReturnType<typeof createTableSlab>;
   readonly tableShift: number;
   readonly windowShift: number;
-  /** Head of the free list of (node, zone): pfn + 1, at node * 2 + zone. Zone 1 = movable. */
-  readonly free: ReturnType<typeof createFree>;
-  readonly movable: number;
+  readonly zones: readonly Zone[];
+  /** At nid * 4 + highest type: see zone.ts. */
+  readonly zonelists: readonly (readonly Zone[])[];
+  readonly zoneState: ReturnType<typeof createZoneState>;
+  readonly pgdats: readonly Pgdat[];
+  readonly reclaims: boolean;
+  readonly swappiness: number;
+  readonly memcgs: Memcgs;
+  readonly memcgParents: readonly number[];
+  /** All cgroups in the order in which reclaim visits them. */
+  readonly memcgWalk: readonly number[];
+  readonly memcgSwappiness: readonly number[];
+  readonly ageMask: number;
+  readonly stat: Stat;
   readonly lru: Lru;
   readonly cache: ReturnType<typeof createCache>;
   readonly filePages: number;
@@ -171,7 +222,6 @@ const createTableSlab = (count: number) =>
     free: column({ ordered: "slab", initial: 1 }),
     next: column({ ordered: "the one who took the table out of its mm" }),
   });
-const createFree = (n: number) => columns("freeList", n, { head: column({ ordered: "zone lock" }) });
 /** At inode slot * filePages + index: the cached frame + 1, and what the disk has there. */
 const createCache = (n: number) =>
   columns("pageCache", n, {
@@ -186,8 +236,11 @@ const createMoved = (n: number) =>
 
 /** Set-up: a kernel with all its memory free. */
 export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
-  const o = { ...DEFAULTS, ...options };
+  const merged = { ...DEFAULTS, ...options };
+  const o = { ...merged, frames: merged.zones === null ? merged.frames : framesOf(merged.zones) };
   const frames = createFrames(o.frames);
+  const zones = createZones(o);
+  const parents = memcgParents(o.memcgs);
   const tables = createTables(o.tables, o.tableShift);
   const tableSlab = createTableSlab(o.tables);
   const state: KernelState = stateStruct.create("kernel");
@@ -216,6 +269,7 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
   const gathers = createGathers(o.gathers, gatherPages);
   state.freeGather = gathers.first;
   state.freeList = createPageLists(16);
+  state.freeScanControl = createScanControls(6);
   const k: Kernel = {
     rules: o.rules ?? presetRules("linux-6.1"),
     nodes: o.nodes,
@@ -232,9 +286,19 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
     tableSlab,
     tableShift: o.tableShift,
     windowShift: o.windowShift,
-    free: createFree(2 * o.nodes),
-    movable: o.movable,
-    lru: createLru(o.nodes),
+    zones,
+    zonelists: createZonelists(zones, o.nodes),
+    zoneState: createZoneState(zones.length),
+    pgdats: createPgdats(o.nodes),
+    reclaims: o.reclaims ?? o.minFreeKbytes !== null,
+    swappiness: o.swappiness,
+    memcgs: createMemcgs(o.memcgs),
+    memcgParents: parents,
+    memcgWalk: memcgWalk(parents),
+    memcgSwappiness: [o.swappiness, ...o.memcgs.map((each) => each.swappiness ?? o.swappiness)],
+    ageMask: o.ageMask,
+    stat: createStat(parents.length),
+    lru: createLru(o.nodes, parents.length, zones.length > o.nodes),
     cache: createCache(o.inodes * o.filePages),
     filePages: o.filePages,
     gatherPages,
@@ -256,9 +320,10 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
     state.freeTable = t;
   }
   for (let pfn = o.frames - 1; pfn >= 1; pfn--) {
-    const list = freeListOf(k, pfn);
-    frames.next[pfn] = k.free.head[list];
-    k.free.head[list] = pfn + 1;
+    const zone = pageZone(k, pfn).index;
+    frames.next[pfn] = k.zoneState.head[zone];
+    k.zoneState.head[zone] = pfn + 1;
+    k.zoneState.free[zone]++;
     frames.flags[pfn] = PG_buddy;
   }
   frames.refcount[0] = 1; // the zero page is never freed
@@ -267,12 +332,5 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
 
 /** Is the frame in ZONE_MOVABLE, from which long-term pins must keep away? */
 export function isMovableZone(k: Kernel, pfn: number): boolean {
-  const share = k.frames.count / k.nodes;
-  return pfn % share >= share * (1 - k.movable);
-}
-
-/** Which free list a frame belongs to. */
-export function freeListOf(k: Kernel, pfn: number): number {
-  const nid = Math.min(k.nodes - 1, Math.floor((pfn * k.nodes) / k.frames.count));
-  return 2 * nid + (isMovableZone(k, pfn) ? 1 : 0);
+  return pageZone(k, pfn).type === ZONE_MOVABLE;
 }

@@ -8,12 +8,13 @@ import { readWord } from "../machine/cell.ts";
 import { keepOrder, type Task } from "../machine/core.ts";
 import { EFAULT, ENOMEM } from "../machine/errno.ts";
 import { waitFolioLocked } from "../machine/folioLock.ts";
-import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE } from "../machine/gfp.ts";
+import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../machine/gfp.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
 import { anonVmaPrepare } from "./anonVma.ts";
 import { NOT_RESIDENT, userReadResident, userWriteResident } from "./cpuAccess.ts";
 import type { Kernel } from "./kernel.ts";
+import { memCgroupCharge } from "./memcontrol.ts";
 import { doWpPage } from "./memoryCow.ts";
 import { doFault } from "./memoryFile.ts";
 import { lruCacheAdd } from "./mlockPage.ts";
@@ -43,6 +44,7 @@ import { vmPageProt } from "./pgprot.ts";
 import { pageAddNewAnonRmap } from "./rmap.ts";
 import { folioPut } from "./swap.ts";
 import { vmaLookup } from "./vma.ts";
+import { countBoth } from "./vmstat.ts";
 
 export const FAULT_READ = 0;
 export const FAULT_WRITE = 1;
@@ -55,6 +57,7 @@ export const FAULT_UNSHARE = 2;
  */
 export function* handleMmFault(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<number> {
   const mm = vma.mm as Mm;
+  countBoth(k, mm.memcg, "pgfault");
   if (!pteAlloc(k, mm, vpn)) return -ENOMEM;
   yield* lock(mm.ptl);
   const pte = pteAt(k, mm, vpn);
@@ -88,6 +91,10 @@ function* doAnonymousPage(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<nu
   if (!vma.anonVma && !(yield* anonVmaPrepare(k, vma))) return -ENOMEM;
   const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_ZERO, vma.policy > 0 ? vma.policy - 1 : 0);
   if (pfn < 0) return -ENOMEM;
+  if ((yield* memCgroupCharge(k, pfn, mm, GFP_KERNEL)) !== 0) {
+    yield* folioPut(k, pfn);
+    return -ENOMEM;
+  }
   setFlag(k, pfn, PG_uptodate);
   const entry = mkPte(pfn, vmPageProt(vma) | PTE_YOUNG);
   yield* lock(mm.ptl);

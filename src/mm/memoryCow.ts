@@ -8,10 +8,11 @@
 import type { Task } from "../machine/core.ts";
 import { ENOMEM } from "../machine/errno.ts";
 import { trylockFolio, unlockFolio } from "../machine/folioLock.ts";
-import { GFP_HIGHUSER_MOVABLE } from "../machine/gfp.ts";
+import { GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../machine/gfp.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { anonVmaPrepare } from "./anonVma.ts";
 import type { Kernel } from "./kernel.ts";
+import { memCgroupCharge } from "./memcontrol.ts";
 import { FAULT_UNSHARE } from "./memory.ts";
 import { wpPageShared } from "./memoryFile.ts";
 import { lruCacheAdd, munlockVmaPage } from "./mlockPage.ts";
@@ -58,6 +59,7 @@ import { pageAddNewAnonRmap, pageMoveAnonRmap, pageRemoveRmap } from "./rmap.ts"
 import { rssAdd } from "./rss.ts";
 import { folioPut, lruAddDrain } from "./swap.ts";
 import { freeSwapCache, tryToFreeSwap } from "./swapState.ts";
+import { countVm } from "./vmstat.ts";
 
 /** do_wp_page. Page-table lock held, dropped here. 0 or -errno. */
 export function* doWpPage(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, flags: number): Task<number> {
@@ -117,6 +119,7 @@ export function maybeMkwrite(pte: Pte, vma: Vma): Pte {
 /** wp_page_reuse: an upgrade, which needs no announcement. Page-table lock held. */
 export function* wpPageReuse(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte): Task {
   yield* setPteAt(k, vma.mm as Mm, vpn, maybeMkwrite(pte | PTE_YOUNG, vma));
+  countVm(k, "pgreuse");
 }
 
 /**
@@ -126,8 +129,7 @@ export function* wpPageReuse(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte): Task {
 export function* wpPageCopy(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, unshare: boolean): Task<number> {
   const mm = vma.mm as Mm;
   const old = pteSpecial(pte) ? -1 : ptePfn(pte);
-  const fresh =
-    vma.anonVma || (yield* anonVmaPrepare(k, vma)) ? yield* allocPage(k, GFP_HIGHUSER_MOVABLE, nodeFor(vma)) : -1;
+  const fresh = vma.anonVma || (yield* anonVmaPrepare(k, vma)) ? yield* allocCharged(k, mm, nodeFor(vma)) : -1;
   if (fresh < 0) {
     if (old >= 0) yield* folioPut(k, old);
     return -ENOMEM;
@@ -149,6 +151,14 @@ export function* wpPageCopy(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, unshare: bo
     yield* folioPut(k, old);
   }
   return 0;
+}
+
+/** A page for `mm` that is charged to it; -1 without memory. */
+export function* allocCharged(k: Kernel, mm: Mm, nid: number): Task<Pfn> {
+  const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE, nid);
+  if (pfn < 0 || (yield* memCgroupCharge(k, pfn, mm, GFP_KERNEL)) === 0) return pfn;
+  yield* folioPut(k, pfn);
+  return -1;
 }
 
 const nodeFor = (vma: Vma): number => (vma.policy > 0 ? vma.policy - 1 : 0);

@@ -8,18 +8,16 @@
 import type { Task } from "../machine/core.ts";
 import { ENOMEM } from "../machine/errno.ts";
 import { lockFolio, trylockFolio, unlockFolio } from "../machine/folioLock.ts";
-import { GFP_HIGHUSER_MOVABLE } from "../machine/gfp.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { anonVmaPrepare } from "./anonVma.ts";
 import { filemapFault, findGetPage } from "./filemap.ts";
 import { EXT4, type Inode, pagesOf } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
 import { FAULT_WRITE } from "./memory.ts";
-import { maybeMkwrite, wpPageReuse } from "./memoryCow.ts";
+import { allocCharged, maybeMkwrite, wpPageReuse } from "./memoryCow.ts";
 import { lruCacheAdd, mlockVmaPage } from "./mlockPage.ts";
 import { linearPageIndex, type Mm, VM_SHARED, type Vma } from "./mmTypes.ts";
 import { folioGet, folioLockWord, hasFlag, type Pfn, PG_uptodate, setFlag, type Vpn } from "./page.ts";
-import { allocPage } from "./pageAlloc.ts";
 import { mkPte, PTE_YOUNG, type Pte, pmdPages, pteAlloc, pteAt, setPteAt } from "./pageTable.ts";
 import { setPageDirty } from "./pageWriteback.ts";
 import { vmPageProt } from "./pgprot.ts";
@@ -113,7 +111,7 @@ function* finishFault(k: Kernel, vma: Vma, vpn: Vpn, pfn: Pfn, write: boolean): 
 function* doCowFault(k: Kernel, vma: Vma, vpn: Vpn): Task<number> {
   const mm = vma.mm as Mm;
   if (!(yield* anonVmaPrepare(k, vma))) return -ENOMEM;
-  const fresh = yield* allocPage(k, GFP_HIGHUSER_MOVABLE);
+  const fresh = yield* allocCharged(k, mm, 0);
   if (fresh < 0) return -ENOMEM;
   const pfn = yield* vmOpsFault(k, vma, vpn);
   if (pfn < 0) {

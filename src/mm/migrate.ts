@@ -13,6 +13,7 @@ import { lock, unlock } from "../machine/mutex.ts";
 import { folioGetAnonVma, putAnonVma } from "./anonVma.ts";
 import { cacheSlot } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
+import { memCgroupMigrate } from "./memcontrol.ts";
 import type { AnonVma } from "./mmTypes.ts";
 import {
   clearFlag,
@@ -242,5 +243,6 @@ function copyIdentity(k: Kernel, src: Pfn, dst: Pfn): void {
 function migrateFlags(k: Kernel, src: Pfn, dst: Pfn): void {
   const kept = PG_uptodate | PG_dirty | PG_referenced | PG_active | PG_workingset | PG_unevictable;
   setFlag(k, dst, k.frames.flags[src] & kept);
+  memCgroupMigrate(k, src, dst);
   clearFlag(k, src, PG_dirty | PG_active | PG_unevictable | PG_mlocked);
 }

@@ -152,6 +152,8 @@ export interface Mm extends Handle {
   rssShmem: number;
   swapEntries: number;
   lockedVm: number;
+  /** The memory cgroup of its owner, which pays for its pages; 0 = the root. */
+  memcg: number;
   /** MMF_HAS_PINNED: for ever, once anything was pinned. */
   hasPinned: boolean;
   /** MMF_OOM_SKIP. */
@@ -178,6 +180,7 @@ export const mmStruct = pooledStruct("mm", {
   rssShmem: int({ ordered: "atomic" }),
   swapEntries: int({ ordered: "atomic" }),
   lockedVm: int({ ordered: mmapLock }),
+  memcg: int({ ordered: "changed by its owner only" }),
   hasPinned: bool({ ordered: "atomic bit" }),
   oomSkip: bool({ ordered: "atomic bit" }),
   tlbFlushPending: int({ ordered: "atomic" }),

@@ -68,6 +68,7 @@ function initMm(k: Kernel, mm: Mm, pgd: number): void {
   mm.rssShmem = 0;
   mm.swapEntries = 0;
   mm.lockedVm = 0;
+  mm.memcg = 0;
   mm.hasPinned = false;
   mm.oomSkip = false;
   mm.tlbFlushPending = 0;

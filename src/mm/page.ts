@@ -11,6 +11,7 @@ import { column, columns } from "../machine/columns.ts";
 import type { Task } from "../machine/core.ts";
 import { Finding } from "../machine/finding.ts";
 import type { Kernel } from "./kernel.ts";
+import { pageZone } from "./zone.ts";
 
 /** Number of a page frame. */
 export type Pfn = number & { readonly unit?: "pfn" };
@@ -39,6 +40,12 @@ export const PG_anonExclusive = 1 << 12;
 export const PG_private = 1 << 13;
 /** On the free list: an own bit, so that a use after free shows. */
 export const PG_buddy = 1 << 14;
+/** Reclaim wants it: at the end of writeback it goes to the tail of its list. The same bit as PG_readahead, which is not here. */
+export const PG_reclaim = 1 << 15;
+/** From here on the number of the memory cgroup that the folio is charged to; 0 = none. */
+export const MEMCG_SHIFT = 24;
+export const MAX_MEMCGS = 64;
+const MEMCG_MASK = (MAX_MEMCGS - 1) << MEMCG_SHIFT;
 
 const atomic = "atomic operations; readers tolerate any order";
 const owned = "set before anybody can find the folio, cleared when the last reference is gone; else under its lock";
@@ -138,7 +145,15 @@ export function* folioMaybeDmaPinned(k: Kernel, pfn: Pfn): Task<boolean> {
   return (yield* readWord(k.words.refcount + pfn)) >= GUP_PIN_COUNTING_BIAS;
 }
 
-/** Node of a frame: they lie one after the other, in equal shares. */
+/** folio_memcg: 0 = the root, to which nothing is charged. */
+export function folioMemcg(k: Kernel, pfn: Pfn): number {
+  return (k.frames.flags[pfn] & MEMCG_MASK) >>> MEMCG_SHIFT;
+}
+export function setFolioMemcg(k: Kernel, pfn: Pfn, memcg: number): void {
+  k.frames.flags[pfn] = (k.frames.flags[pfn] & ~MEMCG_MASK) | (memcg << MEMCG_SHIFT);
+}
+
+/** Node of a frame. */
 export function pageToNid(k: Kernel, pfn: Pfn): number {
-  return Math.min(k.nodes - 1, Math.floor((pfn * k.nodes) / k.frames.count));
+  return k.nodes === 1 ? 0 : pageZone(k, pfn).nid;
 }

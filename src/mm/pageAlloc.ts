@@ -1,60 +1,87 @@
 /**
- * The page allocator: free lists of each node and zone, last in first out like the per-CPU lists of the kernel. There is
- * no reclaim here yet: an allocation fails when nothing is free.
+ * The page allocator (mm/page_alloc.c): free lists of each zone, last in first out like the per-CPU lists of the kernel.
+ *
+ *   allocPage ─▶ a zone above its low watermark? ─▶ take        no ─▶ pageAllocSlow.ts: wake kswapd, reserves, reclaim, OOM
  */
-
 import { contextWord, mightSleep, PF_MEMALLOC } from "../machine/context.ts";
 import type { Task } from "../machine/core.ts";
 import { Finding } from "../machine/finding.ts";
-import { __GFP_DIRECT_RECLAIM, __GFP_FS, __GFP_MOVABLE, __GFP_ZERO, currentGfpContext } from "../machine/gfp.ts";
+import { __GFP_DIRECT_RECLAIM, __GFP_FS, __GFP_ZERO, currentGfpContext } from "../machine/gfp.ts";
 import { fsReclaim, lockMapTouch, mmuNotifierInvalidateRangeStart } from "../machine/lockMap.ts";
 import { lock, unlock } from "../machine/mutex.ts";
-import { freeListOf, type Kernel } from "./kernel.ts";
+import type { Kernel } from "./kernel.ts";
+import { uncharge } from "./memcontrol.ts";
 import { type Pfn, PG_buddy } from "./page.ts";
+import { allocPagesSlowpath } from "./pageAllocSlow.ts";
+import { countVm } from "./vmstat.ts";
+import { ALLOC_NO_WATERMARKS, ALLOC_WMARK_LOW, ALLOC_WMARK_MASK, ALLOC_WMARK_MIN, watermarkOk } from "./watermark.ts";
+import { gfpZone, pageZone, type Zone } from "./zone.ts";
 
-/** alloc_pages(gfp, 0): a frame with one reference, preferably of node `nid`; -1 when none is free. */
+/** alloc_pages(gfp, 0): a frame with one reference, preferably of node `nid`; -1 when there is none to be had. */
 export function* allocPage(k: Kernel, gfp: number, nid = 0): Task<Pfn> {
   gfp = currentGfpContext(gfp);
   mightAlloc(gfp);
-  yield* lock(k.state.zoneLock);
-  const pfn = takeFree(k, gfp, nid);
-  yield* unlock(k.state.zoneLock);
+  let pfn = yield* getPageFromFreelist(k, nid, gfpZone(gfp), ALLOC_WMARK_LOW);
+  if (pfn < 0 && k.reclaims) pfn = yield* allocPagesSlowpath(k, gfp, nid);
   if (pfn >= 0 && (gfp & __GFP_ZERO) !== 0) k.frames.content[pfn] = 0;
   return pfn;
 }
 
-/** get_page_from_freelist: the zones that `gfp` allows, from the node onwards, movable ones first. Zone lock held. */
-function takeFree(k: Kernel, gfp: number, nid: number): Pfn {
-  for (let i = 0; i < k.nodes; i++) {
-    const node = (nid + i) % k.nodes;
-    for (let zone = (gfp & __GFP_MOVABLE) !== 0 ? 1 : 0; zone >= 0; zone--) {
-      const pfn = k.free.head[2 * node + zone] - 1;
-      if (pfn >= 0) return prepareNewPage(k, pfn, 2 * node + zone);
-    }
+/** get_page_from_freelist: the first zone up to type `highest`, from node `nid` onwards, whose watermark allows it; -1. */
+export function* getPageFromFreelist(k: Kernel, nid: number, highest: number, flags: number): Task<Pfn> {
+  yield* lock(k.state.zoneLock);
+  let pfn = -1;
+  for (const zone of k.zonelists[nid * 4 + highest]) {
+    if (!zoneAllows(k, zone, highest, flags)) continue;
+    pfn = takeFree(k, zone);
+    if (pfn >= 0) break;
   }
-  return -1;
+  yield* unlock(k.state.zoneLock);
+  return pfn;
 }
 
-function prepareNewPage(k: Kernel, pfn: Pfn, list: number): Pfn {
-  const { frames } = k;
-  k.free.head[list] = frames.next[pfn];
+/** zone_watermark_fast. */
+export function zoneAllows(k: Kernel, zone: Zone, highest: number, flags: number): boolean {
+  if ((flags & ALLOC_NO_WATERMARKS) !== 0) return true;
+  const { free, boost } = k.zoneState;
+  return watermarkOk(free[zone.index], markOf(zone, flags) + boost[zone.index], zone.reserve[highest], flags);
+}
+
+/** wmark_pages without the boost. */
+export function markOf(zone: Zone, flags: number): number {
+  const which = flags & ALLOC_WMARK_MASK;
+  return which === ALLOC_WMARK_MIN ? zone.marks.min : which === ALLOC_WMARK_LOW ? zone.marks.low : zone.marks.high;
+}
+
+/** The newest free frame; -1. Zone lock held. */
+function takeFree(k: Kernel, zone: Zone): Pfn {
+  const { frames, zoneState } = k;
+  const pfn = zoneState.head[zone.index] - 1;
+  if (pfn < 0) return -1;
+  zoneState.head[zone.index] = frames.next[pfn];
+  zoneState.free[zone.index]--;
   frames.next[pfn] = 0;
   if (frames.refcount[pfn] !== 0 || frames.mapcount[pfn] !== 0)
     throw new Finding("use-after-free", `frame ${pfn} is free and in use`);
   frames.flags[pfn] = 0;
   frames.refcount[pfn] = 1;
   k.state.pagesInUse++;
+  countVm(k, ALLOCATED[zone.type]);
   return pfn;
 }
 
-/** Takes a frame of node `nid` and no other; -1 when none is free there. */
+const ALLOCATED = ["pgalloc_dma", "pgalloc_dma32", "pgalloc_normal", "pgalloc_movable"] as const;
+
+/** Takes a frame of node `nid` and no other, without reclaim; -1 when none is free there. */
 export function* allocPageNode(k: Kernel, gfp: number, nid: number): Task<Pfn> {
   mightAlloc(gfp);
+  const highest = gfpZone(gfp);
   yield* lock(k.state.zoneLock);
   let pfn = -1;
-  for (let zone = (gfp & __GFP_MOVABLE) !== 0 ? 1 : 0; zone >= 0 && pfn < 0; zone--) {
-    pfn = k.free.head[2 * nid + zone] - 1;
-    if (pfn >= 0) prepareNewPage(k, pfn, 2 * nid + zone);
+  for (const zone of k.zonelists[nid * 4 + highest]) {
+    if (zone.nid !== nid || !zoneAllows(k, zone, highest, ALLOC_WMARK_LOW)) continue;
+    pfn = takeFree(k, zone);
+    if (pfn >= 0) break;
   }
   yield* unlock(k.state.zoneLock);
   return pfn;
@@ -72,10 +99,11 @@ export function mightAlloc(gfp: number): void {
   lockMapTouch(mmuNotifierInvalidateRangeStart);
 }
 
-/** free_unref_page: the last reference is gone and nothing leads to `pfn` any more. */
+/** free_unref_page: the last reference is gone and nothing leads to `pfn` any more. Its charge is given back too. */
 export function* freePage(k: Kernel, pfn: Pfn): Task {
   const { frames } = k;
   if (frames.mapcount[pfn] !== 0) throw new Finding("use-after-free", `frame ${pfn} is freed while page tables map it`);
+  uncharge(k, pfn);
   frames.flags[pfn] = PG_buddy;
   frames.mapping[pfn] = 0;
   frames.index[pfn] = 0;
@@ -84,9 +112,11 @@ export function* freePage(k: Kernel, pfn: Pfn): Task {
   frames.prev[pfn] = 0;
   frames.generation[pfn] = (frames.generation[pfn] + 1) & 1023;
   yield* lock(k.state.zoneLock);
-  const list = freeListOf(k, pfn);
-  frames.next[pfn] = k.free.head[list];
-  k.free.head[list] = pfn + 1;
+  const zone = pageZone(k, pfn).index;
+  frames.next[pfn] = k.zoneState.head[zone];
+  k.zoneState.head[zone] = pfn + 1;
+  k.zoneState.free[zone]++;
   k.state.pagesInUse--;
+  countVm(k, "pgfree");
   yield* unlock(k.state.zoneLock);
 }

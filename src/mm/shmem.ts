@@ -2,10 +2,11 @@
 import type { Task } from "../machine/core.ts";
 import { EFAULT, ENOMEM } from "../machine/errno.ts";
 import { lockFolio, unlockFolio } from "../machine/folioLock.ts";
-import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE } from "../machine/gfp.ts";
-import { addToPageCache, findLockPage } from "./filemap.ts";
+import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../machine/gfp.ts";
+import { addToPageCache, EXISTS, findLockPage } from "./filemap.ts";
 import { type Inode, pagesOf } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
+import { memCgroupChargeCurrent } from "./memcontrol.ts";
 import { folioLockWord, type Pfn, PG_swapbacked, PG_uptodate, setFlag } from "./page.ts";
 import { allocPage } from "./pageAlloc.ts";
 import { folioAddLru, folioPut } from "./swap.ts";
@@ -17,9 +18,13 @@ export function* shmemGetPage(k: Kernel, inode: Inode, index: number): Task<Pfn 
     if (cached >= 0) return cached;
     const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_ZERO);
     if (pfn < 0) return -ENOMEM;
+    if ((yield* memCgroupChargeCurrent(k, pfn, GFP_KERNEL)) !== 0) {
+      yield* folioPut(k, pfn);
+      return -ENOMEM;
+    }
     yield* lockFolio(folioLockWord(k, pfn));
     setFlag(k, pfn, PG_swapbacked | PG_uptodate);
-    if (yield* addToPageCache(k, inode, index, pfn)) {
+    if ((yield* addToPageCache(k, inode, index, pfn)) !== EXISTS) {
       yield* folioAddLru(k, pfn);
       return pfn;
     }

@@ -8,35 +8,42 @@ import { refPutWord } from "../machine/cell.ts";
 import type { Task } from "../machine/core.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import type { Kernel } from "./kernel.ts";
-import { listAdd, listDel } from "./lruList.ts";
+import { listAdd, listAddOldest, listDel } from "./lruList.ts";
 import {
   BATCH_ACTIVATE,
   BATCH_ADD,
   BATCH_DEACTIVATE,
+  BATCH_DEACTIVATE_FILE,
   BATCH_LAZYFREE,
   BATCH_MLOCK,
   BATCH_ROTATE,
   BATCH_SIZE,
 } from "./lruTypes.ts";
+import { folioLruvec } from "./lruvec.ts";
 import { mlockBatchFn } from "./mlockBatch.ts";
 import {
   clearFlag,
   folioGet,
+  folioMemcg,
   hasFlag,
   type Pfn,
   PG_active,
   PG_anon,
+  PG_dirty,
   PG_lru,
   PG_mlocked,
+  PG_reclaim,
   PG_referenced,
   PG_swapbacked,
   PG_swapcache,
   PG_unevictable,
-  pageToNid,
+  PG_writeback,
   setFlag,
   testClearFlag,
 } from "./page.ts";
 import { freePage } from "./pageAlloc.ts";
+import { countBoth, countVm, type EventName } from "./vmstat.ts";
+import { workingsetActivation } from "./workingset.ts";
 
 /** folio_add_lru: into the batch; the folio shows up on a list when the batch is emptied. */
 export function* folioAddLru(k: Kernel, pfn: Pfn): Task {
@@ -62,11 +69,11 @@ function* batchMoveLru(k: Kernel, batch: number): Task {
   let held = -1;
   for (let i = 0; i < n; i++) {
     const entry = batched.page[batch * BATCH_SIZE + i];
-    const nid = pageToNid(k, entry >> 2);
-    if (nid !== held) {
+    const lruvec = folioLruvec(k, entry >> 2);
+    if (lruvec !== held) {
       if (held >= 0) yield* unlock(locks[held]);
-      yield* lock(locks[nid]);
-      held = nid;
+      yield* lock(locks[lruvec]);
+      held = lruvec;
     }
     if (batch === BATCH_MLOCK) mlockBatchFn(k, entry >> 2, entry & 3);
     else moveFn(k, batch, entry >> 2);
@@ -84,25 +91,55 @@ function moveFn(k: Kernel, batch: number, pfn: Pfn): void {
   if (!testClearFlag(k, pfn, PG_lru)) return;
   if (!hasFlag(k, pfn, PG_unevictable)) {
     if (batch === BATCH_ACTIVATE) {
-      if (!hasFlag(k, pfn, PG_active)) relink(k, pfn, () => setFlag(k, pfn, PG_active));
+      if (!hasFlag(k, pfn, PG_active)) relink(k, pfn, 0, PG_active, "pgactivate");
     } else if (batch === BATCH_DEACTIVATE) {
-      if (hasFlag(k, pfn, PG_active)) relink(k, pfn, () => clearFlag(k, pfn, PG_active | PG_referenced));
+      if (hasFlag(k, pfn, PG_active)) relink(k, pfn, PG_active | PG_referenced, 0, "pgdeactivate");
+    } else if (batch === BATCH_DEACTIVATE_FILE) {
+      deactivateFile(k, pfn);
     } else if (batch === BATCH_LAZYFREE) {
       const flags = k.frames.flags[pfn];
       if ((flags & (PG_anon | PG_swapbacked | PG_swapcache)) === (PG_anon | PG_swapbacked)) {
-        relink(k, pfn, () => clearFlag(k, pfn, PG_active | PG_referenced | PG_swapbacked));
+        relink(k, pfn, PG_active | PG_referenced | PG_swapbacked, 0, "pglazyfree");
       }
     } else if (batch === BATCH_ROTATE) {
-      relink(k, pfn, () => undefined);
+      toTail(k, pfn);
     }
   }
   setFlag(k, pfn, PG_lru);
 }
 
-function relink(k: Kernel, pfn: Pfn, change: () => void): void {
+/** To the head of another list, as told by its flags. */
+function relink(k: Kernel, pfn: Pfn, clear: number, set: number, event: EventName): void {
   listDel(k, pfn);
-  change();
+  clearFlag(k, pfn, clear);
+  setFlag(k, pfn, set);
   listAdd(k, pfn);
+  countBoth(k, folioMemcg(k, pfn), event);
+}
+
+/** lru_move_tail_fn: the next that reclaim looks at. */
+function toTail(k: Kernel, pfn: Pfn): void {
+  listDel(k, pfn);
+  clearFlag(k, pfn, PG_active);
+  listAddOldest(k, pfn);
+  countVm(k, "pgrotated");
+}
+
+/** lru_deactivate_file_fn: what invalidation could not drop. Dirty folios wait at the head, and go to the tail once written. */
+function deactivateFile(k: Kernel, pfn: Pfn): void {
+  const { flags, mapcount } = k.frames;
+  if (mapcount[pfn] > 0) return;
+  const active = hasFlag(k, pfn, PG_active);
+  listDel(k, pfn);
+  clearFlag(k, pfn, PG_active | PG_referenced);
+  if ((flags[pfn] & (PG_writeback | PG_dirty)) !== 0) {
+    setFlag(k, pfn, PG_reclaim);
+    listAdd(k, pfn);
+  } else {
+    listAddOldest(k, pfn);
+    countVm(k, "pgrotated");
+  }
+  if (active) countBoth(k, folioMemcg(k, pfn), "pgdeactivate");
 }
 
 /** lru_add_fn: mlocked folios go to the unevictable list. */
@@ -136,6 +173,7 @@ export function* folioMarkAccessed(k: Kernel, pfn: Pfn): Task {
     if ((flags & PG_lru) !== 0) yield* folioActivate(k, pfn);
     else if (isInAddBatch(k, pfn)) setFlag(k, pfn, PG_active);
     clearFlag(k, pfn, PG_referenced);
+    workingsetActivation(k, pfn);
   }
 }
 
@@ -159,6 +197,21 @@ export function* deactivatePage(k: Kernel, pfn: Pfn): Task {
   if ((flags & (PG_lru | PG_unevictable | PG_active)) !== (PG_lru | PG_active)) return;
   yield* folioGet(k, pfn);
   yield* batchAddAndMove(k, BATCH_DEACTIVATE, pfn, 0);
+}
+
+/** deactivate_file_folio: invalidation met it and could not drop it. */
+export function* deactivateFileFolio(k: Kernel, pfn: Pfn): Task {
+  if (hasFlag(k, pfn, PG_unevictable)) return;
+  yield* folioGet(k, pfn);
+  yield* batchAddAndMove(k, BATCH_DEACTIVATE_FILE, pfn, 0);
+}
+
+/** folio_rotate_reclaimable: it is written, and reclaim waits for it. The caller keeps it in place. */
+export function* folioRotateReclaimable(k: Kernel, pfn: Pfn): Task {
+  if (k.frames.lock[pfn] !== 0) return;
+  if ((k.frames.flags[pfn] & (PG_dirty | PG_unevictable | PG_lru)) !== PG_lru) return;
+  yield* folioGet(k, pfn);
+  yield* batchAddAndMove(k, BATCH_ROTATE, pfn, 0);
 }
 
 /** mark_page_lazyfree: MADV_FREE. */
@@ -188,7 +241,7 @@ function putTestzero(k: Kernel, pfn: Pfn, refs: number): Task<boolean> {
 
 /** __page_cache_release: nobody has a reference, so only its being on the list leads to it. */
 function* leaveLru(k: Kernel, pfn: Pfn): Task {
-  const l = k.lru.locks[pageToNid(k, pfn)];
+  const l = k.lru.locks[folioLruvec(k, pfn)];
   yield* lock(l);
   clearFlag(k, pfn, PG_lru);
   listDel(k, pfn);

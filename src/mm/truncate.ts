@@ -8,7 +8,7 @@ import { lockFolio, unlockFolio } from "../machine/folioLock.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downWrite, upWrite } from "../machine/rwsem.ts";
 import { cleanupFolio, filemapRemoveFolio, findGetPage } from "./filemap.ts";
-import { EXT4, type Inode, pagesOf } from "./fs.ts";
+import { cacheSlot, EXT4, type Inode, pagesOf } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
 import { unmapMappingPages, ZAP_ALL, ZAP_EVEN_COWS_NOT } from "./memoryZap.ts";
 import { folioLockWord, folioMapcount, type Pfn } from "./page.ts";
@@ -23,6 +23,7 @@ export function* truncateInodePages(k: Kernel, inode: Inode, from: number): Task
 
 /** truncate_inode_pages_range for whole pages [from, to). */
 export function* truncateRange(k: Kernel, inode: Inode, from: number, to: number): Task {
+  if (inode.nrshadows > 0) clearShadows(k, inode, from, to);
   if (inode.nrpages === 0) return;
   let found = false;
   for (let index = from; index < to; index++) {
@@ -35,6 +36,17 @@ export function* truncateRange(k: Kernel, inode: Inode, from: number, to: number
     yield* folioPut(k, pfn);
   }
   if (found) yield* lruAddDrain(k);
+}
+
+/** clear_shadow_entries: what comes next at these places is not what was evicted there. */
+function clearShadows(k: Kernel, inode: Inode, from: number, to: number): void {
+  const { page } = k.cache;
+  for (let index = from; index < to; index++) {
+    const slot = cacheSlot(k, inode, index);
+    if (page[slot] >= 0) continue;
+    page[slot] = 0;
+    inode.nrshadows--;
+  }
 }
 
 /** truncate_inode_folio. Folio locked. */

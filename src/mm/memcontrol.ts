@@ -1,0 +1,338 @@
+/**
+ * Memory cgroups (mm/memcontrol.c): charging folios to a limit, and what happens when it is reached.
+ *
+ *   charge ─stock of the CPU?─▶ done       else 64 pages, else 1 page, from the counters up to the root
+ *      └─over a limit─▶ reclaim there ≥ 32 pages ─▶ try again … 16 times ─▶ OOM killer of the cgroup ─▶ -ENOMEM
+ *
+ * The root (number 0) is charged nothing. Page counters are atomic and have no scheduling points of their own.
+ */
+import { contextWord, memallocRestore, memallocSave, PF_MEMALLOC } from "../machine/context.ts";
+import { currentBase, immediately, T_CONTEXT, type Task, W } from "../machine/core.ts";
+import { EAGAIN, ENOMEM } from "../machine/errno.ts";
+import {
+  __GFP_ATOMIC,
+  __GFP_HIGH,
+  __GFP_MEMALLOC,
+  __GFP_NOFAIL,
+  __GFP_NOLOCKDEP,
+  __GFP_NOMEMALLOC,
+  __GFP_NORETRY,
+  __GFP_NOWARN,
+  __GFP_RETRY_MAYFAIL,
+  currentGfpContext,
+  GFP_HIGHUSER_MOVABLE,
+  GFP_KERNEL,
+  gfpAllowsBlocking,
+} from "../machine/gfp.ts";
+import type { Kernel } from "./kernel.ts";
+import { NO_LIMIT } from "./memcontrolTypes.ts";
+import type { Mm, Process } from "./mmTypes.ts";
+import { memCgroupOutOfMemory } from "./oomMemcg.ts";
+import { folioMemcg, type Pfn, setFolioMemcg } from "./page.ts";
+import { freeScanControl, MAX_RECLAIM_RETRIES, newScanControl, SWAP_CLUSTER_MAX } from "./scanControl.ts";
+import { lruAddDrain } from "./swap.ts";
+import { getNrSwapPages, totalSwapPages } from "./swapfile.ts";
+import { doTryToFreePages } from "./vmscan.ts";
+import { traceReclaimBegin, traceReclaimEnd } from "./vmscanTrace.ts";
+import { countMemcgEvent } from "./vmstat.ts";
+
+/** Pages charged at a time; what is left over becomes the CPU's stock. */
+export const MEMCG_CHARGE_BATCH = 64;
+/** GFP_RECLAIM_MASK: what the caller's mask decides about; the rest is that of user memory. */
+const GFP_RECLAIM_MASK =
+  GFP_KERNEL |
+  __GFP_HIGH |
+  __GFP_NOWARN |
+  __GFP_RETRY_MAYFAIL |
+  __GFP_NOFAIL |
+  __GFP_NORETRY |
+  __GFP_MEMALLOC |
+  __GFP_NOMEMALLOC |
+  __GFP_ATOMIC |
+  __GFP_NOLOCKDEP;
+const reclaimMask = (gfp: number): number =>
+  (currentGfpContext(gfp) & GFP_RECLAIM_MASK) | (GFP_HIGHUSER_MOVABLE & ~GFP_RECLAIM_MASK);
+
+// The memcg of the running task, in the upper bits of its context word: charges of file pages go there.
+const TASK_MEMCG_SHIFT = 20;
+const TASK_MEMCG_MASK = 63 << TASK_MEMCG_SHIFT;
+
+export function taskMemcg(): number {
+  return (contextWord() & TASK_MEMCG_MASK) >>> TASK_MEMCG_SHIFT;
+}
+
+/** The running task charges to `memcg` from now on, and so does the address space of `p`. Charges made stay. */
+export function joinMemcg(p: Process, memcg: number): void {
+  const at = currentBase() + T_CONTEXT;
+  W[at] = (W[at] & ~TASK_MEMCG_MASK) | (memcg << TASK_MEMCG_SHIFT);
+  if (p.mm) p.mm.memcg = memcg;
+}
+
+const nothing = (value: number): Task<number> => immediately(value) as never;
+
+/** mem_cgroup_charge of a new folio for `mm`. 0, or -ENOMEM: the caller drops it. */
+export function memCgroupCharge(k: Kernel, pfn: Pfn, mm: Mm, gfp: number): Task<number> {
+  return mm.memcg === 0 ? nothing(0) : chargeFolio(k, pfn, mm.memcg, gfp);
+}
+
+/** The same for the page cache: the running task pays. */
+export function memCgroupChargeCurrent(k: Kernel, pfn: Pfn, gfp: number): Task<number> {
+  const memcg = taskMemcg();
+  return memcg === 0 ? nothing(0) : chargeFolio(k, pfn, memcg, gfp);
+}
+
+/** mem_cgroup_swapin_charge_folio: whoever owned the swap slot pays (`memcg`, of the slot; 0 = none, then the mm's). */
+export function memCgroupSwapinCharge(k: Kernel, pfn: Pfn, memcg: number, mm: Mm, gfp: number): Task<number> {
+  const payer = memcg !== 0 ? memcg : mm.memcg;
+  return payer === 0 ? nothing(0) : chargeFolio(k, pfn, payer, gfp);
+}
+
+function* chargeFolio(k: Kernel, pfn: Pfn, memcg: number, gfp: number): Task<number> {
+  const error = yield* tryCharge(k, memcg, gfp, 1);
+  if (error === 0) setFolioMemcg(k, pfn, memcg);
+  return error;
+}
+
+/** mem_cgroup_migrate: the new folio takes over the charge of the old one. */
+export function memCgroupMigrate(k: Kernel, from: Pfn, to: Pfn): void {
+  setFolioMemcg(k, to, folioMemcg(k, from));
+  setFolioMemcg(k, from, 0);
+}
+
+/** mem_cgroup_uncharge: when the last reference is gone. */
+export function uncharge(k: Kernel, pfn: Pfn): void {
+  const memcg = folioMemcg(k, pfn);
+  if (memcg !== 0) uncharge1(k, memcg, 1);
+}
+
+/** page_counter_uncharge, up to the root. */
+export function uncharge1(k: Kernel, memcg: number, n: number): void {
+  const { usage } = k.memcgs;
+  for (let at = memcg; at > 0; at = k.memcgParents[at]) usage[at] -= n;
+}
+
+/** page_counter_charge, whatever the limits: kernel memory that cannot fail, and tasks that reclaim. */
+export function forceCharge(k: Kernel, memcg: number, n: number): void {
+  const { usage } = k.memcgs;
+  for (let at = memcg; at > 0; at = k.memcgParents[at]) usage[at] += n;
+}
+
+/** page_counter_try_charge: -1, or the cgroup whose limit is in the way; then nothing is charged. */
+function pageCounterTryCharge(k: Kernel, memcg: number, n: number): number {
+  const { usage, max } = k.memcgs;
+  for (let at = memcg; at > 0; at = k.memcgParents[at]) {
+    if (usage[at] + n > max[at]) return at;
+  }
+  forceCharge(k, memcg, n);
+  return -1;
+}
+
+/** mem_cgroup_margin. */
+function margin(k: Kernel, memcg: number): number {
+  return Math.max(0, k.memcgs.max[memcg] - k.memcgs.usage[memcg]);
+}
+
+function consumeStock(k: Kernel, memcg: number, n: number): boolean {
+  const { state } = k;
+  if (n > MEMCG_CHARGE_BATCH || state.stockMemcg !== memcg || state.stockPages < n) return false;
+  state.stockPages -= n;
+  return true;
+}
+
+function refillStock(k: Kernel, memcg: number, n: number): void {
+  const { state } = k;
+  if (state.stockMemcg !== memcg) {
+    drainStock(k);
+    state.stockMemcg = memcg;
+  }
+  state.stockPages += n;
+  if (state.stockPages > MEMCG_CHARGE_BATCH) drainStock(k);
+}
+
+/** drain_stock. */
+export function drainStock(k: Kernel): void {
+  const { state } = k;
+  if (state.stockPages > 0) uncharge1(k, state.stockMemcg, state.stockPages);
+  state.stockPages = 0;
+  state.stockMemcg = 0;
+}
+
+/** drain_all_stock: that of `memcg` and of what is below it. */
+function drainAllStock(k: Kernel, memcg: number): void {
+  for (let at = k.state.stockMemcg; at > 0; at = k.memcgParents[at]) if (at === memcg) return drainStock(k);
+}
+
+/** try_charge_memcg: `n` pages. 0 or -ENOMEM. */
+export function* tryCharge(k: Kernel, memcg: number, gfp: number, n: number): Task<number> {
+  if (consumeStock(k, memcg, n)) return 0;
+  let batch = Math.max(MEMCG_CHARGE_BATCH, n);
+  let retries = MAX_RECLAIM_RETRIES;
+  let drained = false;
+  for (;;) {
+    let over = pageCounterTryCharge(k, memcg, batch);
+    if (over >= 0 && batch > n) {
+      batch = n;
+      over = consumeStock(k, memcg, n) ? -2 : pageCounterTryCharge(k, memcg, batch);
+    }
+    if (over === -2) return 0;
+    if (over === -1) break;
+    if ((contextWord() & PF_MEMALLOC) !== 0) {
+      // Reclaim itself needs the memory: its limit comes second.
+      forceCharge(k, memcg, n);
+      return 0;
+    }
+    if (!gfpAllowsBlocking(gfp)) return noMemory(k, memcg, gfp, n);
+    countMemcgEvent(k, over, "max");
+    const reclaimed = yield* tryToFreeMemCgroupPages(k, over, n, gfp, true, false);
+    if (margin(k, over) >= n) continue;
+    if (!drained) {
+      drainAllStock(k, over);
+      drained = true;
+      continue;
+    }
+    if ((gfp & __GFP_NORETRY) !== 0) return noMemory(k, memcg, gfp, n);
+    if (reclaimed > 0 && n <= 8) continue;
+    if (retries-- > 0) continue;
+    if ((gfp & __GFP_RETRY_MAYFAIL) !== 0) return noMemory(k, memcg, gfp, n);
+    countMemcgEvent(k, over, "oom");
+    if (!(yield* memCgroupOutOfMemory(k, over, gfp))) return noMemory(k, memcg, gfp, n);
+    retries = MAX_RECLAIM_RETRIES;
+  }
+  if (batch > n) refillStock(k, memcg, batch - n);
+  yield* aboveHigh(k, memcg, batch, gfp);
+  return 0;
+}
+
+function noMemory(k: Kernel, memcg: number, gfp: number, n: number): number {
+  if ((gfp & (__GFP_NOFAIL | __GFP_HIGH)) === 0) return -ENOMEM;
+  forceCharge(k, memcg, n);
+  return 0;
+}
+
+/**
+ * memory.high: whoever charges above it reclaims as many pages as it charged. The kernel does so on the way back to user
+ * space; here it happens at once, where the mask allows it.
+ */
+function* aboveHigh(k: Kernel, memcg: number, charged: number, gfp: number): Task {
+  if (!isAboveHigh(k, memcg) || (contextWord() & PF_MEMALLOC) !== 0 || !gfpAllowsBlocking(gfp)) return;
+  for (let at = memcg; at > 0; at = k.memcgParents[at]) {
+    if (k.memcgs.usage[at] <= k.memcgs.high[at]) continue;
+    countMemcgEvent(k, at, "high");
+    yield* tryToFreeMemCgroupPages(k, at, charged, GFP_KERNEL, true, false);
+  }
+}
+
+function isAboveHigh(k: Kernel, memcg: number): boolean {
+  const { usage, high } = k.memcgs;
+  for (let at = memcg; at > 0; at = k.memcgParents[at]) if (usage[at] > high[at]) return true;
+  return false;
+}
+
+/** try_to_free_mem_cgroup_pages: at least 32 pages of `memcg` and what is below it. How many were reclaimed. */
+export function* tryToFreeMemCgroupPages(
+  k: Kernel,
+  memcg: number,
+  n: number,
+  gfp: number,
+  maySwap: boolean,
+  proactive: boolean,
+): Task<number> {
+  const sc = newScanControl(k, reclaimMask(gfp));
+  sc.nrToReclaim = Math.max(n, SWAP_CLUSTER_MAX);
+  sc.targetMemcg = memcg;
+  sc.maySwap = maySwap;
+  sc.proactive = proactive;
+  traceReclaimBegin("mm_vmscan_memcg_reclaim_begin", sc);
+  const flags = memallocSave(PF_MEMALLOC);
+  const reclaimed = yield* doTryToFreePages(k, sc);
+  memallocRestore(PF_MEMALLOC, flags);
+  traceReclaimEnd("mm_vmscan_memcg_reclaim_end", reclaimed);
+  freeScanControl(k, sc);
+  return reclaimed;
+}
+
+/** Write to memory.reclaim: 0, or -EAGAIN when less than `n` pages could be reclaimed. */
+export function* memoryReclaim(k: Kernel, memcg: number, n: number): Task<number> {
+  let reclaimed = 0;
+  let retries = MAX_RECLAIM_RETRIES;
+  while (reclaimed < n) {
+    // The last attempt sees the folios in the batches too.
+    if (retries === 0) yield* lruAddDrain(k);
+    const got = yield* tryToFreeMemCgroupPages(k, memcg, n - reclaimed, GFP_KERNEL, true, true);
+    if (got === 0 && retries-- === 0) return -EAGAIN;
+    reclaimed += got;
+  }
+  return 0;
+}
+
+/** Write to memory.max: what is above the new limit is reclaimed, else the OOM killer is called. */
+export function* setMemoryMax(k: Kernel, memcg: number, max: number): Task {
+  k.memcgs.max[memcg] = max;
+  let retries = MAX_RECLAIM_RETRIES;
+  let drained = false;
+  while (k.memcgs.usage[memcg] > k.memcgs.max[memcg]) {
+    if (!drained) {
+      drainAllStock(k, memcg);
+      drained = true;
+    } else if (retries > 0) {
+      const excess = k.memcgs.usage[memcg] - k.memcgs.max[memcg];
+      if ((yield* tryToFreeMemCgroupPages(k, memcg, excess, GFP_KERNEL, true, false)) === 0) retries--;
+    } else {
+      countMemcgEvent(k, memcg, "oom");
+      if (!(yield* memCgroupOutOfMemory(k, memcg, GFP_KERNEL))) return;
+    }
+  }
+}
+
+/** Write to memory.high. */
+export function* setMemoryHigh(k: Kernel, memcg: number, high: number): Task {
+  k.memcgs.high[memcg] = high;
+  let retries = MAX_RECLAIM_RETRIES;
+  let drained = false;
+  while (k.memcgs.usage[memcg] > k.memcgs.high[memcg]) {
+    if (!drained) {
+      drainAllStock(k, memcg);
+      drained = true;
+      continue;
+    }
+    const excess = k.memcgs.usage[memcg] - k.memcgs.high[memcg];
+    if ((yield* tryToFreeMemCgroupPages(k, memcg, excess, GFP_KERNEL, true, false)) === 0 && retries-- === 0) return;
+  }
+}
+
+/** mem_cgroup_get_nr_swap_pages: how many slots the folios of `memcg` may still take. */
+export function memcgNrSwapPages(k: Kernel, memcg: number): number {
+  let n = getNrSwapPages(k);
+  const { swap, swapMax } = k.memcgs;
+  for (let at = memcg; at > 0; at = k.memcgParents[at]) n = Math.min(n, swapMax[at] - swap[at]);
+  return n;
+}
+
+/** mem_cgroup_swap_full: are slots so scarce that a folio in memory should give up its own? */
+export function memcgSwapFull(k: Kernel, memcg: number): boolean {
+  if (getNrSwapPages(k) * 2 < totalSwapPages(k)) return true;
+  const { swap, swapMax } = k.memcgs;
+  for (let at = memcg; at > 0; at = k.memcgParents[at]) {
+    if (swapMax[at] !== NO_LIMIT && swap[at] * 2 >= swapMax[at]) return true;
+  }
+  return false;
+}
+
+/** mem_cgroup_try_charge_swap: a slot for a folio of `memcg`. False = over memory.swap.max. */
+export function memCgroupTryChargeSwap(k: Kernel, memcg: number): boolean {
+  const { swap, swapMax } = k.memcgs;
+  for (let at = memcg; at > 0; at = k.memcgParents[at]) {
+    if (swap[at] + 1 > swapMax[at]) {
+      countMemcgEvent(k, memcg, "swap_max");
+      countMemcgEvent(k, memcg, "swap_fail");
+      return false;
+    }
+  }
+  for (let at = memcg; at > 0; at = k.memcgParents[at]) swap[at]++;
+  return true;
+}
+
+/** mem_cgroup_uncharge_swap: a slot that `memcg` was charged for is free. */
+export function memCgroupUnchargeSwap(k: Kernel, memcg: number): void {
+  for (let at = memcg; at > 0; at = k.memcgParents[at]) k.memcgs.swap[at]--;
+}
