@@ -19,8 +19,8 @@ const names = readdirSync(join(conformance, "workloads"))
   .map((name) => name.slice(0, -3));
 
 for (const [folder, options] of [
-  ["notifier", {}],
-  ["notifier-movable", { movable: 0.4 }],
+  ["notifier", { watchPtes: true }],
+  ["notifier-movable", { watchPtes: true, movable: 0.4 }],
 ] as const) {
   const index = JSON.parse(readFileSync(join(conformance, "golden", folder, "index.json"), "utf8")) as {
     name: string;

@@ -39,6 +39,7 @@ function small(m: Machine, changes: Changes): Kernel {
     gathers: 2,
     gatherPages: 2,
     seqMask: 15,
+    watchPtes: true,
   });
   checkEveryStep(m, k);
   m.atEnd("nothing is left", () => checkNothingLeft(k) ?? true);

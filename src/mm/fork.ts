@@ -46,6 +46,7 @@ import {
   pteAt,
   ptePfn,
   ptePresent,
+  ptepClearBits,
   pteSlot,
   pteSpecial,
   pteWrite,
@@ -58,6 +59,7 @@ import { vmPageProt } from "./pgprot.ts";
 import { pageAddNewAnonRmap, pageAddRmap, pageTryDupAnonRmap } from "./rmap.ts";
 import { rssAdd } from "./rss.ts";
 import { folioPut } from "./swap.ts";
+import { flushTlbMm } from "./tlb.ts";
 import { vmaAlloc, vmaLink } from "./vma.ts";
 
 /** fork(2): the child, with a copy of the address space; -ENOMEM. */
@@ -99,6 +101,8 @@ function* dupMmap(k: Kernel, mm: Mm, old: Mm): Task<number> {
     if ((vma.flags & VM_DONTCOPY) === 0) error = yield* dupVma(k, mm, vma);
   }
   yield* upWrite(mm.mmapLock);
+  // The parent's entries have become read-only; faults, which wait for the lock, may rely on that.
+  flushTlbMm(k, old, "fork");
   yield* upWrite(old.mmapLock);
   return error;
 }
@@ -185,7 +189,7 @@ function* copyPresent(k: Kernel, dst: Vma, src: Vma, at: Vpn, pte: Pte): Task<bo
   }
   let copy = pte & ~PTE_YOUNG;
   if (isCowMapping(src.flags) && pteWrite(pte)) {
-    yield* setPteAt(k, src.mm as Mm, at, pte & ~PTE_WRITE);
+    yield* ptepClearBits(k, src.mm as Mm, at, PTE_WRITE);
     copy &= ~PTE_WRITE;
   }
   if ((src.flags & VM_SHARED) !== 0) copy &= ~PTE_DIRTY;

@@ -5,6 +5,7 @@ import type { Machine } from "../machine/machine.ts";
 import { type Mutex, mutexField, spinlockField } from "../machine/mutex.ts";
 import { type Srcu, srcu } from "../machine/srcu.ts";
 import { freeObject, int, isPooled, ref, struct } from "../machine/struct.ts";
+import { type Announced, createAnnounced } from "./announced.ts";
 import { type File, fileStruct, type Inode, inodeStruct } from "./fs.ts";
 import { createPages, type Pages } from "./gup.ts";
 import { createLru, type Lru } from "./lruTypes.ts";
@@ -29,6 +30,7 @@ import { createPgdats, type Pgdat } from "./pgdat.ts";
 import { rules as presetRules, type Rules } from "./rules.ts";
 import { createScanControls, type ScanControl } from "./scanControl.ts";
 import { createShrinkers, type Shrinkers } from "./shrinker.ts";
+import { createTlb, type Tlb, type TlbOption } from "./tlb.ts";
 import { createStat, type Stat } from "./vmstat.ts";
 import {
   createZonelists,
@@ -83,6 +85,10 @@ export interface KernelOptions {
   readonly shrinking?: number;
   /** Notifier sequences wrap at this mask; small ones let retry loops come back to equal states. */
   readonly seqMask?: number;
+  /** CPUs keep old translations until they are flushed (tlb.ts): for searches in small address spaces. */
+  readonly tlb?: TlbOption;
+  /** Every change of a page-table entry is held against the open notifier sections (announced.ts). */
+  readonly watchPtes?: boolean;
 }
 
 const DEFAULTS = {
@@ -109,6 +115,8 @@ const DEFAULTS = {
   shrinkers: 0,
   shrinking: 3,
   seqMask: (1 << 29) - 1,
+  tlb: false,
+  watchPtes: false,
 } as const;
 
 /** Heads of the free lists, and locks of the kernel as a whole. */
@@ -199,6 +207,8 @@ export interface Kernel {
   readonly state: KernelState;
   readonly seqMask: number;
   readonly shrinkers: Shrinkers;
+  readonly tlb: Tlb | null;
+  readonly announced: Announced | null;
   /** All of them, for checks. */
   readonly mms: readonly Mm[];
   readonly vmas: readonly Vma[];
@@ -306,6 +316,8 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
     state,
     seqMask: o.seqMask,
     shrinkers: createShrinkers(o.shrinkers, o.nodes, 1, o.shrinkers === 0 ? 0 : o.shrinking),
+    tlb: createTlb(m, o.tlb, (1 << o.tableShift) << o.windowShift, () => k),
+    announced: o.watchPtes ? createAnnounced() : null,
     mms,
     vmas,
     inodes,

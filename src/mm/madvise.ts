@@ -42,8 +42,20 @@ import {
   PG_swapcache,
   type Vpn,
 } from "./page.ts";
-import { PTE_DIRTY, PTE_YOUNG, pteAt, ptePfn, ptePresent, pteSlot, pteSpecial, setPteAt } from "./pageTable.ts";
+import {
+  PTE_DIRTY,
+  PTE_YOUNG,
+  pteAt,
+  ptePfn,
+  ptePresent,
+  ptepClearBits,
+  ptepGetAndClear,
+  pteSlot,
+  pteSpecial,
+  setPteAt,
+} from "./pageTable.ts";
 import { deactivatePage, lruAddDrain, markPageLazyfree } from "./swap.ts";
+import { flushTlbBatchedPending } from "./tlbBatch.ts";
 import { punchHole } from "./truncate.ts";
 import { findVma } from "./vma.ts";
 import { vmaForChange } from "./vmaFlags.ts";
@@ -188,6 +200,7 @@ function* madviseFree(k: Kernel, vma: Vma, start: Vpn, end: Vpn): Task<number> {
   const tlb = tlbGather(k, mm);
   yield* invalidateRangeStart(k, mm, start, end, flags);
   yield* lock(mm.ptl);
+  flushTlbBatchedPending(k, mm);
   for (let at = start; at < end; at++) if (isPage(k, mm, at)) yield* freePte(k, tlb, mm, at);
   yield* unlock(mm.ptl);
   yield* invalidateRangeEnd(k, mm, start, end, flags);
@@ -207,7 +220,8 @@ function* freePte(k: Kernel, tlb: Gather, mm: Mm, at: Vpn): Task {
   const pfn = ptePfn(pte);
   if (hasFlag(k, pfn, PG_swapcache | PG_dirty) && !(yield* cleanAnon(k, pfn))) return;
   if ((pte & (PTE_YOUNG | PTE_DIRTY)) !== 0) {
-    yield* setPteAt(k, mm, at, pte & ~(PTE_YOUNG | PTE_DIRTY));
+    const old = yield* ptepGetAndClear(k, mm, at);
+    yield* setPteAt(k, mm, at, old & ~(PTE_YOUNG | PTE_DIRTY));
     tlbAdjustRange(tlb, at, at + 1);
   }
   yield* markPageLazyfree(k, pfn);
@@ -229,6 +243,7 @@ function* madviseCold(k: Kernel, vma: Vma, start: Vpn, end: Vpn, deactivate: boo
   yield* lruAddDrain(k);
   const tlb = tlbGather(k, mm);
   yield* lock(mm.ptl);
+  flushTlbBatchedPending(k, mm);
   for (let at = start; at < end; at++) if (isPage(k, mm, at)) yield* coldPte(k, tlb, mm, at, deactivate);
   yield* unlock(mm.ptl);
   yield* tlbFinish(k, tlb);
@@ -240,7 +255,7 @@ function* coldPte(k: Kernel, tlb: Gather, mm: Mm, at: Vpn, deactivate: boolean):
   const pfn = ptePfn(pte);
   if ((yield* folioMapcount(k, pfn)) !== 1) return;
   if ((pte & PTE_YOUNG) !== 0) {
-    yield* setPteAt(k, mm, at, pte & ~PTE_YOUNG);
+    yield* ptepClearBits(k, mm, at, PTE_YOUNG);
     tlbAdjustRange(tlb, at, at + 1);
   }
   clearFlag(k, pfn, PG_referenced);

@@ -33,6 +33,7 @@ import {
   pteAlloc,
   pteAt,
   ptePresent,
+  ptepSetBits,
   pteSlot,
   pteWrite,
   SWP_MARKER,
@@ -43,6 +44,7 @@ import {
 import { vmPageProt } from "./pgprot.ts";
 import { pageAddNewAnonRmap } from "./rmap.ts";
 import { folioPut } from "./swap.ts";
+import { staleRead, staleWrite, tlbLookup } from "./tlbAccess.ts";
 import { vmaLookup } from "./vma.ts";
 import { countBoth } from "./vmstat.ts";
 
@@ -73,8 +75,9 @@ export function* handleMmFault(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Ta
 function* presentFault(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, flags: number): Task<number> {
   const mm = vma.mm as Mm;
   if (flags !== FAULT_READ && !pteWrite(pte)) return yield* doWpPage(k, vma, vpn, pte, flags);
-  const bits = PTE_YOUNG | ((flags & FAULT_WRITE) !== 0 ? PTE_DIRTY | PTE_SOFT_DIRTY : 0);
-  if ((pte & bits) !== bits) yield* setPteAt(k, mm, vpn, pte | bits);
+  // x86: for a read there is nothing to set that the CPU would not set itself.
+  const bits = PTE_YOUNG | PTE_DIRTY | PTE_SOFT_DIRTY;
+  if ((flags & FAULT_WRITE) !== 0 && (pte & bits) !== bits) yield* ptepSetBits(k, mm, vpn, bits);
   yield* unlock(mm.ptl);
   return 0;
 }
@@ -154,6 +157,8 @@ export function* userRead(k: Kernel, p: Process, vpn: Vpn): Task<number> {
   const mm = p.mm as Mm;
   for (;;) {
     keepOrder(); // accesses of user memory race as they do
+    const stale = k.tlb === null ? 0 : yield* tlbLookup(k, mm, vpn, false);
+    if (stale > 0) return staleRead(k, vpn, stale);
     const content = userReadResident(k, mm, vpn);
     if (content !== NOT_RESIDENT) return content;
     const error = yield* userFault(k, mm, vpn, false);
@@ -167,6 +172,11 @@ export function* userWrite(k: Kernel, p: Process, vpn: Vpn, content: number): Ta
   const mm = p.mm as Mm;
   for (;;) {
     keepOrder();
+    const stale = k.tlb === null ? 0 : yield* tlbLookup(k, mm, vpn, true);
+    if (stale > 0) {
+      staleWrite(k, vpn, stale, content);
+      return 0;
+    }
     if (userWriteResident(k, mm, vpn, content)) return 0;
     const error = yield* userFault(k, mm, vpn, true);
     if (error !== 0) return error;

@@ -50,6 +50,7 @@ import {
   type Pte,
   pteAt,
   ptePfn,
+  ptepGetAndClear,
   pteSpecial,
   pteWrite,
   setPteAt,
@@ -59,6 +60,7 @@ import { pageAddNewAnonRmap, pageMoveAnonRmap, pageRemoveRmap } from "./rmap.ts"
 import { rssAdd } from "./rss.ts";
 import { folioPut, lruAddDrain } from "./swap.ts";
 import { freeSwapCache, tryToFreeSwap } from "./swapState.ts";
+import { flushTlbPage } from "./tlb.ts";
 import { countVm } from "./vmstat.ts";
 
 /** do_wp_page. Page-table lock held, dropped here. 0 or -errno. */
@@ -171,7 +173,8 @@ function* replacePte(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, old: Pfn, fresh: P
   const bare = mkPte(fresh, vmPageProt(vma) | PTE_YOUNG);
   const entry = unshare ? bare | (pte & PTE_SOFT_DIRTY) : maybeMkwrite(bare, vma);
   // ptep_clear_flush_notify: nobody may see the new page through one mapping and the old one through another.
-  yield* setPteAt(k, mm, vpn, 0);
+  yield* ptepGetAndClear(k, mm, vpn);
+  flushTlbPage(k, mm, vpn, "cow");
   yield* invalidateRange(k, mm, vpn, vpn + 1);
   yield* pageAddNewAnonRmap(k, fresh, vma, vpn);
   yield* lruCacheAdd(k, fresh, vma);

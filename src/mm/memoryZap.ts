@@ -25,6 +25,7 @@ import {
   pteDirty,
   ptePfn,
   ptePresent,
+  ptepGetAndClear,
   pteSlot,
   pteSpecial,
   pteYoung,
@@ -38,6 +39,7 @@ import { pageRemoveRmap } from "./rmap.ts";
 import { rssAdd } from "./rss.ts";
 import { folioMarkAccessed, lruAddDrain } from "./swap.ts";
 import { freeSwapAndCache } from "./swapfile.ts";
+import { flushTlbBatchedPending } from "./tlbBatch.ts";
 
 /** What zapping is to leave alone: zap_details. */
 export const ZAP_ALL = 0;
@@ -60,18 +62,17 @@ function* zapPteRange(k: Kernel, tlb: Gather, vma: Vma, start: Vpn, end: Vpn, de
   while (addr < end) {
     let forceFlush = false;
     yield* lock(mm.ptl);
+    flushTlbBatchedPending(k, mm);
     for (; addr < end && !forceFlush; addr++) {
       const pte = pteAt(k, mm, addr);
       if (pte === 0) continue;
       if (!ptePresent(pte)) yield* zapNonPresent(k, vma, addr, pte, details);
       else if (yield* zapPresent(k, tlb, vma, addr, pte, details)) forceFlush = true;
     }
-    // Shared file pages that were dirty: no CPU may write through a stale entry once the page can be cleaned.
-    if (tlb.dirtyShared) {
-      tlb.dirtyShared = false;
-      yield* tlbFlushOnly(k, tlb);
-      forceFlush = true;
-    }
+    // File pages that were dirty: no CPU may write through a stale entry once the page can be cleaned.
+    if (tlb.dirtyShared) forceFlush = true;
+    tlb.dirtyShared = false;
+    if (forceFlush) yield* tlbFlushOnly(k, tlb, true);
     yield* unlock(mm.ptl);
     if (forceFlush) yield* tlbFlush(k, tlb);
   }
@@ -83,15 +84,15 @@ function* zapPresent(k: Kernel, tlb: Gather, vma: Vma, addr: Vpn, pte: Pte, deta
   const pfn: Pfn = ptePfn(pte);
   const anon = !pteSpecial(pte) && hasFlag(k, pfn, PG_anon);
   if (details === ZAP_EVEN_COWS_NOT && anon) return false;
-  yield* setPteAt(k, mm, addr, 0);
+  const old = yield* ptepGetAndClear(k, mm, addr);
   tlbAdjustRange(tlb, addr, addr + 1);
   if (pteSpecial(pte)) return false;
   if (!anon) {
-    if (pteDirty(pte)) {
+    if (pteDirty(old)) {
       tlb.dirtyShared = true;
       setFlag(k, pfn, PG_dirty);
     }
-    if (pteYoung(pte) && (vma.flags & VM_SEQ_READ) === 0) yield* folioMarkAccessed(k, pfn);
+    if (pteYoung(old) && (vma.flags & VM_SEQ_READ) === 0) yield* folioMarkAccessed(k, pfn);
   }
   rssAdd(k, mm, pfn, -1);
   yield* pageRemoveRmap(k, pfn);

@@ -12,6 +12,7 @@ import { ALL_END, invalidateRange } from "./mmuNotifier.ts";
 import type { Pfn, Vpn } from "./page.ts";
 import { freePageList, lruAddDrain, putPage } from "./swap.ts";
 import { freeSwapCache } from "./swapState.ts";
+import { flushTlbMm, flushTlbRange } from "./tlb.ts";
 
 /** tlb_gather_mmu, tlb_gather_mmu_fullmm. */
 export function tlbGather(k: Kernel, mm: Mm, fullmm = false): Gather {
@@ -47,10 +48,11 @@ export function tlbRemovePage(k: Kernel, tlb: Gather, pfn: Pfn): boolean {
   return tlb.pages === k.gatherPages;
 }
 
-/** tlb_flush_mmu_tlbonly: nothing happens where nothing was cleared. */
-export function* tlbFlushOnly(k: Kernel, tlb: Gather): Task {
+/** tlb_flush_mmu_tlbonly: nothing happens where nothing was cleared. CPUs first, devices that share their tables next. */
+export function* tlbFlushOnly(k: Kernel, tlb: Gather, underPtl = false): Task {
   if (tlb.end <= tlb.start) return;
   const { start, end } = tlb;
+  flushTlbRange(k, tlb.mm as Mm, start, end, underPtl ? "gatherUnderPtl" : "gather");
   if (!tlb.fullmm || tlb.mm?.notifierSubscriptions.active) yield* invalidateRange(k, tlb.mm as Mm, start, end);
   resetRange(tlb);
 }
@@ -69,11 +71,15 @@ export function* tlbFlush(k: Kernel, tlb: Gather): Task {
   yield* freePageList(k, freed);
 }
 
-/** tlb_finish_mmu. */
+/**
+ * tlb_finish_mmu. With another gather open (both callers have mmap_lock for reading), an entry that was found empty may have
+ * been emptied by the other one, who has not flushed yet; the whole mm is flushed then.
+ */
 export function* tlbFinish(k: Kernel, tlb: Gather): Task {
+  const mm = tlb.mm as Mm;
+  if (mm.tlbFlushPending > 1) flushTlbMm(k, mm, "gatherNested");
   yield* tlbFlush(k, tlb);
   yield* tlbTableFlush(k, tlb);
-  const mm = tlb.mm as Mm;
   mm.tlbFlushPending--;
   tlb.mm = null;
   tlb.nextFree = k.state.freeGather;

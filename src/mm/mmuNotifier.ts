@@ -17,6 +17,7 @@ import type { Machine } from "../machine/machine.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downWrite, type RwSem, upWrite } from "../machine/rwsem.ts";
 import { srcuReadLock, srcuReadUnlock, synchronizeSrcu } from "../machine/srcu.ts";
+import { rangeClosed, rangeOpened } from "./announced.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mm, Vma } from "./mmTypes.ts";
 import { mmdrop, mmgrab } from "./mmUsers.ts";
@@ -41,12 +42,16 @@ export function createNotifier<D extends object>(
 export function* invalidateRangeStart(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number): Task<number> {
   const subs = mm.notifierSubscriptions;
   if (rangeBlockable(flags)) mightSleep("invalidate_range_start");
-  if (!subs.active) return 0;
+  if (!subs.active) {
+    if (k.announced !== null) rangeOpened(k.announced, mm, start, end);
+    return 0;
+  }
   lockMapAcquire(mmuNotifierInvalidateRangeStart);
   let error = 0;
   if (subs.hasItree) error = yield* itreeInvalidate(k, mm, start, end, flags);
   if (error === 0) error = yield* hlistInvalidateRangeStart(k, mm, start, end, flags);
   lockMapRelease(mmuNotifierInvalidateRangeStart);
+  if (error === 0 && k.announced !== null) rangeOpened(k.announced, mm, start, end);
   return error;
 }
 
@@ -62,6 +67,7 @@ export function* invalidateRangeOnlyEnd(k: Kernel, mm: Mm, start: Vpn, end: Vpn,
 
 function* rangeEnd(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number, onlyEnd: boolean): Task {
   const subs = mm.notifierSubscriptions;
+  if (k.announced !== null) rangeClosed(k.announced, mm, start, end);
   if (!subs.active) return;
   lockMapAcquire(mmuNotifierInvalidateRangeStart);
   if (subs.hasItree) yield* itreeInvEnd(k, subs);

@@ -33,6 +33,7 @@ import {
   pteAt,
   ptePfn,
   ptePresent,
+  ptepGetAndClear,
   pteSlot,
   pteSpecial,
   pudPages,
@@ -44,6 +45,7 @@ import {
   swpType,
 } from "./pageTable.ts";
 import { pteModify, vmaSoftDirtyEnabled, vmaWantsWritenotify, vmPageProt } from "./pgprot.ts";
+import { flushTlbBatchedPending } from "./tlbBatch.ts";
 import { findVma, splitVma, vmaMerge } from "./vma.ts";
 
 const ACCESS = VM_READ | VM_WRITE | VM_EXEC;
@@ -148,11 +150,19 @@ function* changePmdRange(k: Kernel, tlb: Gather, vma: Vma, start: Vpn, end: Vpn,
 function* changePteRange(k: Kernel, tlb: Gather, vma: Vma, start: Vpn, end: Vpn, tryWritable: boolean): Task {
   const mm = vma.mm as Mm;
   yield* lock(mm.ptl);
+  flushTlbBatchedPending(k, mm);
   for (let at = start; at < end; at++) {
-    const pte = pteAt(k, mm, at);
-    if (pte === 0) continue;
-    const changed = ptePresent(pte) ? presentChanged(k, vma, pte, tryWritable) : nonPresentChanged(k, pte);
-    if (changed !== pte || ptePresent(pte)) yield* setPteAt(k, mm, at, changed);
+    const seen = pteAt(k, mm, at);
+    if (seen === 0) continue;
+    if (!ptePresent(seen)) {
+      const changed = nonPresentChanged(k, seen);
+      if (changed !== seen) yield* setPteAt(k, mm, at, changed);
+      continue;
+    }
+    // ptep_modify_prot_start and _commit: CPUs cannot note anything in between.
+    const pte = yield* ptepGetAndClear(k, mm, at);
+    const changed = presentChanged(k, vma, pte, tryWritable);
+    yield* setPteAt(k, mm, at, changed);
     if (pteNeedsFlush(pte, changed)) tlbAdjustRange(tlb, at, at + 1);
   }
   yield* unlock(mm.ptl);

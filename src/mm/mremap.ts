@@ -7,6 +7,7 @@ import type { Task } from "../machine/core.ts";
 import { EFAULT, EINVAL, ENOMEM } from "../machine/errno.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downWrite, upRead, upWrite } from "../machine/rwsem.ts";
+import { tableMoves } from "./announced.ts";
 import { anonVmaClone, unlinkAnonVmas } from "./anonVma.ts";
 import { mmPopulate } from "./gup.ts";
 import { getInode } from "./inode.ts";
@@ -32,9 +33,13 @@ import {
   pmdSlot,
   pteAlloc,
   pteAt,
+  ptePresent,
+  ptepGetAndClear,
   pteSlot,
   setPteAt,
 } from "./pageTable.ts";
+import { flushTlbRange, noteTableMove } from "./tlb.ts";
+import { flushTlbBatchedPending } from "./tlbBatch.ts";
 import { findVma, findVmaBefore, vmaAlloc, vmaLink, vmaLookup, vmaMerge } from "./vma.ts";
 
 export const MREMAP_MAYMOVE = 1;
@@ -224,8 +229,11 @@ function* moveNormalPmd(k: Kernel, vma: Vma, at: Vpn, target: Vpn): Task<boolean
   const to = pmdSlot(k, mm, target);
   const free = entry[to] === 0;
   if (free) {
+    if (k.announced !== null) tableMoves(k, mm, at, at + pmdPages(k));
+    noteTableMove(k, mm, at);
     entry[to] = entry[from];
     entry[from] = 0;
+    flushTlbRange(k, mm, at, at + pmdPages(k), "mremap");
   }
   yield* unlock(mm.ptl);
   yield* dropRmapLocks(vma);
@@ -235,11 +243,15 @@ function* moveNormalPmd(k: Kernel, vma: Vma, at: Vpn, target: Vpn): Task<boolean
 /** move_ptes: what was moved counts as soft-dirty. */
 function* movePtes(k: Kernel, mm: Mm, at: Vpn, target: Vpn, extent: number): Task {
   yield* lock(mm.ptl);
+  flushTlbBatchedPending(k, mm);
+  let forceFlush = false;
   for (let i = 0; i < extent; i++) {
-    const pte = pteAt(k, mm, at + i);
-    if (pte === 0) continue;
-    yield* setPteAt(k, mm, at + i, 0);
+    if (pteAt(k, mm, at + i) === 0) continue;
+    const pte = yield* ptepGetAndClear(k, mm, at + i);
+    if (ptePresent(pte)) forceFlush = true;
     yield* setPteAt(k, mm, target + i, pte | PTE_SOFT_DIRTY);
   }
+  // Under the lock: whoever frees the page at its new place knows nothing of the old one.
+  if (forceFlush) flushTlbRange(k, mm, at, at + extent, "mremap");
   yield* unlock(mm.ptl);
 }

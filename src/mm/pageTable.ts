@@ -4,16 +4,18 @@
  *   vpn   pgd entry (a window) | pud | pmd | pte          an upper entry = number of the next table, 0 = none
  *
  * A pte is one word of 30 bits: present 1, write, dirty, accessed, soft-dirty, uffd-wp, prot-none, special; pfn << 9.
- * Not present and not 0: type << 1, then bits in the same places; offset << 9. All changes go through `setPteAt`, so that
- * walks without the lock (GUP-fast) see every intermediate value.
+ * Not present and not 0: type << 1, then bits in the same places; offset << 9. All changes are
+ * operations of their own, so that walks without the lock (GUP-fast) see every intermediate value, and atomic, since CPUs
+ * set the accessed and the dirty bit of a present entry whenever they like: who changes one must not go by what it has read.
  */
 import { addWord } from "../machine/cell.ts";
 import type { Task } from "../machine/core.ts";
 import { Finding } from "../machine/finding.ts";
+import { pteChanges } from "./announced.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mm } from "./mmTypes.ts";
 import type { Pfn, Vpn } from "./page.ts";
-import { readPteWord, writePteWord } from "./pteWord.ts";
+import { clearPteBits, readPteWord, setPteBits, swapPteWord } from "./pteWord.ts";
 
 export const PTE_PRESENT = 1;
 export const PTE_WRITE = 2;
@@ -143,11 +145,33 @@ function populateLevel(k: Kernel, slot: number): boolean {
   return table !== 0;
 }
 
-/** set_pte_at: page-table lock held, and the table exists. */
-export function setPteAt(k: Kernel, mm: Mm, vpn: Vpn, pte: Pte): Task {
+/** Index of the entry of which the bits of `keep` are about to stay, and those of `set` to be set. Page-table lock held. */
+function slotToChange(k: Kernel, mm: Mm, vpn: Vpn, keep: number, set: number): number {
   const slot = pteSlot(k, mm, vpn);
   if (slot === 0) throw new Finding("use-after-free", `${mm.name} has no page table for page ${vpn} any more`);
-  return writePteWord(k, slot, pte);
+  // Under the lock nobody else changes more than the bits that CPUs set.
+  if (k.announced !== null) pteChanges(k, mm, vpn, k.tables.entry[slot], (k.tables.entry[slot] & keep) | set);
+  return slot;
+}
+
+/** set_pte_at: for entries that no CPU can be using, or whose other bits do not matter any more. The old entry. */
+export function setPteAt(k: Kernel, mm: Mm, vpn: Vpn, pte: Pte): Task<Pte> {
+  return swapPteWord(k, slotToChange(k, mm, vpn, 0, pte), pte);
+}
+
+/** ptep_get_and_clear: the old entry, with all that CPUs have noted in it. Flushing is left to the caller. */
+export function ptepGetAndClear(k: Kernel, mm: Mm, vpn: Vpn): Task<Pte> {
+  return setPteAt(k, mm, vpn, 0);
+}
+
+/** ptep_set_wrprotect, ptep_test_and_clear_young: the old entry. */
+export function ptepClearBits(k: Kernel, mm: Mm, vpn: Vpn, bits: number): Task<Pte> {
+  return clearPteBits(k, slotToChange(k, mm, vpn, ~bits, 0), bits);
+}
+
+/** ptep_set_access_flags: the old entry. */
+export function ptepSetBits(k: Kernel, mm: Mm, vpn: Vpn, bits: number): Task<Pte> {
+  return setPteBits(k, slotToChange(k, mm, vpn, -1, bits), bits);
 }
 
 /** READ_ONCE of a pte without the lock. */

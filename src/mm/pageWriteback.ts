@@ -32,10 +32,11 @@ import {
   setFlag,
   type Vpn,
 } from "./page.ts";
-import { PTE_DIRTY, PTE_WRITE, pteAt, setPteAt } from "./pageTable.ts";
+import { PTE_DIRTY, PTE_WRITE, pteAt, ptepGetAndClear, setPteAt } from "./pageTable.ts";
 import { folioInode, mapsPage, nextFileVmaOf, vmaAddress } from "./rmap.ts";
 import { guards } from "./rules.ts";
 import { folioPut, lruAddDrain } from "./swap.ts";
+import { flushTlbPage } from "./tlb.ts";
 
 /** folio_mark_dirty. Pages of the disk file system get buffers, which keep a reference. */
 export function* setPageDirty(k: Kernel, pfn: Pfn): Task {
@@ -124,7 +125,11 @@ function* mkcleanOne(k: Kernel, vma: Vma, vpn: Vpn, pfn: Pfn): Task<number> {
   yield* lock(mm.ptl);
   const pte = pteAt(k, mm, vpn);
   const wanted = mapsPage(k, mm, vpn, pfn) && (pte & (PTE_DIRTY | PTE_WRITE)) !== 0;
-  if (wanted) yield* setPteAt(k, mm, vpn, pte & ~(PTE_DIRTY | PTE_WRITE));
+  if (wanted) {
+    const old = yield* ptepGetAndClear(k, mm, vpn);
+    flushTlbPage(k, mm, vpn, "mkclean");
+    yield* setPteAt(k, mm, vpn, old & ~(PTE_DIRTY | PTE_WRITE));
+  }
   yield* unlock(mm.ptl);
   yield* invalidateRangeEnd(k, mm, vpn, vpn + 1, flags);
   return wanted ? 1 : 0;

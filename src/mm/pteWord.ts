@@ -1,11 +1,12 @@
 /**
- * Reading and writing one page-table entry, as operations that notice when its table was freed. Whoever holds the
+ * Reading and changing one page-table entry, as operations that notice when its table was freed. Whoever holds the
  * page-table lock or mmap_lock has a table that lives; a walk without locks (GUP-fast) keeps tables by other means.
  */
 import { defineOp, pend, type Task, W } from "../machine/core.ts";
 import { Finding } from "../machine/finding.ts";
 import { nameOfWord } from "../machine/machine.ts";
 import type { Kernel } from "./kernel.ts";
+import { noteTranslation } from "./tlb.ts";
 
 function mustBeLive(entry: number, freeWord: number): void {
   if (W[freeWord] === 0) return;
@@ -26,19 +27,39 @@ const readOp = defineOp({
   describe: (at) => `read ${nameOfWord(at)}`,
 });
 
-const writeOp = defineOp({
-  name: "writePte",
-  enabled: () => true,
-  apply: (at, freeWord, pte) => {
-    mustBeLive(at, freeWord);
-    W[at] = pte;
-  },
-  access: (at, freeWord, _b, _t, out) => {
-    out.write(at);
-    out.read(freeWord);
-  },
-  describe: (at, _freeWord, pte) => `write ${nameOfWord(at)} = ${pte}`,
-});
+/** An atomic change of an entry; the value is the old one. With `tlb`, CPUs may keep the old translation. */
+function changeOp(name: string, tlb: boolean, change: (old: number, arg: number) => number) {
+  return defineOp({
+    name,
+    enabled: () => true,
+    apply: (at, freeWord, arg) => {
+      mustBeLive(at, freeWord);
+      const old = W[at];
+      W[at] = change(old, arg);
+      if (tlb) noteTranslation(at, old, W[at]);
+      return old;
+    },
+    access: (at, freeWord, _b, _t, out) => {
+      out.write(at);
+      out.read(freeWord);
+    },
+    describe: (at, _freeWord, arg) => `${name} ${nameOfWord(at)} = ${arg}`,
+  });
+}
+
+const swap = (_old: number, pte: number): number => pte;
+const clear = (old: number, bits: number): number => old & ~bits;
+const add = (old: number, bits: number): number => old | bits;
+const plain = [
+  changeOp("writePte", false, swap),
+  changeOp("clearPteBits", false, clear),
+  changeOp("setPteBits", false, add),
+];
+const cached = [
+  changeOp("writePte", true, swap),
+  changeOp("clearPteBits", true, clear),
+  changeOp("setPteBits", true, add),
+];
 
 /** Table `t` gets freed: an access that conflicts with those of its entries. */
 const freeOp = defineOp({
@@ -56,9 +77,24 @@ export function readPteWord(k: Kernel, slot: number): Task<number> {
   return pend(readOp.id, k.words.pte + slot, freeWordOf(k, slot)) as never;
 }
 
-/** WRITE_ONCE of entry `slot`. Raises a `use-after-free` finding when its table is free. */
-export function writePteWord(k: Kernel, slot: number, pte: number): Task {
-  return pend(writeOp.id, k.words.pte + slot, freeWordOf(k, slot), pte) as never;
+function change(k: Kernel, which: number, slot: number, arg: number): Task<number> {
+  const { id } = (k.tlb === null ? plain : cached)[which];
+  return pend(id, k.words.pte + slot, freeWordOf(k, slot), arg) as never;
+}
+
+/** xchg of entry `slot`: the old one. Raises a `use-after-free` finding when its table is free, as all changes do. */
+export function swapPteWord(k: Kernel, slot: number, pte: number): Task<number> {
+  return change(k, 0, slot, pte);
+}
+
+/** Clears bits of entry `slot`: the old one. */
+export function clearPteBits(k: Kernel, slot: number, bits: number): Task<number> {
+  return change(k, 1, slot, bits);
+}
+
+/** Sets bits of entry `slot`: the old one. */
+export function setPteBits(k: Kernel, slot: number, bits: number): Task<number> {
+  return change(k, 2, slot, bits);
 }
 
 /** A scheduling point in front of the freeing of table `t`, which the same step must do. */

@@ -75,6 +75,7 @@ export function randomRun(seed: number, calls: number): string | null {
       inodes: 40,
       filePages: 32,
       gatherPages: 6,
+      watchPtes: true,
     });
     const process = createProcess(k);
     box.world = {

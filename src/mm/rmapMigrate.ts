@@ -32,6 +32,7 @@ import {
   type Pte,
   pteAt,
   pteDirty,
+  ptepGetAndClear,
   pteWrite,
   pteYoung,
   SWP_DIRTY,
@@ -57,6 +58,7 @@ import {
   vmaAddress,
 } from "./rmap.ts";
 import { folioPut } from "./swap.ts";
+import { flushTlbPage } from "./tlb.ts";
 
 /** try_to_migrate: all mappings become migration entries, unless one may be pinned. Folio locked; we have a reference. */
 export function* tryToMigrate(k: Kernel, pfn: Pfn): Task {
@@ -98,9 +100,10 @@ function* tryToMigrateOne(k: Kernel, vma: Vma, pfn: Pfn): Task<boolean> {
 /** Page-table lock held. False = restored, because the page may be pinned. */
 function* makeMigrationEntry(k: Kernel, vma: Vma, vpn: Vpn, pfn: Pfn): Task<boolean> {
   const mm = vma.mm as Mm;
-  const pte = pteAt(k, mm, vpn);
   const exclusive = hasFlag(k, pfn, PG_anon) && hasFlag(k, pfn, PG_anonExclusive);
-  yield* setPteAt(k, mm, vpn, 0);
+  // ptep_clear_flush: never batched.
+  const pte = yield* ptepGetAndClear(k, mm, vpn);
+  flushTlbPage(k, mm, vpn, "migrate");
   if (pteDirty(pte)) setFlag(k, pfn, PG_dirty);
   if (exclusive && !(yield* pageTryShareAnonRmap(k, pfn))) {
     yield* setPteAt(k, mm, vpn, pte);

@@ -20,10 +20,13 @@ import {
   pteAt,
   ptePfn,
   ptePresent,
+  ptepClearBits,
+  ptepGetAndClear,
   pteSlot,
   pteSpecial,
   setPteAt,
 } from "./pageTable.ts";
+import { flushTlbMm } from "./tlb.ts";
 
 const CLEAR_REFS_ALL = 1;
 const CLEAR_REFS_ANON = 2;
@@ -50,6 +53,7 @@ export function* clearRefs(k: Kernel, _p: Process, mm: Mm, what: number): Task<n
   }
   if (soft) {
     yield* invalidateRangeEnd(k, mm, 0, ALL_END, flags);
+    flushTlbMm(k, mm, "clearRefs");
     mm.tlbFlushPending--;
   }
   yield* upWrite(mm.mmapLock);
@@ -79,12 +83,17 @@ function* clearSoftDirty(k: Kernel, vma: Vma, at: Vpn): Task {
   const pte = pteAt(k, mm, at);
   const watched = ptePresent(pte) && !pteSpecial(pte) && isCowMapping(vma.flags) && mm.hasPinned;
   if (watched && (yield* folioMaybeDmaPinned(k, ptePfn(pte)))) return;
-  yield* setPteAt(k, mm, at, pte & ~(ptePresent(pte) ? PTE_SOFT_DIRTY | PTE_WRITE : PTE_SOFT_DIRTY));
+  if (!ptePresent(pte)) {
+    yield* setPteAt(k, mm, at, pte & ~PTE_SOFT_DIRTY);
+    return;
+  }
+  const old = yield* ptepGetAndClear(k, mm, at);
+  yield* setPteAt(k, mm, at, old & ~(PTE_SOFT_DIRTY | PTE_WRITE));
 }
 
 function* clearYoung(k: Kernel, mm: Mm, at: Vpn): Task {
   const pte = pteAt(k, mm, at);
   if (!ptePresent(pte) || pteSpecial(pte)) return;
-  yield* setPteAt(k, mm, at, pte & ~PTE_YOUNG);
+  yield* ptepClearBits(k, mm, at, PTE_YOUNG);
   clearFlag(k, ptePfn(pte), PG_referenced);
 }

@@ -88,7 +88,7 @@ export const faultMunmap = defineCase({
     "linux-6.1-two-faults": { fault: PROPER, unmap: PROPER, second: 1, expect: "ok" },
     "fault-without-mmap-lock": { fault: NO_LOCK, unmap: PROPER, second: 0, expect: "use-after-free" },
     "munmap-without-mmap-lock": { fault: PROPER, unmap: NO_LOCK, second: 0, expect: "use-after-free" },
-    "two-faults-without-recheck": { fault: NO_RECHECK, unmap: PROPER, second: 1, expect: "assertion" },
+    "two-faults-without-recheck": { fault: NO_RECHECK, unmap: PROPER, second: 1, expect: "missed-notification" },
   },
   setup(m, v) {
     const k = smallKernel(m);

@@ -27,6 +27,7 @@ const SMALL: KernelOptions = {
   gathers: 3,
   gatherPages: 4,
   seqMask: 7,
+  watchPtes: true,
 };
 
 /** Set-up: the kernel, with its invariants. All processes must be gone, and batches drained, when the last task ends. */
