@@ -30,6 +30,7 @@ import { createPgdats, type Pgdat } from "./pgdat.ts";
 import { rules as presetRules, type Rules } from "./rules.ts";
 import { createScanControls, type ScanControl } from "./scanControl.ts";
 import { createShrinkers, type Shrinkers } from "./shrinker.ts";
+import { createSwap, type Swap, type SwapOptions } from "./swapTypes.ts";
 import { createTlb, type Tlb, type TlbOption } from "./tlb.ts";
 import { createStat, type Stat } from "./vmstat.ts";
 import {
@@ -44,7 +45,7 @@ import {
 } from "./zone.ts";
 
 /** How large the machine is. Searches want it small, simulations large. */
-export interface KernelOptions {
+export interface KernelOptions extends SwapOptions {
   readonly rules?: Rules;
   /** Page frames, the zero page included. */
   readonly frames?: number;
@@ -201,6 +202,7 @@ export interface Kernel {
   readonly stat: Stat;
   readonly lru: Lru;
   readonly cache: ReturnType<typeof createCache>;
+  readonly swap: Swap;
   readonly filePages: number;
   readonly gatherPages: number;
   readonly gathered: { readonly page: Int32Array };
@@ -310,6 +312,7 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
     stat: createStat(parents.length),
     lru: createLru(o.nodes, parents.length, zones.length > o.nodes),
     cache: createCache(o.inodes * o.filePages),
+    swap: createSwap(o),
     filePages: o.filePages,
     gatherPages,
     gathered: gathers.pages,

@@ -59,7 +59,8 @@ import { vmPageProt } from "./pgprot.ts";
 import { pageAddNewAnonRmap, pageMoveAnonRmap, pageRemoveRmap } from "./rmap.ts";
 import { rssAdd } from "./rss.ts";
 import { folioPut, lruAddDrain } from "./swap.ts";
-import { freeSwapCache, tryToFreeSwap } from "./swapState.ts";
+import { folioFreeSwap, swapCount } from "./swapfile.ts";
+import { freeSwapCache } from "./swapState.ts";
 import { flushTlbPage } from "./tlb.ts";
 import { countVm } from "./vmstat.ts";
 
@@ -96,9 +97,7 @@ export function* doWpPage(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, flags: number
 /** Is this mapping the only user of the anonymous page? Then it becomes exclusive. Page-table lock held. */
 function* mayReuse(k: Kernel, vma: Vma, pfn: Pfn): Task<boolean> {
   if (k.rules.cowReuse === "mapcount") {
-    if ((yield* folioMapcount(k, pfn)) !== 1) return false;
-    pageMoveAnonRmap(k, pfn, vma);
-    return true;
+    return yield* reuseSwapPage(k, vma, pfn);
   }
   if (k.rules.cowReuse === "exclusive" && hasFlag(k, pfn, PG_anonExclusive)) return true;
   // More than: this mapping, the swap cache, an LRU batch.
@@ -106,11 +105,28 @@ function* mayReuse(k: Kernel, vma: Vma, pfn: Pfn): Task<boolean> {
   if (!hasFlag(k, pfn, PG_lru)) yield* lruAddDrain(k);
   if ((yield* folioRefCount(k, pfn)) > (hasFlag(k, pfn, PG_swapcache) ? 2 : 1)) return false;
   if (!(yield* trylockFolio(folioLockWord(k, pfn)))) return false;
-  if (hasFlag(k, pfn, PG_swapcache)) yield* tryToFreeSwap(k, pfn);
+  if (hasFlag(k, pfn, PG_swapcache)) yield* folioFreeSwap(k, pfn);
   const alone = (yield* folioRefCount(k, pfn)) === 1;
   if (alone) pageMoveAnonRmap(k, pfn, vma);
   yield* unlockFolio(folioLockWord(k, pfn));
   return alone;
+}
+
+/** reuse_swap_page (before v5.8): do page tables and swap together have one entry for it? Page-table lock held. */
+function* reuseSwapPage(k: Kernel, vma: Vma, pfn: Pfn): Task<boolean> {
+  if (!hasFlag(k, pfn, PG_swapcache)) {
+    if ((yield* folioMapcount(k, pfn)) !== 1) return false;
+    pageMoveAnonRmap(k, pfn, vma);
+    return true;
+  }
+  if (!(yield* trylockFolio(folioLockWord(k, pfn)))) return false;
+  const entries = (yield* folioMapcount(k, pfn)) + (yield* swapCount(k, k.frames.private[pfn]));
+  if (entries === 1) {
+    yield* folioFreeSwap(k, pfn);
+    pageMoveAnonRmap(k, pfn, vma);
+  }
+  yield* unlockFolio(folioLockWord(k, pfn));
+  return entries === 1;
 }
 
 /** maybe_mkwrite(pte_mkdirty(pte)). */

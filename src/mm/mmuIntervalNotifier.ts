@@ -34,6 +34,7 @@ import {
   type NotifierSubscriptions,
   RANGE_BLOCKABLE,
   rangeBlockable,
+  rangeMayFail,
 } from "./mmuNotifierTypes.ts";
 import type { Vpn } from "./page.ts";
 
@@ -76,15 +77,18 @@ export function* itreeInvalidate(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags:
   const seq = subs.invalidateSeq.value;
   yield* unlock(subs.lock);
   // Without the lock: while seq is odd, which our own section makes sure of, nobody changes the tree.
+  let error = 0;
   while (sub) {
     const accepted = yield* sub.ops.invalidate(k, sub, start, end, flags, seq);
-    if (!accepted && !rangeBlockable(flags)) {
+    if (!accepted && rangeMayFail(flags)) {
+      error = -EAGAIN;
+    } else if (!accepted && !rangeBlockable(flags)) {
       yield* itreeInvEnd(k, subs);
       return -EAGAIN;
     }
     sub = nextOverlap(k, mm, sub, start, end);
   }
-  return 0;
+  return error;
 }
 
 /** mn_itree_inv_end: closes one section; the last one lets deferred inserts and removes happen. */

@@ -22,7 +22,13 @@ import type { Kernel } from "./kernel.ts";
 import type { Mm, Vma } from "./mmTypes.ts";
 import { mmdrop, mmgrab } from "./mmUsers.ts";
 import { itreeInvalidate, itreeInvEnd, itreeRelease } from "./mmuIntervalNotifier.ts";
-import { type MmuNotifier, type MmuNotifierOps, notifierStruct, rangeBlockable } from "./mmuNotifierTypes.ts";
+import {
+  type MmuNotifier,
+  type MmuNotifierOps,
+  notifierStruct,
+  rangeBlockable,
+  rangeMayFail,
+} from "./mmuNotifierTypes.ts";
 import type { Pfn, Vpn } from "./page.ts";
 import { guards } from "./rules.ts";
 
@@ -38,7 +44,7 @@ export function createNotifier<D extends object>(
   return Object.assign(notifierStruct.create(name), { ops: m.keep(ops), driver });
 }
 
-/** mmu_notifier_range_start: 0, or -EAGAIN when the range may be refused and was. */
+/** mmu_notifier_range_start: 0, or -EAGAIN when the range may be refused and was: no end then, unless RANGE_MAYFAIL. */
 export function* invalidateRangeStart(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number): Task<number> {
   const subs = mm.notifierSubscriptions;
   if (rangeBlockable(flags)) mightSleep("invalidate_range_start");
@@ -49,7 +55,11 @@ export function* invalidateRangeStart(k: Kernel, mm: Mm, start: Vpn, end: Vpn, f
   lockMapAcquire(mmuNotifierInvalidateRangeStart);
   let error = 0;
   if (subs.hasItree) error = yield* itreeInvalidate(k, mm, start, end, flags);
-  if (error === 0) error = yield* hlistInvalidateRangeStart(k, mm, start, end, flags);
+  if (error === 0 || rangeMayFail(flags)) {
+    // A range that may fail has an end for everybody, so everybody has a start.
+    const refused = yield* hlistInvalidateRangeStart(k, mm, start, end, flags);
+    if (refused !== 0) error = refused;
+  }
   lockMapRelease(mmuNotifierInvalidateRangeStart);
   if (error === 0 && k.announced !== null) rangeOpened(k.announced, mm, start, end);
   return error;
@@ -84,7 +94,7 @@ function* hlistInvalidateRangeStart(k: Kernel, mm: Mm, start: Vpn, end: Vpn, fla
     const refused = yield* callStart(k, sub, start, end, flags);
     if (refused !== 0) error = refused;
   }
-  if (error !== 0 && k.rules.endAfterRefusedStart) {
+  if (error !== 0 && !rangeMayFail(flags) && k.rules.endAfterRefusedStart) {
     // Those who accepted expect their end, and there is nobody else to deliver it.
     for (let sub = yield* rcuDereference(subs.first); sub; sub = yield* rcuDereference(sub.next)) {
       if (sub.ops.invalidateRangeEnd) yield* sub.ops.invalidateRangeEnd(k, sub, start, end, flags);
@@ -100,12 +110,12 @@ function* callStart(k: Kernel, sub: MmuNotifier, start: Vpn, end: Vpn, flags: nu
   if (!rangeBlockable(flags)) nonBlockStart();
   const error = yield* ops.invalidateRangeStart(k, sub, start, end, flags);
   if (!rangeBlockable(flags)) nonBlockEnd();
-  if (error !== 0 && k.rules.endAfterRefusedStart) {
+  if (error !== 0 && !rangeMayFail(flags) && k.rules.endAfterRefusedStart) {
     // It cannot be told apart from those who accepted, so it would get an end for a start that it refused.
     must(!ops.invalidateRangeEnd, "missed-notification", `${sub.name} may refuse a start and yet implements the end`);
   }
   // A refusal of a range that must not be refused is a warning in the kernel's log, and no more.
-  return rangeBlockable(flags) ? 0 : error;
+  return rangeBlockable(flags) && !rangeMayFail(flags) ? 0 : error;
 }
 
 function* hlistInvalidateRangeEnd(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number, onlyEnd: boolean): Task {

@@ -29,15 +29,18 @@ export const EVENT_NAMES = [
 ] as const;
 /** Callbacks may sleep, and may not refuse. */
 export const RANGE_BLOCKABLE = 1 << 3;
+/** MMU_NOTIFIER_RANGE_MAYFAIL (June 2020, not merged): callbacks may sleep and may refuse, and get their end all the same. */
+export const RANGE_MAYFAIL = 1 << 4;
 /** End of a range over the whole address space, which begins at 0. */
 export const ALL_END: Vpn = 1 << 28;
 
 export const rangeBlockable = (flags: number): boolean => (flags & RANGE_BLOCKABLE) !== 0;
+export const rangeMayFail = (flags: number): boolean => (flags & RANGE_MAYFAIL) !== 0;
 export const rangeEvent = (flags: number): number => flags & MMU_NOTIFY_EVENT_MASK;
 
 /** Callbacks of a classic subscriber; missing ones are not called. `flags`: event and RANGE_BLOCKABLE. */
 export interface MmuNotifierOps {
-  /** 0, or -EAGAIN where the range is not blockable; who can refuse must not have an end op. */
+  /** 0, or -EAGAIN where the range is not blockable (who can refuse that must not have an end op), or may fail. */
   invalidateRangeStart?(k: Kernel, sub: MmuNotifier, start: Vpn, end: Vpn, flags: number): Task<number>;
   invalidateRangeEnd?(k: Kernel, sub: MmuNotifier, start: Vpn, end: Vpn, flags: number): Task;
   /** Atomic: under the page-table lock, in a TLB flush, or just before the end op. */
@@ -71,7 +74,7 @@ export const notifierStruct = struct("mmuNotifier", {
 });
 
 export interface IntervalNotifierOps {
-  /** Takes the user's lock, calls `mmuIntervalSetSeq`, tears down. False = refused, only if not blockable. */
+  /** Takes the user's lock, calls `mmuIntervalSetSeq`, tears down. False = refused, if not blockable or if it may fail. */
   invalidate(k: Kernel, sub: IntervalNotifier, start: Vpn, end: Vpn, flags: number, seq: number): Task<boolean>;
 }
 

@@ -4,7 +4,7 @@
  *
  *   free list ──allocPage──▶ refcount 1 ──map, cache, LRU batch, pin──▶ refcount n ──last put──▶ free list
  *
- * References: each PTE 1, page cache or swap cache 1, buffers 1, an LRU batch 1, an isolation 1, FOLL_GET 1, FOLL_PIN 1024.
+ * References: each PTE 1, page cache 1, swap cache 1, buffers 1, an LRU batch 1, an isolation 1, FOLL_GET 1, FOLL_PIN 1024.
  */
 import { cmpxchgWord, readWord, refAddWord, writeWord } from "../machine/cell.ts";
 import { column, columns } from "../machine/columns.ts";
@@ -40,8 +40,10 @@ export const PG_anonExclusive = 1 << 12;
 export const PG_private = 1 << 13;
 /** On the free list: an own bit, so that a use after free shows. */
 export const PG_buddy = 1 << 14;
-/** Reclaim wants it: at the end of writeback it goes to the tail of its list. The same bit as PG_readahead, which is not here. */
+/** Reclaim wants it: at the end of writeback it goes to the tail of its list. The same bit as PG_readahead. */
 export const PG_reclaim = 1 << 15;
+/** It was read ahead of its use. */
+export const PG_readahead = PG_reclaim;
 /** From here on the number of the memory cgroup that the folio is charged to; 0 = none. */
 export const MEMCG_SHIFT = 24;
 export const MAX_MEMCGS = 64;

@@ -1,0 +1,127 @@
+/**
+ * Reading and writing swap (mm/page_io.c).
+ *
+ *   synchronous (zram)   write: writeback begins and ends here; unlocked      read: up to date, unlocked
+ *   slow                 write: writeback, unlocked, request queued           read: request queued, the folio stays locked
+ *                          the device's task, later: done ─▶ writeback ends / up to date, unlocked
+ */
+import { keepOrder, type Task } from "../machine/core.ts";
+import { must } from "../machine/finding.ts";
+import { ANYBODY, unlockFolio } from "../machine/folioLock.ts";
+import type { Machine } from "../machine/machine.ts";
+import { lock, unlock } from "../machine/mutex.ts";
+import { choose, until } from "../machine/wait.ts";
+import type { Kernel } from "./kernel.ts";
+import {
+  folioLockWord,
+  hasFlag,
+  type Pfn,
+  PG_reclaim,
+  PG_swapcache,
+  PG_uptodate,
+  PG_writeback,
+  setFlag,
+  testClearFlag,
+} from "./page.ts";
+import { folioRotateReclaimable } from "./swap.ts";
+import { folioFreeSwap } from "./swapfile.ts";
+
+/** swap_writepage: 0. The folio is locked, in the swap cache and not dirty any more; it comes back unlocked. */
+export function* swapWritepage(k: Kernel, pfn: Pfn): Task<number> {
+  must(hasFlag(k, pfn, PG_swapcache), "assertion", `frame ${pfn} is written to swap and has no place there`);
+  if (yield* folioFreeSwap(k, pfn)) {
+    // Nobody has an entry for it any more.
+    yield* unlockFolio(folioLockWord(k, pfn));
+    return 0;
+  }
+  setFlag(k, pfn, PG_writeback);
+  if (k.swap.slow) {
+    yield* queueRequest(k, (pfn << 1) | 1);
+    yield* unlockFolio(folioLockWord(k, pfn));
+    return 0;
+  }
+  k.swap.slots.disk[k.frames.private[pfn]] = k.frames.content[pfn];
+  yield* folioEndWriteback(k, pfn);
+  yield* unlockFolio(folioLockWord(k, pfn));
+  return 0;
+}
+
+/** swap_readpage: the folio is locked, and its `private` says which slot; the one who completes the request unlocks it. */
+export function* swapReadpage(k: Kernel, pfn: Pfn): Task {
+  if (k.swap.slow) {
+    k.frames.lock[pfn] = ANYBODY;
+    yield* queueRequest(k, pfn << 1);
+    return;
+  }
+  k.frames.content[pfn] = k.swap.slots.disk[k.frames.private[pfn]];
+  setFlag(k, pfn, PG_uptodate);
+  yield* unlockFolio(folioLockWord(k, pfn));
+}
+
+/** folio_end_writeback: whoever waits for it goes on; what reclaim has marked is the next that it sees. */
+export function* folioEndWriteback(k: Kernel, pfn: Pfn): Task {
+  if (testClearFlag(k, pfn, PG_reclaim)) yield* folioRotateReclaimable(k, pfn);
+  keepOrder();
+  must(testClearFlag(k, pfn, PG_writeback), "assertion", `frame ${pfn} ends a writeback that it is not under`);
+}
+
+/** folio_wait_writeback. Sleeps. */
+export function* folioWaitWriteback(k: Kernel, pfn: Pfn): Task {
+  if (!hasFlag(k, pfn, PG_writeback)) return;
+  yield* until(() => (k.frames.flags[pfn] & PG_writeback) === 0);
+}
+
+/** submit_bio: sleeps while the queue is full. */
+function* queueRequest(k: Kernel, request: number): Task {
+  const { state, queue, queueLock } = k.swap;
+  for (;;) {
+    yield* until(() => k.swap.state.requests < k.swap.queue.count);
+    yield* lock(queueLock);
+    const free = state.requests < queue.count;
+    if (free) {
+      k.swap.queue.request[state.requests] = request;
+      state.requests++;
+    }
+    yield* unlock(queueLock);
+    if (free) return;
+  }
+}
+
+/** Set-up: the task of a slow device. A daemon: it waits for requests and completes them, in any order. */
+export function startSwapDevice(m: Machine, k: Kernel): void {
+  m.spawn("swapDevice", swapDevice, [k], { daemon: true });
+}
+
+function* swapDevice(k: Kernel): Task {
+  for (;;) {
+    yield* until(() => k.swap.state.requests > 0);
+    const which = k.swap.state.requests > 1 ? yield* choose(k.swap.state.requests) : 0;
+    yield* complete(k, yield* takeRequest(k, which));
+  }
+}
+
+function* takeRequest(k: Kernel, which: number): Task<number> {
+  const { state, queueLock } = k.swap;
+  yield* lock(queueLock);
+  const { request } = k.swap.queue;
+  const taken = request[which];
+  state.requests--;
+  request.copyWithin(which, which + 1, state.requests + 1);
+  request[state.requests] = 0;
+  yield* unlock(queueLock);
+  return taken;
+}
+
+/** end_swap_bio_write, end_swap_bio_read. */
+function* complete(k: Kernel, request: number): Task {
+  const pfn = request >> 1;
+  const slot = k.frames.private[pfn];
+  if ((request & 1) !== 0) {
+    k.swap.slots.disk[slot] = k.frames.content[pfn];
+    yield* folioEndWriteback(k, pfn);
+    return;
+  }
+  k.frames.content[pfn] = k.swap.slots.disk[slot];
+  setFlag(k, pfn, PG_uptodate);
+  yield* unlockFolio(folioLockWord(k, pfn));
+}
