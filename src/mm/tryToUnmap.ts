@@ -101,12 +101,11 @@ export function* tryToUnmap(k: Kernel, pfn: Pfn, flags: number): Task {
 export function* tryToUnmapOne(k: Kernel, vma: Vma, pfn: Pfn, flags: number): Task<boolean> {
   const mm = vma.mm as Mm;
   const vpn = vmaAddress(vma, k.frames.index[pfn]);
-  const { notifierMayFail, unmapPinCheck } = k.rules;
   // June 2020, not merged: success is pretended, and the page stays mapped.
-  if (unmapPinCheck && (yield* folioMaybeDmaPinned(k, pfn))) return true;
-  const range = MMU_NOTIFY_CLEAR | RANGE_BLOCKABLE | (notifierMayFail === "none" ? 0 : RANGE_MAYFAIL);
+  if (k.rules.unmapPinCheck && (yield* folioMaybeDmaPinned(k, pfn))) return true;
+  const range = MMU_NOTIFY_CLEAR | RANGE_BLOCKABLE | (k.rules.notifierMayFail === "none" ? 0 : RANGE_MAYFAIL);
   const refused = (yield* invalidateRangeStart(k, mm, vpn, vpn + 1, range)) !== 0;
-  const stays = refused && notifierMayFail === "full";
+  const stays = refused && k.rules.notifierMayFail === "full";
   let goOn = !stays;
   if (!stays && pteSlot(k, mm, vpn) !== 0) {
     yield* lock(mm.ptl);
