@@ -43,6 +43,7 @@ export const smallEngines: Engines = {
   load: async () => ({ default: abBa }),
   check: plainCheck,
   runWorkload: async () => ({ events: [], failed: null }),
+  pressureModel: async () => ({ run: () => ({ prefill: {}, run: {}, vmscan: [], callbacks: [] }) }),
 };
 
 /** Jobs done in this thread. `stop` is heard between the steps of a search. */

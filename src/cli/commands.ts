@@ -44,9 +44,9 @@ export const COMMANDS = {
   },
   conform: {
     about: "run workloads in the model, and compare with what a real kernel did",
-    usage: ["conform [NAME]…"],
+    usage: ["conform [NAME]…", "conform --pressure [JOB]…"],
     details: "Exit code 1 when one differs that is not listed in conformance/DIFFERENCES.md.",
-    options: ["json", "workloads", "golden", "patience"],
+    options: ["json", "pressure", "workloads", "golden", "patience"],
     load: async () => (await import("./conform.ts")).conform,
   },
 } as const satisfies Readonly<Record<string, Command>>;

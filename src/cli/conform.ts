@@ -16,6 +16,7 @@ import { hint } from "./suggest.ts";
 const MAX_NAMES = 12;
 
 export async function conform(c: Context, words: readonly string[]): Promise<number> {
+  if (c.options.pressure) return (await import("./conformPressure.ts")).conformPressure(c, words);
   const files = workloadsIn(c.options.workloads);
   const records = recordsIn(c.options.golden);
   const chosen = chosenRecords(records, files, words);

@@ -14,4 +14,7 @@ export const engines: Engines = {
   async runWorkload(workload, guest) {
     return (await import("../conform/run.ts")).recordWorkload(workload, guest);
   },
+  async pressureModel() {
+    return (await import("../conform/pressure/onMm.ts")).pressureModel;
+  },
 };

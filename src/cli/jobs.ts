@@ -4,6 +4,8 @@
  */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import type { PressureJob } from "../conform/pressure/job.ts";
+import type { PressureModel, PressureResult } from "../conform/pressure/model.ts";
 import type { Recording, Workload } from "../conform/run.ts";
 import { MayfailError, mayfailError } from "../errors.ts";
 import type { Verdict } from "../machine/finding.ts";
@@ -66,6 +68,8 @@ export interface Jobs {
   replay(hooks: Hooks, name: CaseName, variant: string, schedule: string): Promise<Outcome>;
   /** Runs a file of workloads in the model: the record of what happened. */
   record(hooks: Hooks, path: string, guest: Guest): Promise<Recording>;
+  /** Runs a job under memory pressure in the model. */
+  pressure(hooks: Hooks, job: PressureJob): Promise<PressureResult>;
 }
 
 /** The machine that records were made with. */
@@ -86,6 +90,7 @@ export interface Engines {
   check(program: Program, options: CheckOptions): Promise<CheckResult>;
   /** Runs what a file of workloads exports. */
   runWorkload(workload: Workload, guest: Guest): Promise<Recording>;
+  pressureModel(): Promise<PressureModel>;
 }
 
 export function jobsOn(engines: Engines): Jobs {
@@ -138,6 +143,10 @@ export function jobsOn(engines: Engines): Jobs {
       if (typeof workload["default"] !== "function") throw mayfailError("MF0113", { file: path });
       hooks.phase("a step");
       return engines.runWorkload(workload as unknown as Workload, guest);
+    },
+    async pressure(hooks, job) {
+      hooks.phase("a step");
+      return (await engines.pressureModel()).run(job);
     },
   };
 }

@@ -8,6 +8,7 @@ export interface Options {
   list?: boolean;
   workloads?: string;
   golden?: string;
+  pressure?: boolean;
   all?: boolean;
   changes?: boolean;
   seed?: number;
@@ -78,6 +79,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
   list: { flag: "--list", about: "only list the cases and their variants" },
   workloads: { flag: "--workloads", kind: folder, about: "workloads of your own, *.ts, instead of those of Mayfail" },
   golden: { flag: "--golden", kind: folder, about: "records of your own, *.jsonl, instead of those of Mayfail" },
+  pressure: { flag: "--pressure", about: "jobs under memory pressure, and the counters of the kernel" },
   all: { flag: "--all", about: "show every step of a long run" },
   changes: { flag: "--changes", about: "show below each step what it changed" },
   seed: { flag: "--seed", kind: whole(0, 4294967295), about: "for everything that is left to chance" },

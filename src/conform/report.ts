@@ -1,5 +1,6 @@
 /** What `mayfail conform` says: the document `mayfail/conform/1`, the table, and two sequences beside each other. */
 import type { Comparison, Match } from "./compare.ts";
+import type { CounterRow } from "./pressure/counters.ts";
 
 /** One workload compared with one record. */
 export interface ConformRow extends Comparison {
@@ -18,7 +19,8 @@ export interface ConformJson {
     readonly tolerated: number;
     readonly listed: string | null;
   }[];
-  readonly pressure: readonly [];
+  /** Counters of jobs under memory pressure; `allowed` is the share of the record by which the model may differ. */
+  readonly pressure: readonly CounterRow[];
   /** Workloads without a record, and records without a workload. */
   readonly unrecorded: readonly string[];
   readonly unwritten: readonly string[];
@@ -33,6 +35,7 @@ export function conformJson(
   rows: readonly ConformRow[],
   unrecorded: readonly string[],
   unwritten: readonly string[],
+  pressure: readonly CounterRow[] = [],
 ): ConformJson {
   return {
     schema: "mayfail/conform/1",
@@ -44,7 +47,7 @@ export function conformJson(
       tolerated,
       listed,
     })),
-    pressure: [],
+    pressure,
     unrecorded,
     unwritten,
     matched: rows.filter(matches).length,
