@@ -59,7 +59,7 @@ import { vmPageProt } from "./pgprot.ts";
 import { pageAddNewAnonRmap, pageAddRmap, pageTryDupAnonRmap } from "./rmap.ts";
 import { rssAdd } from "./rss.ts";
 import { folioPut } from "./swap.ts";
-import { flushTlbMm } from "./tlb.ts";
+import { FLUSH_FORK, flushTlbMm } from "./tlb.ts";
 import { vmaAlloc, vmaLink } from "./vma.ts";
 
 /** fork(2): the child, with a copy of the address space; -ENOMEM. */
@@ -102,7 +102,7 @@ function* dupMmap(k: Kernel, mm: Mm, old: Mm): Task<number> {
   }
   yield* upWrite(mm.mmapLock);
   // The parent's entries have become read-only; faults, which wait for the lock, may rely on that.
-  flushTlbMm(k, old, "fork");
+  yield* flushTlbMm(k, old, FLUSH_FORK);
   yield* upWrite(old.mmapLock);
   return error;
 }

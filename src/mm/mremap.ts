@@ -38,7 +38,7 @@ import {
   pteSlot,
   setPteAt,
 } from "./pageTable.ts";
-import { flushTlbRange, noteTableMove } from "./tlb.ts";
+import { flushTlbLocked, noteTableMove } from "./tlb.ts";
 import { flushTlbBatchedPending } from "./tlbBatch.ts";
 import { findVma, findVmaBefore, vmaAlloc, vmaLink, vmaLookup, vmaMerge } from "./vma.ts";
 
@@ -233,7 +233,7 @@ function* moveNormalPmd(k: Kernel, vma: Vma, at: Vpn, target: Vpn): Task<boolean
     noteTableMove(k, mm, at);
     entry[to] = entry[from];
     entry[from] = 0;
-    flushTlbRange(k, mm, at, at + pmdPages(k), "mremap");
+    flushTlbLocked(k, mm, at, at + pmdPages(k), "mremap");
   }
   yield* unlock(mm.ptl);
   yield* dropRmapLocks(vma);
@@ -252,6 +252,6 @@ function* movePtes(k: Kernel, mm: Mm, at: Vpn, target: Vpn, extent: number): Tas
     yield* setPteAt(k, mm, target + i, pte | PTE_SOFT_DIRTY);
   }
   // Under the lock: whoever frees the page at its new place knows nothing of the old one.
-  if (forceFlush) flushTlbRange(k, mm, at, at + extent, "mremap");
+  if (forceFlush) flushTlbLocked(k, mm, at, at + extent, "mremap");
   yield* unlock(mm.ptl);
 }

@@ -26,7 +26,7 @@ import {
   pteSpecial,
   setPteAt,
 } from "./pageTable.ts";
-import { flushTlbMm } from "./tlb.ts";
+import { FLUSH_CLEAR_REFS, flushTlbMm } from "./tlb.ts";
 
 const CLEAR_REFS_ALL = 1;
 const CLEAR_REFS_ANON = 2;
@@ -53,7 +53,7 @@ export function* clearRefs(k: Kernel, _p: Process, mm: Mm, what: number): Task<n
   }
   if (soft) {
     yield* invalidateRangeEnd(k, mm, 0, ALL_END, flags);
-    flushTlbMm(k, mm, "clearRefs");
+    yield* flushTlbMm(k, mm, FLUSH_CLEAR_REFS);
     mm.tlbFlushPending--;
   }
   yield* upWrite(mm.mmapLock);

@@ -13,8 +13,9 @@
  * accessed bits only spoil statistics, and x86 leaves them in place without a flush. An entry that is writable but not dirty
  * lets no store pass: the CPU walks the page table to set the dirty bit, and sees what it says now.
  */
+import { point as anything } from "../machine/cell.ts";
 import { column, columns } from "../machine/columns.ts";
-import type { Handle } from "../machine/core.ts";
+import type { Handle, Task } from "../machine/core.ts";
 import { Finding } from "../machine/finding.ts";
 import { activeMachine, type Machine } from "../machine/machine.ts";
 import { int, struct } from "../machine/struct.ts";
@@ -24,26 +25,35 @@ import { ALL_END } from "./mmuNotifierTypes.ts";
 import type { Vpn } from "./page.ts";
 import { PTE_DIRTY, PTE_SHIFT, PTE_WRITE, type Pte, ptePfn, pteReadable, pteSlot } from "./pageTable.ts";
 
-/** Where the kernel flushes. A scenario may take one of them away. */
+/**
+ * Where the kernel flushes. A scenario may take one of them away.
+ *
+ *  - `gather`: tlb_flush_mmu, for munmap, DONTNEED, FREE, mprotect, reaping.
+ *  - `gatherNested`: tlb_finish_mmu flushes the whole mm when other gathers are open, see there.
+ *  - `fork`, `clearRefs`: flush_tlb_mm before mmap_lock is dropped.
+ *  - `batch`: try_to_unmap_flush.
+ *
+ * and under the page-table lock
+ *
+ *  - `gatherUnderPtl`: dirty pages of files were zapped, or the gather has no room.
+ *  - `cow`, `mkclean`, `migrate`, `unmap`: ptep_clear_flush; `mremap`.
+ *  - `batchPending`: flush_tlb_batched_pending.
+ */
+export const FLUSH_POINTS = ["gather", "gatherNested", "fork", "clearRefs", "batch"] as const;
 export type FlushPoint =
-  /** tlb_flush_mmu: munmap, DONTNEED, FREE, mprotect, reaping. */
-  | "gather"
-  /** The flush before the page-table lock is dropped: dirty pages of files, or no room in the gather. */
+  | (typeof FLUSH_POINTS)[number]
   | "gatherUnderPtl"
-  /** tlb_finish_mmu flushes the whole mm when other gathers are open: they may have cleared what this one found empty. */
-  | "gatherNested"
-  | "fork"
   | "cow"
   | "mkclean"
   | "migrate"
-  | "mremap"
-  | "clearRefs"
-  /** try_to_unmap_one without batching. */
   | "unmap"
-  /** try_to_unmap_flush. */
-  | "batch"
-  /** flush_tlb_batched_pending. */
+  | "mremap"
   | "batchPending";
+export const FLUSH_GATHER = 0;
+export const FLUSH_NESTED = 1;
+export const FLUSH_FORK = 2;
+export const FLUSH_CLEAR_REFS = 3;
+export const FLUSH_BATCH = 4;
 
 /** `true`, or which flush is missing. */
 export type TlbOption = boolean | { readonly without: FlushPoint };
@@ -198,24 +208,42 @@ function placeOfSlot(k: Kernel, slot: number): number {
 }
 
 /**
- * flush_tlb_range: no CPU has an old translation of [start, end) when it returns. It waits for the other CPUs, so that
- * nothing of the caller comes in between: one moment is as good as another.
+ * flush_tlb_range under the page-table lock, in the step that has changed an entry: no CPU has an old translation of
+ * [start, end) when it returns. What other CPUs do between the change and the flush, they could as well do before both.
  */
-export function flushTlbRange(k: Kernel, mm: Mm, start: Vpn, end: Vpn, point: FlushPoint): void {
+export function flushTlbLocked(k: Kernel, mm: Mm, start: Vpn, end: Vpn, point: FlushPoint): void {
   const { tlb } = k;
   if (tlb === null || tlb.count === 0 || tlb.without === point) return;
-  const from = placeOf(k, mm, start);
-  const to = placeOf(k, mm, 0) + Math.min(end, 1 << PLACE_BITS);
-  const { place } = tlb.stale;
-  removeWhere(tlb, (i) => place[i] >= from && place[i] < to);
+  removeWhere(tlb, isWithin(k, mm, start, end, tlb));
 }
 
-/** flush_tlb_page. */
+/** flush_tlb_page, ptep_clear_flush after the clearing: under the page-table lock. */
 export function flushTlbPage(k: Kernel, mm: Mm, vpn: Vpn, point: FlushPoint): void {
-  flushTlbRange(k, mm, vpn, vpn + 1, point);
+  flushTlbLocked(k, mm, vpn, vpn + 1, point);
+}
+
+/** flush_tlb_range anywhere else: a scheduling point, since others may look at the entries meanwhile. */
+export function* flushTlbRange(k: Kernel, mm: Mm, start: Vpn, end: Vpn, point: number): Task {
+  const { tlb } = k;
+  if (tlb === null || !hasStale(k, mm, start, end, tlb) || tlb.without === FLUSH_POINTS[point]) return;
+  yield* anything();
+  flushTlbLocked(k, mm, start, end, FLUSH_POINTS[point]);
 }
 
 /** flush_tlb_mm. */
-export function flushTlbMm(k: Kernel, mm: Mm, point: FlushPoint): void {
-  flushTlbRange(k, mm, 0, ALL_END, point);
+export function flushTlbMm(k: Kernel, mm: Mm, point: number): Task {
+  return flushTlbRange(k, mm, 0, ALL_END, point);
+}
+
+function isWithin(k: Kernel, mm: Mm, start: Vpn, end: Vpn, { stale }: Tlb): (i: number) => boolean {
+  const from = placeOf(k, mm, start);
+  const to = placeOf(k, mm, 0) + Math.min(end, 1 << PLACE_BITS);
+  const { place } = stale;
+  return (i) => place[i] >= from && place[i] < to;
+}
+
+function hasStale(k: Kernel, mm: Mm, start: Vpn, end: Vpn, tlb: Tlb): boolean {
+  const within = isWithin(k, mm, start, end, tlb);
+  for (let i = 0; i < tlb.count; i++) if (within(i)) return true;
+  return false;
 }

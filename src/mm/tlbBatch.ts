@@ -9,11 +9,12 @@
  *
  * All of it is nothing where there is no model of TLBs.
  */
-import { current } from "../machine/core.ts";
+import { current, type Task } from "../machine/core.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mm } from "./mmTypes.ts";
+import { ALL_END } from "./mmuNotifierTypes.ts";
 import { type Pte, pteDirty } from "./pageTable.ts";
-import { type FlushPoint, flushTlbMm, mmNumber } from "./tlb.ts";
+import { FLUSH_BATCH, flushTlbLocked, flushTlbMm, mmNumber } from "./tlb.ts";
 
 /** should_defer_flush, of a caller with TTU_BATCH_FLUSH: other CPUs run the mm, so that one interrupt for many pays. */
 export function shouldDeferFlush(k: Kernel): boolean {
@@ -32,22 +33,20 @@ export function setTlbUbcFlushPending(k: Kernel, mm: Mm, pte: Pte): void {
 }
 
 /** try_to_unmap_flush: what the running task owes. */
-export function tryToUnmapFlush(k: Kernel): void {
+export function* tryToUnmapFlush(k: Kernel): Task {
   const { tlb } = k;
   if (tlb === null) return;
   const owed = tlb.ubc.mms[current];
   if (owed === 0) return;
-  for (let i = 0; i < k.mms.length; i++) if ((owed & (1 << i)) !== 0) flushTlbMm(k, k.mms[i], "batch");
+  for (let i = 0; i < k.mms.length; i++) if ((owed & (1 << i)) !== 0) yield* flushTlbMm(k, k.mms[i], FLUSH_BATCH);
   tlb.ubc.mms[current] = 0;
   tlb.ubc.writable[current] = 0;
 }
 
 /** try_to_unmap_flush_dirty: only if some entry was dirty. */
-export function tryToUnmapFlushDirty(k: Kernel): void {
-  if (k.tlb !== null && k.tlb.ubc.writable[current] !== 0) tryToUnmapFlush(k);
+export function* tryToUnmapFlushDirty(k: Kernel): Task {
+  if (k.tlb !== null && k.tlb.ubc.writable[current] !== 0) yield* tryToUnmapFlush(k);
 }
-
-const PENDING: FlushPoint = "batchPending";
 
 /** flush_tlb_batched_pending: whoever is about to rely on the entries of the mm. Page-table lock held. */
 export function flushTlbBatchedPending(k: Kernel, mm: Mm): void {
@@ -55,6 +54,6 @@ export function flushTlbBatchedPending(k: Kernel, mm: Mm): void {
   if (tlb === null) return;
   const bit = 1 << mmNumber(k, mm);
   if ((tlb.flushBatched & bit) === 0) return;
-  flushTlbMm(k, mm, PENDING);
+  flushTlbLocked(k, mm, 0, ALL_END, "batchPending");
   tlb.flushBatched &= ~bit;
 }

@@ -6,6 +6,9 @@ import { forkGupFast } from "./forkGupFast.ts";
 import { intervals } from "./intervals.ts";
 import { lruBatch } from "./lruBatch.ts";
 import { mremapMigrate } from "./mremapMigrate.ts";
+import { tlbFile } from "./tlbFile.ts";
+import { tlbProtect } from "./tlbProtect.ts";
+import { tlbUnmap } from "./tlbUnmap.ts";
 import { truncateFault } from "./truncateFault.ts";
 import { unregisterRelease } from "./unregisterRelease.ts";
 
@@ -18,4 +21,7 @@ export const SCENARIOS: readonly Case[] = [
   intervals,
   unregisterRelease,
   truncateFault,
+  tlbUnmap,
+  tlbProtect,
+  tlbFile,
 ];
