@@ -4,6 +4,7 @@
  */
 import { unchecked } from "../machine/core.ts";
 import type { Machine } from "../machine/machine.ts";
+import { openSection } from "./announced.ts";
 import { cacheSlot } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
 import { BATCH_SIZE, NR_BATCHES, NR_LRU_LISTS } from "./lruTypes.ts";
@@ -197,7 +198,8 @@ export function checkNothingLeft(k: Kernel): string | null {
     const vma = k.vmas.find((v) => v.mm !== null);
     if (vma) return `${vma.name} is still in use`;
     const inode = k.inodes.find((i) => i.kind !== 0);
-    return inode ? `${inode.name} is still in use` : null;
+    if (inode) return `${inode.name} is still in use`;
+    return k.announced && openSection(k.announced);
   });
 }
 
