@@ -61,7 +61,7 @@ export function* invalidateRangeStart(k: Kernel, mm: Mm, start: Vpn, end: Vpn, f
     if (refused !== 0) error = refused;
   }
   lockMapRelease(mmuNotifierInvalidateRangeStart);
-  if (error === 0 && k.announced !== null) rangeOpened(k.announced, mm, start, end);
+  if ((error === 0 || rangeMayFail(flags)) && k.announced !== null) rangeOpened(k.announced, mm, start, end);
   return error;
 }
 
