@@ -1,5 +1,5 @@
 /** Users and references of an mm, and the pools of mms and processes (kernel/fork.c). */
-import { fetchAdd } from "../machine/cell.ts";
+import { cmpxchg, fetchAdd, readOnce } from "../machine/cell.ts";
 import type { Task } from "../machine/core.ts";
 import { must } from "../machine/finding.ts";
 import { lock, unlock } from "../machine/mutex.ts";
@@ -16,6 +16,15 @@ export function* mmgrab(mm: Mm): Task {
 /** mmget: keeps the address space; the caller must know that it has users. */
 export function* mmget(mm: Mm): Task {
   yield* fetchAdd(mm.mmUsers, 1);
+}
+
+/** mmget_not_zero: for those who keep only the struct. False = the address space is gone. */
+export function* mmgetNotZero(mm: Mm): Task<boolean> {
+  for (;;) {
+    const users = yield* readOnce(mm.mmUsers);
+    if (users === 0) return false;
+    if ((yield* cmpxchg(mm.mmUsers, users, users + 1)) === users) return true;
+  }
 }
 
 /** get_task_mm: the mm of `p` and a user of it, to be given back with `mmput`; null when it has none any more. */

@@ -1,27 +1,43 @@
 /** All concurrent scenarios of the memory management, each with the rules of 6.1 and with single guards taken away. */
 import type { Case } from "../../machine/scenario.ts";
 import { cowUnpin } from "./cowUnpin.ts";
+import { exitDriver } from "./exitDriver.ts";
 import { faultMunmap } from "./faultMunmap.ts";
 import { forkGupFast } from "./forkGupFast.ts";
+import { gupFastUnmap } from "./gupFastUnmap.ts";
 import { intervals } from "./intervals.ts";
 import { lruBatch } from "./lruBatch.ts";
+import { migrateMunmap } from "./migrateMunmap.ts";
+import { migratePin } from "./migratePin.ts";
+import { mkcleanWriteback } from "./mkcleanWriteback.ts";
+import { mprotectMirror } from "./mprotectMirror.ts";
+import { mrelease } from "./mrelease.ts";
 import { mremapMigrate } from "./mremapMigrate.ts";
 import { tlbFile } from "./tlbFile.ts";
 import { tlbProtect } from "./tlbProtect.ts";
 import { tlbUnmap } from "./tlbUnmap.ts";
 import { truncateFault } from "./truncateFault.ts";
+import { truncateMkwrite } from "./truncateMkwrite.ts";
 import { unregisterRelease } from "./unregisterRelease.ts";
 
 export const SCENARIOS: readonly Case[] = [
-  faultMunmap,
-  lruBatch,
-  forkGupFast,
   cowUnpin,
-  mremapMigrate,
+  exitDriver,
+  faultMunmap,
+  forkGupFast,
+  gupFastUnmap,
   intervals,
-  unregisterRelease,
-  truncateFault,
-  tlbUnmap,
-  tlbProtect,
+  lruBatch,
+  migrateMunmap,
+  migratePin,
+  mkcleanWriteback,
+  mprotectMirror,
+  mrelease,
+  mremapMigrate,
   tlbFile,
+  tlbProtect,
+  tlbUnmap,
+  truncateFault,
+  truncateMkwrite,
+  unregisterRelease,
 ];
