@@ -128,7 +128,7 @@ export const assign = (left: LVal, right: Expression, operator = "="): Assignmen
   right,
 });
 export const binary = (
-  operator: "+" | "<<" | ">>" | "&" | "|" | "===" | "==" | "<",
+  operator: "+" | "<<" | ">>" | "&" | "|" | "===" | "!==" | "==" | "<",
   left: Expression,
   right: Expression,
 ): Expression => ({ type: "BinaryExpression", operator, left, right });

@@ -6,6 +6,7 @@ import {
   type FunctionNode,
   id,
   isFunction,
+  located,
   num,
   statement,
   undefinedValue,
@@ -269,10 +270,8 @@ export class Builder {
       return this.exit({ context, how: 2, value: value ?? undefinedValue() }, context.block, exits);
     }
     const { leave, f } = this.file.runtime;
-    return blockNode([
-      statement(call(id(leave), id(f), value ?? undefinedValue()), at),
-      { type: "ReturnStatement", argument: null },
-    ]);
+    const left = call(id(leave), id(f), value ?? undefinedValue());
+    return blockNode([located({ type: "ReturnStatement", argument: left }, at)]);
   }
 
   exit(before: Completion | null, to: Block, exits: Exit[]): BlockStatement {

@@ -76,7 +76,9 @@ test("specifiers are rewritten wherever a module is named", () => {
 test("the runtime comes from where it is said to be, with the names that are used and no others", () => {
   expect(
     compileTaskModule("export function* f() {}", { filename: "a.ts", runtime: "../machine/runtime.ts" }).code,
-  ).toMatch(/^import \{ enter as \$enter, leave as \$leave, define as \$define \} from "..\/machine\/runtime.ts";/);
+  ).toMatch(
+    /^import \{ enter as \$enter, direct as \$direct, leave as \$leave, W as \$words, define as \$define \} from "..\/machine\/runtime.ts";/,
+  );
   expect(body("export const x = 1;")).toBe("export const x = 1;");
   expect(body("const $enter = 1; export function* f() { yield* g($enter); }")).toContain("enter as $enter$1");
 });

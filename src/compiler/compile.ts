@@ -77,7 +77,14 @@ function compileModule(source: string, options: CompileOptions): CompiledModule 
     if (source.includes("catch")) passMachineErrors(program, runtime.rethrow, () => freshName(names.taken, "$e"));
     const mentioned = importRuntime(file, options.runtime ?? "mayfail/runtime", {
       enter: runtime.enter,
+      direct: runtime.direct,
+      hold: runtime.hold,
       leave: runtime.leave,
+      done: runtime.done,
+      takeResult: runtime.result,
+      sequential: runtime.sequential,
+      keepAll: runtime.keepAll,
+      W: runtime.words,
       define: runtime.define,
       encodeSlow: runtime.encode,
       decodeSlow: runtime.decode,

@@ -1,15 +1,23 @@
 /**
  * Prints the blocks of a task function as its step function:
  *
- *   ($W, $f, $l, $v) => {
+ *   ($W, $f, $l, $v, …parameters) => {
  *     var …locals;
  *     for (;;) switch ($l) {
- *       case 0: …loads…; …code…; call of the next task function; …stores…; $W[$f] = … | 1; return;
- *       case 1: …
+ *       case 0: case -1: if ($l === 0) { …loads… }
+ *         …code…
+ *         $W[$f] = … | 1;
+ *         if (next task function or primitive(…) !== $done) { …stores…; return; }
+ *         $v = $result(); $l = 5;
+ *       case 1: case 5: if ($l === 1) { …loads… }
+ *         …
+ *         return $leave($f, …);
  *     }
  *   }
  *
- * The loop is there only when some case is jumped to other than by falling into it.
+ * Only machines that run sequentially answer `$done`: what was called has been done at once, its result is there, and the
+ * step goes straight on. On such a machine all living locals are loaded and stored, else what changes between two
+ * suspensions. The loop is there only when some case is jumped to other than by falling into it.
  */
 import {
   assign,
@@ -33,7 +41,7 @@ import type { Expression, Node, Statement, SwitchCase } from "./babel.ts";
 import type { Builder } from "./builder.ts";
 import type { Block, Local, Region } from "./cfg.ts";
 import type { Flow } from "./flow.ts";
-import type { Layout } from "./layout.ts";
+import { goesOn, type Layout } from "./layout.ts";
 import type { Storage } from "./liveness.ts";
 
 /** Words of a frame before its slots. */
@@ -45,9 +53,16 @@ export interface StepCode {
   readonly before: Statement[];
 }
 
-export function emitStep(b: Builder, flow: Flow, layout: Layout, storage: Storage, code: string): StepCode {
-  const { W, f, label, v, w, loop } = b.file.runtime;
-  const { numberOf } = layout;
+export function emitStep(
+  b: Builder,
+  flow: Flow,
+  layout: Layout,
+  storage: Storage,
+  params: readonly Local[],
+  code: string,
+): StepCode {
+  const { W, f, label, v, w, loop, sequential } = b.file.runtime;
+  const { numberOf, straightOf } = layout;
   let loops = false;
 
   const slotAt = (slot: number): Expression => index(id(W), binary("+", id(f), num(firstSlot + slot)));
@@ -73,11 +88,24 @@ export function emitStep(b: Builder, flow: Flow, layout: Layout, storage: Storag
     const test: Expression = { type: "LogicalExpression", operator: "&&", left: isNumber, right: fits };
     return statement(assign(slotAt(slot) as never, conditional(test, shifted(), slow)));
   };
-  const goto = (to: Block): Statement[] => {
+  const setLabel = (number: number | undefined): Statement => statement(assign(id(label), num(number ?? -1)));
+  const again = (): Statement => {
     loops = true;
-    return [statement(assign(id(label), num(numberOf.get(to) ?? -1))), { type: "ContinueStatement", label: id(loop) }];
+    return { type: "ContinueStatement", label: id(loop) };
   };
-  const stop = (at: Node | null = null): Statement => located({ type: "ReturnStatement", argument: null }, at);
+  const goto = (to: Block): Statement[] => [setLabel(numberOf.get(to)), again()];
+  const stop = (at: Node | null = null, argument: Expression | null = null): Statement =>
+    located({ type: "ReturnStatement", argument }, at);
+
+  /** Leaves the step at a suspension. */
+  function suspended(block: Block, resume: Block, at: Node): Statement[] {
+    const planned = (storage.stores.get(block) ?? []).map(({ slot, local }) => store(slot, local, resume.label));
+    const all = (storage.contents.get(resume) ?? []).map((local) => (local === null ? num(0) : b.ref(local)));
+    if (all.length === 0) return [stop(at)];
+    const elements: Expression = { type: "ArrayExpression", elements: all };
+    const keepAll = call(id(b.file.runtime.keepAll), id(f), id(code), num(resume.label), elements);
+    return [ifThen(id(sequential), statement(keepAll), planned.length === 0 ? null : blockNode(planned)), stop(at)];
+  }
 
   /** The code of a block and of the blocks that only it leads to; falls off its end only to go on with `next`. */
   function codeOf(block: Block, next: Block | null): Statement[] {
@@ -116,14 +144,21 @@ export function emitStep(b: Builder, flow: Flow, layout: Layout, storage: Storag
         // The label comes first: what goes wrong in the call is then reported at the call.
         const head = index(id(W), id(f));
         out.push(statement(assign(head, binary("|", binary("&", index(id(W), id(f)), num(-4096)), num(point)))));
-        out.push(statement(end.call, end.at));
-        for (const { slot, local } of storage.stores.get(block) ?? []) out.push(store(slot, local, point));
-        out.push(stop(end.at));
+        const { done, result, hold } = b.file.runtime;
+        if (!goesOn(block)) {
+          // Exceptions of what is called do not come by here: it must not be run from within this try statement.
+          if (block.region !== null) out.push(statement(call(id(hold))));
+          out.push(statement(end.call, end.at), ...suspended(block, end.resume, end.at));
+          break;
+        }
+        const waits = binary("!==", end.call, id(done));
+        out.push(located(ifThen(waits, blockNode(suspended(block, end.resume, end.at))), end.at));
+        out.push(statement(assign(id(v), call(id(result)))), setLabel(straightOf.get(end.resume)));
+        if (end.resume !== next) out.push(again());
         break;
       }
       case "return":
-        out.push(statement(call(id(b.file.runtime.leave), id(f), end.value ?? undefinedValue()), end.at ?? undefined));
-        out.push(stop(end.at));
+        out.push(stop(end.at, call(id(b.file.runtime.leave), id(f), end.value ?? undefinedValue())));
         break;
       default:
         break;
@@ -131,8 +166,20 @@ export function emitStep(b: Builder, flow: Flow, layout: Layout, storage: Storag
     return out;
   }
 
-  function caseOf(block: Block, next: Block | null): SwitchCase {
-    const consequent = (storage.loads.get(block) ?? []).map(load);
+  /** What must be loaded when the block is entered from outside. */
+  function loadsOf(block: Block): Statement[] {
+    const loads = (storage.loads.get(block) ?? []).map(load);
+    const rest = (storage.rest.get(block) ?? []).map((local) => {
+      const word = slotAt(storage.slotOf.get(local) ?? 0);
+      return statement(assign(b.ref(local), call(id(b.file.runtime.decode), word)));
+    });
+    if (rest.length > 0) loads.push(ifThen(id(sequential), blockNode(rest)));
+    if (loads.length === 0 || !straightOf.has(block)) return loads;
+    return [ifThen(binary("===", id(label), num(block.label)), blockNode(loads))];
+  }
+
+  function casesOf(block: Block, next: Block | null): SwitchCase[] {
+    const consequent = loadsOf(block);
     if (block.probe !== null) {
       const { probing, probe } = b.file.runtime;
       const answer = call(id(probe), not(not(block.probe)));
@@ -141,7 +188,10 @@ export function emitStep(b: Builder, flow: Flow, layout: Layout, storage: Storag
     const body = codeOf(block, next);
     if (block.region === null || body.every(cannotThrow)) consequent.push(...body);
     else consequent.push(guarded(block.region, body));
-    return { type: "SwitchCase", test: num(numberOf.get(block) ?? -1), consequent };
+    const cases: SwitchCase[] = [{ type: "SwitchCase", test: num(numberOf.get(block) ?? -1), consequent }];
+    const straight = straightOf.get(block);
+    if (straight !== undefined) cases.unshift({ type: "SwitchCase", test: num(straight), consequent: [] });
+    return cases;
   }
 
   /** Exceptions go to the region's handler, those of the machine to the machine. */
@@ -162,8 +212,8 @@ export function emitStep(b: Builder, flow: Flow, layout: Layout, storage: Storag
     };
   }
 
-  const cases = layout.order.map((block, i) => caseOf(block, layout.order[i + 1] ?? null));
-  const only = cases.length === 1 && !loops ? cases[0] : undefined;
+  const cases = layout.order.flatMap((block, i) => casesOf(block, layout.order[i + 1] ?? null));
+  const only = layout.order.length === 1 && !loops ? cases.at(-1) : undefined;
   if (loops) cases.push({ type: "SwitchCase", test: null, consequent: [stop()] });
   const dispatch: Statement = { type: "SwitchStatement", discriminant: id(label), cases };
   const body: Statement[] = only
@@ -180,8 +230,8 @@ export function emitStep(b: Builder, flow: Flow, layout: Layout, storage: Storag
   const { inside, before } = splitRemade(b, flow, body);
   const step: Expression = {
     type: "ArrowFunctionExpression",
-    params: [id(W), id(f), id(label), id(v)],
-    body: blockNode([...declarations(b, [...inside, ...body], w), ...inside, ...body]),
+    params: [...[W, f, label, v].map(id), ...params.map((local) => id(local.name))],
+    body: blockNode([...declarations(b, [...inside, ...body], w, params), ...inside, ...body]),
     async: false,
     expression: false,
   };
@@ -240,7 +290,7 @@ function splitRemade(b: Builder, flow: Flow, body: readonly Statement[]): { insi
   return { inside, before };
 }
 
-function declarations(b: Builder, body: readonly Statement[], w: string): Statement[] {
+function declarations(b: Builder, body: readonly Statement[], w: string, params: readonly Local[]): Statement[] {
   const found = new Set<Local>();
   let loads = false;
   for (const each of body)
@@ -251,7 +301,8 @@ function declarations(b: Builder, body: readonly Statement[], w: string): Statem
       else if (!local.remade && !b.copies.has(node)) found.add(local);
       return true;
     });
-  const names = b.locals.filter((local) => found.has(local)).map((local): [string, null] => [local.name, null]);
+  const isDeclared = (local: Local): boolean => found.has(local) && !params.includes(local);
+  const names = b.locals.filter(isDeclared).map((local): [string, null] => [local.name, null]);
   if (loads) names.push([w, null]);
   return names.length === 0 ? [] : [declare("var", ...names)];
 }

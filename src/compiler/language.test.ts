@@ -1,7 +1,7 @@
 "use plain generator";
 /** Each construct of the language, alone: it does the same compiled as it does as a plain generator. */
 import { expect, test } from "vitest";
-import { difference, runCompiled, runPlain } from "./testing/agree.testkit.ts";
+import { compiled, difference, runCompiled, runPlain } from "./testing/agree.testkit.ts";
 import { internedObjects } from "./testing/programs.testkit.ts";
 
 const programs: Record<string, string> = {
@@ -171,8 +171,9 @@ const programs: Record<string, string> = {
 
 test.each(Object.entries(programs))("%s", (_, source) => {
   const plain = runPlain(source, { objects: internedObjects });
-  const compiled = runCompiled(source, { objects: internedObjects });
-  expect(difference(plain, compiled)).toBeUndefined();
+  const code = compiled(source);
+  for (const sequential of [false, true])
+    expect(difference(plain, runCompiled(code, { objects: internedObjects, sequential }))).toBeUndefined();
   expect(plain.events.flat().length).toBeGreaterThan(0);
   expect(plain.results).not.toContain("endless");
 });

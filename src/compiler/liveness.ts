@@ -16,6 +16,10 @@ export interface Storage {
   readonly slots: readonly string[];
   /** Locals to load when a block is entered from outside, by its block. */
   readonly loads: ReadonlyMap<Block, readonly Local[]>;
+  /** Further locals that are alive at such a block: what must be loaded to go on beyond its next suspension. */
+  readonly rest: ReadonlyMap<Block, readonly Local[]>;
+  /** All that is alive in a block that is resumed, by slot; null = nothing. */
+  readonly contents: ReadonlyMap<Block, readonly (Local | null)[]>;
   /** What to store at the end of a block that suspends: null stores 0. */
   readonly stores: ReadonlyMap<Block, readonly { readonly slot: number; readonly local: Local | null }[]>;
 }
@@ -35,13 +39,21 @@ export function planStorage(flow: Flow, blocks: readonly Block[], params: readon
     return stored;
   });
   const loads = new Map<Block, Local[]>();
-  for (const block of blocks)
-    if (block.label >= 0)
-      loads.set(
-        block,
-        [...(needed.get(block) ?? none)].filter((local) => slotOf.has(local) && (block.label > 0 || local.param >= 0)),
-      );
-  return { slotOf, slots, loads, stores };
+  const rest = new Map<Block, Local[]>();
+  const contents = new Map<Block, (Local | null)[]>();
+  for (const block of blocks) {
+    if (block.label < 0) continue;
+    const isKept = (local: Local): boolean => slotOf.has(local) && (block.label > 0 || local.param >= 0);
+    const first = needed.get(block) ?? none;
+    const kept = [...(live.get(block) ?? none)].filter(isKept);
+    loads.set(block, [...first].filter(isKept));
+    rest.set(
+      block,
+      kept.filter((local) => !first.has(local)),
+    );
+    contents.set(block, inSlots(kept, slotOf, slots.length));
+  }
+  return { slotOf, slots, loads, rest, contents, stores };
 }
 
 /** The expressions of a block's end that are evaluated before control leaves. */
@@ -147,6 +159,16 @@ function assignSlots(
   return { slotOf, slots };
 }
 
+/** The locals that have a slot, by slot; null = nothing. */
+function inSlots(locals: Iterable<Local>, slotOf: ReadonlyMap<Local, number>, size: number): (Local | null)[] {
+  const found: (Local | null)[] = Array.from({ length: size }, () => null);
+  for (const local of locals) {
+    const slot = slotOf.get(local);
+    if (slot !== undefined) found[slot] = local;
+  }
+  return found;
+}
+
 /** What a slot is known to hold: the present value of a local, 0, or who knows. */
 type Content = Local | 0 | null;
 
@@ -208,11 +230,7 @@ function planStores(
   const stores = new Map<Block, { slot: number; local: Local | null }[]>();
   for (const block of blocks) {
     if (block.end.kind !== "suspend") continue;
-    const wanted: (Local | null)[] = Array.from({ length: size }, () => null);
-    for (const local of live.get(block.end.resume) ?? none) {
-      const slot = slotOf.get(local);
-      if (slot !== undefined) wanted[slot] = local;
-    }
+    const wanted = inSlots(live.get(block.end.resume) ?? none, slotOf, size);
     const contents = after(block);
     stores.set(
       block,

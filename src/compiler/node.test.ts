@@ -40,7 +40,9 @@ beforeAll(() => {
       export const defined = [];
       export const define = (meta, step) => { defined.push(meta); return { meta, step, id: defined.length - 1 }; };
       export const enter = (code, ...args) => { entered.push([code.meta.name, ...args]); }; export const entered = [];
-      export const leave = () => {}; export const encodeSlow = () => 1; export const decodeSlow = () => 1;`,
+      export const leave = () => {}; export const encodeSlow = () => 1; export const decodeSlow = () => 1;
+      export const direct = () => 0; export const done = {}; export const takeResult = () => {}; export const hold = () => {};
+      export const sequential = false; export const keepAll = () => {}; export const W = new Int32Array(1);`,
   });
   packages = {
     mayfail: pathToFileURL(join(folder, "own/index.mjs")).href,

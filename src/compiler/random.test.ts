@@ -1,23 +1,24 @@
 "use plain generator";
 import fc from "fast-check";
-import { expect, test } from "vitest";
-import { difference, runCompiled, runPlain } from "./testing/agree.testkit.ts";
+import { test } from "vitest";
+import { compiled, difference, runCompiled, runPlain } from "./testing/agree.testkit.ts";
 import { internedObjects, programFrom } from "./testing/programs.testkit.ts";
 
 test("random programs do the same compiled and as plain generators, with all their state in the array", () => {
   fc.assert(
     fc.property(fc.array(fc.nat(255), { maxLength: 220, size: "max" }), (bytes) => {
       const source = programFrom(bytes);
-      const options = { objects: internedObjects };
-      const plain = runPlain(source, options);
-      let compiled: ReturnType<typeof runCompiled>;
+      const plain = runPlain(source, { objects: internedObjects });
+      let sequential = false;
       try {
-        compiled = runCompiled(source, options);
+        const code = compiled(source);
+        for (sequential of [false, true]) {
+          const wrong = difference(plain, runCompiled(code, { objects: internedObjects, sequential }));
+          if (wrong !== undefined) throw new Error(wrong);
+        }
       } catch (error) {
-        throw new Error(`${String(error)}\n${source}`);
+        throw new Error(`${String(error)}, sequential: ${sequential}, in\n${source}`);
       }
-      const wrong = difference(plain, compiled);
-      if (wrong !== undefined) expect.fail(`${wrong} in\n${source}`);
     }),
     {
       numRuns: Number(process.env["RUNS"] ?? 3000),

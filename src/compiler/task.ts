@@ -63,7 +63,7 @@ export function compileTask(task: FunctionNode, name: string, file: FileContext,
   const params = b.locals.filter((local) => local.param >= 0).sort((x, y) => x.param - y.param);
   nameLocals(b, flow);
   const storage = planStorage(flow, layout.blocks, params);
-  const { step, before } = emitStep(b, flow, layout, storage, code);
+  const { step, before } = emitStep(b, flow, layout, storage, params, code);
   const points: SourcePoint[] = [head];
   for (const block of layout.blocks)
     if (block.resumes !== null) points[block.label] = pointOf(file, block.resumes, statements.get(block.resumes));

@@ -1,25 +1,41 @@
 /**
  * Replaces the task functions of a module:
  *
- *   function name(a, b) { $enter($code_name, a, b); }           pushes a frame of its own on the running task's stack
- *   const $code_name = $define({ … }, ($W, $f, $l, $v) => { … })   before everything else of the block around it
+ *   function name(a, b) {                                    pushes a frame of its own on the running task's stack,
+ *     const $f = $direct($code_name);                        and runs it at once where the machine allows that
+ *     return $f === 0 ? $enter($code_name, a, b) : $code_name.step($words, $f, -1, void 0, a, b);
+ *   }
+ *   const $code_name = $define({ … }, ($W, $f, $l, $v, a, b) => { … })   before everything else of the block around it
  *
- * Expressions and methods become `(() => { const $code = …; return (a, b) => { $enter($code, a, b); }; })()`.
+ * Expressions and methods become `(() => { const $code = …; return (a, b) => { …as above… }; })()`.
  */
 import {
+  binary,
   block,
   call,
+  conditional,
   declare,
   type FunctionNode,
   id,
   isFunction,
   literal,
   located,
+  member,
+  num,
   replaceChildren,
-  statement,
+  undefinedValue,
 } from "./ast.ts";
-import type { Expression, FunctionDeclaration, Node, ObjectMethod, Program, Statement } from "./babel.ts";
+import type {
+  BlockStatement,
+  Expression,
+  FunctionDeclaration,
+  Node,
+  ObjectMethod,
+  Program,
+  Statement,
+} from "./babel.ts";
 import { type FileContext, freshName } from "./context.ts";
+import { entryWithArguments } from "./layout.ts";
 import { compileTask, type TaskMeta } from "./task.ts";
 
 /** Changes `program` in place; answers what the machine will know about each task function. */
@@ -34,21 +50,37 @@ export function replaceTasks(
   function compile(
     node: FunctionNode,
     name: string,
-  ): { definition: Statement[]; wrapper: (at: string[]) => Statement; params: string[] } {
+  ): { definition: Statement[]; body: (params: string[]) => BlockStatement; params: string[] } {
     const code = freshName(file.names.taken, `$code_${name.replace(/\W/g, "_")}`);
     const { meta, step, before, params } = compileTask(node, name, file, code);
     metas.push(meta);
     const defined = call(id(file.runtime.define), literal(meta), step);
+    const { enter, direct, words, f } = file.runtime;
     return {
       definition: [...before, declare("const", [code, defined])],
-      wrapper: (names) => statement(call(id(file.runtime.enter), id(code), ...names.map(id))),
+      body: (names) => {
+        const args = names.map(id);
+        const step = call(
+          member(id(code), "step"),
+          id(words),
+          id(f),
+          num(entryWithArguments),
+          undefinedValue(),
+          ...args,
+        );
+        const entered = call(id(enter), id(code), ...args);
+        return block([
+          declare("const", [f, call(id(direct), id(code))]),
+          { type: "ReturnStatement", argument: conditional(binary("===", id(f), num(0)), entered, step) },
+        ]);
+      },
       params: [...params],
     };
   }
 
   function asExpression(node: FunctionNode, name: string): Expression {
-    const { definition, wrapper, params } = compile(node, name);
-    const body = block([wrapper(params)]);
+    const { definition, body: bodyOf, params } = compile(node, name);
+    const body = bodyOf(params);
     const own: Expression =
       node.type === "FunctionExpression" && node.id
         ? { type: "FunctionExpression", id: node.id, params: params.map(id), body, generator: false, async: false }
@@ -91,9 +123,9 @@ export function replaceTasks(
     if (name !== undefined) {
       switch (node.type) {
         case "FunctionDeclaration": {
-          const { definition, wrapper, params } = compile(node, name);
+          const { definition, body, params } = compile(node, name);
           home.push(...definition);
-          return { ...node, params: params.map(id), body: block([wrapper(params)]), generator: false };
+          return { ...node, params: params.map(id), body: body(params), generator: false };
         }
         case "FunctionExpression":
           return asExpression(node, name);

@@ -29,7 +29,7 @@ export function activeMachine(): Machine {
 
 /** Name of a word or of the object that begins there. */
 export function nameOfWord(at: number): string {
-  const handle = active?.objectAt[at] as Handle | undefined;
+  const handle = active?.objects.at(at) as Handle | undefined;
   return handle?.name ?? active?.layout.nameOf(at) ?? `word ${at}`;
 }
 

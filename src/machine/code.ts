@@ -19,7 +19,11 @@ export interface CodeMeta {
   readonly hasLoop: boolean;
 }
 
-export type StepFunction = (W: Int32Array, f: number, label: number, v: unknown) => void;
+/**
+ * Runs a frame from `label` to its next suspension or its end. Compiled code also calls it with label -1 and the
+ * parameters as further arguments, see `direct` in core.ts; then it answers `done` when the frame has come to its end.
+ */
+export type StepFunction = (W: Int32Array, f: number, label: number, v: unknown) => unknown;
 
 /** A compiled task function; `id` is its number in frames. */
 export interface Code {

@@ -7,7 +7,8 @@
  * `folio.refcount` is a view of the machine's words, so reading and writing are array accesses without any call. What is
  * checked is checked when the view is asked for: that the guard is held (in any mode, since the view does not know
  * whether it will be written). A view must not be kept: ask for it anew in every step. A condition of `until` that
- * asks for an ordered column may change with any step, which costs reduction: prefer cells there.
+ * asks for an ordered column may change with any step, which costs reduction: prefer cells there. Sequential machines,
+ * where nothing is checked, have the views as plain properties.
  */
 import { mayfailError } from "../errors.ts";
 import { checking, current, type Handle, isProbingNow, keepOrder, noteProbeOfAnything, W } from "./core.ts";
@@ -44,27 +45,36 @@ class ColumnSet implements Handle {
   readonly at: number;
   readonly name: string;
   readonly count: number;
-  private readonly starts = new Map<string, number>();
+  readonly #count: number;
+  readonly #starts = new Map<string, number>();
 
   constructor(name: string, count: number, fields: ColumnFields) {
     const m = settingUpMachine(`columns ${name}`);
     this.name = name;
     this.count = count;
+    this.#count = count;
     for (const [key, spec] of Object.entries(fields)) {
       if ((spec.guardedBy === undefined) === (spec.ordered === undefined)) {
         throw mayfailError("MF0212", { field: `${name}.${key}` });
       }
       const start = m.layout.take(count, `${name}.${key}`, "int");
-      this.starts.set(key, start);
+      this.#starts.set(key, start);
       W.fill(spec.initial ?? 0, start, start + count);
-      this.defineView(key, start, spec);
+      if (!m.options.sequential) this.defineView(key, start, spec);
     }
-    this.at = Math.min(...this.starts.values());
+    if (m.options.sequential) m.layout.whenMoved(() => this.showAll());
+    this.at = Math.min(...this.#starts.values());
     this.id = m.register(this);
   }
 
+  /** Must be done anew when the words have moved. */
+  private showAll(): void {
+    const views = this as unknown as Record<string, Int32Array>;
+    for (const [key, start] of this.#starts) views[key] = W.subarray(start, start + this.#count);
+  }
+
   private defineView(key: string, start: number, spec: ColumnSpec): void {
-    const { count } = this;
+    const count = this.#count;
     const name = `${this.name}.${key}`;
     const { guardedBy } = spec;
     // The words move while the machine is set up, and once more when it is sealed.
@@ -88,9 +98,9 @@ class ColumnSet implements Handle {
   }
 
   wordOf(field: string, i: number): number {
-    const start = this.starts.get(field);
-    if (start === undefined || !(i >= 0 && i < this.count)) {
-      throw mayfailError("MF0213", { field: `${this.name}.${field}`, index: i, count: this.count });
+    const start = this.#starts.get(field);
+    if (start === undefined || !(i >= 0 && i < this.#count)) {
+      throw mayfailError("MF0213", { field: `${this.name}.${field}`, index: i, count: this.#count });
     }
     return start + i;
   }

@@ -40,7 +40,7 @@ export function completionField(): Embedded<Completion> {
   return embedded(WORDS, (at, name) => new Completion(at, name));
 }
 
-const completionAt = (at: number): Completion => objectAt[at] as Completion;
+const completionAt = (at: number): Completion => objectAt(at) as Completion;
 
 function add(at: number, n: number): void {
   checkPromise(completionAt(at), OWNER, "completed");

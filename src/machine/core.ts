@@ -12,11 +12,14 @@
  */
 import { mayfailError } from "../errors.ts";
 import type { Code, CodeMeta, StepFunction } from "./code.ts";
+import { ObjectTable } from "./objectTable.ts";
 import { type AccessSink, defineOp, type OpKind, ops } from "./op.ts";
 import { NeedsRebuild } from "./refinement.ts";
+import { keepOrder } from "./stepMarks.ts";
 import { encodeSlow, placeOf } from "./values.ts";
 
 export type * from "./code.ts";
+export * from "./stepMarks.ts";
 export { type AccessSink, defineOp, NeedsRebuild, type OpKind, ops };
 
 /** Words of a task's header, relative to its base. The stack begins at `HEADER + heldWords`. */
@@ -50,6 +53,8 @@ export let fine = false;
 export let sequential = false;
 /** True while task code or an operation runs; set-up code and invariants run with false and are not checked. */
 export let checking = false;
+/** Somebody wants to know of accesses to fields: `checking`, or a condition is probed. */
+export let watched = false;
 
 /** Task functions of modules: defined when the module is loaded, known to every machine built afterwards. */
 export const moduleCodes: Code[] = [];
@@ -59,8 +64,7 @@ let settingUp = false;
 export let handles: object[] = [];
 /** Objects that every machine knows, under their index here. */
 export const builtinHandles: object[] = [];
-/** The object whose words begin at an index, the innermost one; undefined in between. */
-export let objectAt: object[] = [];
+let objects = new ObjectTable();
 /** Words for held locks in each task's header. */
 export let heldWords = 0;
 export let interned = new Map<object, number>();
@@ -73,7 +77,7 @@ export interface CoreTables {
   codes: Code[];
   settingUp: boolean;
   handles: object[];
-  objectAt: object[];
+  objects: ObjectTable;
   heldWords: number;
   interned: Map<object, number>;
   taskBases: Int32Array;
@@ -87,7 +91,7 @@ export function useTables(tables: CoreTables): void {
   codes = tables.codes;
   settingUp = tables.settingUp;
   handles = tables.handles;
-  objectAt = tables.objectAt;
+  objects = tables.objects;
   heldWords = tables.heldWords;
   interned = tables.interned;
   taskBases = tables.taskBases;
@@ -95,7 +99,7 @@ export function useTables(tables: CoreTables): void {
   fine = tables.fine;
   sequential = tables.sequential;
   current = -1;
-  checking = false;
+  setChecking(false);
 }
 
 /** Word index of the header of the running task. */
@@ -111,21 +115,23 @@ export function baseOf(t: number): number {
 /** Where tasks do not interleave, there is nothing to check about their accesses. */
 export function setChecking(on: boolean): void {
   checking = on && !sequential;
+  watched = checking || isProbing;
 }
 
 /** Runs `f` as set-up or observation: no task is current, guards are not checked. */
 export function unchecked<T>(f: () => T): T {
   const before = checking;
-  checking = false;
+  setChecking(false);
   try {
     return f();
   } finally {
-    checking = before;
+    setChecking(before);
   }
 }
 
 /** For the set-up of a task: primitives and `enter` act on task slot `t` until the next `runAs`. */
 export function runAs(t: number): void {
+  room = 0;
   current = t;
   base = t < 0 ? 0 : taskBases[t];
 }
@@ -142,36 +148,6 @@ export function takeSettling(): boolean {
   const was = unsettled;
   unsettled = false;
   return was;
-}
-
-// Cells that the running step has announced by `touch`; it may use their value until its next scheduling point.
-let touched = 0;
-let touched2 = 0;
-
-export function setTouched(at: number, at2: number): void {
-  touched = at;
-  touched2 = at2;
-}
-
-export function isTouched(at: number): boolean {
-  return touched === at || touched2 === at;
-}
-
-// The running step has taken a lock and has done nothing since that anybody could notice without holding a lock of the
-// running task. See `Machine.continues`.
-let movable = false;
-
-export function setMovable(on: boolean): void {
-  movable = on;
-}
-
-export function isMovable(): boolean {
-  return movable;
-}
-
-/** What the running step does now may be noticed by others at once. */
-export function keepOrder(): void {
-  movable = false;
 }
 
 /** Receives what a condition reads while it is probed; null = nobody wants to know. */
@@ -200,6 +176,11 @@ export function handleId(value: object): number {
 
 export function handleOf(id: number): object {
   return handles[id];
+}
+
+/** The object whose words begin at `at`, the innermost one; undefined in between. */
+export function objectAt(at: number): object | undefined {
+  return objects.at(at);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -235,12 +216,61 @@ export function enter(code: Code, ...args: unknown[]): undefined {
 }
 
 /** Pops frame `f` and hands `value` to the caller's frame. */
-export function leave(f: number, value: unknown): void {
+export function leave(f: number, value: unknown): unknown {
   const end = W[base + T_SP];
   W[base + T_FP] = W[f + F_CALLER];
   W[base + T_SP] = f;
   for (let i = f; i < end; i++) W[i] = 0;
   result = value;
+  if (!sequential) return undefined;
+  room++;
+  return done;
+}
+
+// Where tasks do not interleave, what a task function calls is run from within it, as far as it gets without waiting:
+//
+//   step ── call ──▶ direct() ──▶ step of the callee ──▶ $leave ──▶ done: the caller takes the result and goes on
+//                                        └── must wait ──▶ keepAll(), not done ──▶ the caller does the same, down to `run`
+//
+// All frames are where they would be otherwise; only the words of their slots wait for the first suspension.
+
+/** What primitives and task functions of a sequential run answer when they have been done at once. */
+export const done = Object.freeze({ done: true });
+
+/** How many task functions may run from within each other; the rest is done by `run`, whose stack does not grow. */
+const MAX_NESTED = 200;
+
+/** How many further ones may: 0 when the task functions that are called are not to be run now. */
+let room = 0;
+
+/** Pushes a frame of `code`, without its parameters, that the caller runs at once; 0 = `enter` it. */
+export function direct(code: Code): number {
+  if (room === 0) return 0;
+  if (W[base + T_OP] !== 0) throw twice(W[base + T_OP]);
+  const f = W[base + T_SP];
+  const end = f + code.size;
+  if (end > stackEnds[current]) throw new NeedsRebuild("stack", current);
+  W[f] = code.id << 12;
+  W[f + F_CALLER] = W[base + T_FP];
+  W[base + T_FP] = f;
+  W[base + T_SP] = end;
+  room--;
+  return f;
+}
+
+/** The next task function that is called shall not run before its caller has returned. */
+export function hold(): void {
+  room = 0;
+}
+
+/** The result of what was done at once. */
+export function takeResult(): unknown {
+  return result;
+}
+
+/** Stores all slots of frame `f`, which suspends at `label`. */
+export function keepAll(f: number, code: Code, label: number, values: readonly unknown[]): void {
+  for (let i = 0; i < values.length; i++) W[f + F_SLOTS + i] = encodeSlow(values[i], code, i, label);
 }
 
 export function probing(): boolean {
@@ -255,13 +285,15 @@ export function probe(value: boolean): void {
 // What primitives call
 
 /** The running task is about to do operation `op`: its step ends here. */
-export function pend(op: number, at: number, arg = 0, arg2 = 0): undefined {
+export function pend(op: number, at: number, arg = 0, arg2 = 0): unknown {
   if (W[base + T_OP] !== 0) throw twice(op);
   if (sequential) {
     const kind = ops[op];
-    if (!kind.probes && kind.choices === undefined && kind.enabled(at, arg, arg2, current)) {
-      result = kind.apply(at, arg, arg2, current);
-      return undefined;
+    if (!kind.blocks || (!kind.probes && kind.choices === undefined && kind.enabled(at, arg, arg2, current))) {
+      const v = kind.apply(at, arg, arg2, current);
+      if (W[base + T_OP] !== 0) return undefined; // it goes on as a second operation
+      if (v !== done) result = v;
+      return done;
     }
   }
   W[base + T_OP] = op;
@@ -272,10 +304,10 @@ export function pend(op: number, at: number, arg = 0, arg2 = 0): undefined {
 }
 
 /** A primitive that did its work at once hands its value to the caller. */
-export function immediately(value: unknown): undefined {
-  movable = false;
+export function immediately(value: unknown): unknown {
+  keepOrder();
   result = value;
-  return undefined;
+  return sequential ? done : undefined;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -294,6 +326,7 @@ const MAX_SEQUENTIAL_STEPS = 1e12;
 
 /** Runs the current task from its top frame with `v` until it pends again or ends. Raises MF0208 for an endless step. */
 export function run(v: unknown): void {
+  if (v === done) v = result; // of an operation whose second one was done at once
   const b = base;
   const w = W;
   for (let left = sequential ? MAX_SEQUENTIAL_STEPS : MAX_LOCAL_STEPS; ; left--) {
@@ -305,9 +338,10 @@ export function run(v: unknown): void {
     }
     const code = w[f];
     result = undefined;
+    if (sequential) room = MAX_NESTED;
     codes[code >>> 12].step(w, f, code & 4095, v);
     if (w[b + T_OP] !== 0) {
-      if (w[b + T_FP] !== f) throw twice(w[b + T_OP], codes[code >>> 12]);
+      if (w[b + T_FP] !== f && !sequential) throw twice(w[b + T_OP], codes[code >>> 12]);
       if (!sequential || !mayGoOn(b)) {
         if (onPend !== null) onPend(current);
         return;
@@ -345,6 +379,7 @@ export function probeTask(t: number, sink: AccessSink | null = null): boolean {
   const beforeBase = base;
   runAs(t);
   isProbing = true;
+  watched = true;
   probeResult = false;
   probeSink = sink;
   try {
@@ -353,6 +388,7 @@ export function probeTask(t: number, sink: AccessSink | null = null): boolean {
     codes[code >>> 12].step(W, f, code & 4095, undefined);
   } finally {
     isProbing = false;
+    watched = checking;
     probeSink = null;
     current = beforeCurrent;
     base = beforeBase;

@@ -43,7 +43,7 @@ export function fenceField(options: { readonly signaled?: boolean } = {}): Embed
   });
 }
 
-const fenceAt = (at: number): Fence => objectAt[at] as Fence;
+const fenceAt = (at: number): Fence => objectAt(at) as Fence;
 
 function signal(at: number): void {
   checkPromise(fenceAt(at), OWNER, "signaled");

@@ -17,11 +17,23 @@ export interface LayoutEntry {
 export class Layout {
   readonly entries: LayoutEntry[] = [];
   size = 1; // word 0 stays 0: "no object"
+  private readonly followers: (() => void)[] = [];
   /** Called before words are handed out that end at the given index. */
   private readonly reserve: (end: number) => void;
 
   constructor(reserve: (end: number) => void = () => undefined) {
     this.reserve = reserve;
+  }
+
+  /** Calls `f` now, and whenever the words have moved: during set-up, and when it ends. */
+  whenMoved(f: () => void): void {
+    this.followers.push(f);
+    f();
+  }
+
+  /** The words are in another array now. */
+  moved(): void {
+    for (const f of this.followers) f();
   }
 
   /** Reserves `size` words and returns the index of the first. */

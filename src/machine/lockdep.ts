@@ -48,7 +48,7 @@ function notePending(t: number): void {
   const b = baseOf(t);
   const { acquires } = ops[W[b + T_OP]];
   if (acquires === undefined || W[b + HEADER] === 0) return;
-  const lock = objectAt[W[b + T_OBJ]] as Lock;
+  const lock = objectAt(W[b + T_OBJ]) as Lock;
   const arg = W[b + T_ARG];
   // The argument of a ww mutex is its context, that of other locks the subclass.
   if (lock.kind === "wwMutex") attempt(lock, acquires, 0, t, arg !== 0);

@@ -38,6 +38,7 @@ import { RunQueues } from "./cpu.ts";
 import { Finding } from "./finding.ts";
 import { findingOf, judgeEnd, testAll } from "./judge.ts";
 import { Layout } from "./layout.ts";
+import { ObjectTable } from "./objectTable.ts";
 import {
   type Check,
   DEFAULT_OPTIONS,
@@ -57,8 +58,6 @@ export * from "./active.ts";
 export * from "./options.ts";
 
 const SETUP_WORDS = 1 << 12; // to begin with; more are made when they are needed
-/** Machines up to this size get an array without holes for `objectAt`, which is faster to look up. */
-const DENSE_WORDS = 1 << 20;
 
 export class Machine {
   readonly options: MachineOptions;
@@ -67,8 +66,7 @@ export class Machine {
   readonly finals: Check[] = [];
   readonly handles: object[] = [];
   readonly interned = new Map<object, number>();
-  /** See core.ts; made dense when the machine is sealed. */
-  objectAt: object[] = [];
+  readonly objects = new ObjectTable();
   /** Locks on which somebody uses trylock: their release is a scheduling point, since being held can be observed. */
   tried: Uint8Array = new Uint8Array(0);
   words: Int32Array = new Int32Array(SETUP_WORDS);
@@ -103,7 +101,7 @@ export class Machine {
       codes: this.codes,
       settingUp: !this.sealed,
       handles: this.handles,
-      objectAt: this.objectAt,
+      objects: this.objects,
       interned: this.interned,
       taskBases: this.taskBases,
       stackEnds: this.slots.stackEnds,
@@ -118,6 +116,7 @@ export class Machine {
     this.words = new Int32Array(Math.max(end, 2 * before.length));
     this.words.set(before);
     if (isActive(this)) this.activate();
+    this.layout.moved();
   }
 
   // -- set-up ---------------------------------------------------------------------------------------------------------
@@ -127,7 +126,7 @@ export class Machine {
     const id = this.handles.length;
     this.handles.push(object);
     this.interned.set(object, id);
-    if (at > 0) this.objectAt[at] = object;
+    if (at > 0) this.objects.set(at, object);
     return id;
   }
 
@@ -182,9 +181,9 @@ export class Machine {
     for (const { at, size, name } of this.layout.entries) {
       if (this.options.visibleReleases.includes(name)) this.tried.fill(1, at, at + size);
     }
-    if (this.size <= DENSE_WORDS) this.objectAt = Array.from({ length: this.size }, (_, at) => this.objectAt[at]);
     this.sealed = true;
     this.activate();
+    this.layout.moved();
     setChecking(true);
     try {
       requestSettling();

@@ -40,7 +40,7 @@ export function spinlockField(): Embedded<Mutex> {
   return embedded(1, (at, name, className) => new Mutex(at, name, className, "spinlock"));
 }
 
-const mutexAt = (at: number): Mutex => objectAt[at] as Mutex;
+const mutexAt = (at: number): Mutex => objectAt(at) as Mutex;
 
 function take(l: Mutex, task: number, subclass: number): void {
   noteAcquired(l, "exclusive", subclass);

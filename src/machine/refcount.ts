@@ -65,7 +65,7 @@ export function refcountField(options: RefcountOptions = {}): Embedded<Refcount>
   return embedded(wordsOf(options), (at, name) => new Refcount(at, name, options));
 }
 
-const refAt = (at: number): Refcount => objectAt[at] as Refcount;
+const refAt = (at: number): Refcount => objectAt(at) as Refcount;
 
 function held(at: number, t: number): number {
   return (W[at + HOLDERS + (t >> 3)] >>> ((t & 7) * 4)) & MAX_HELD;

@@ -6,11 +6,24 @@ import { Finding } from "./finding.ts";
 import { NeedsRebuild, NeedsRefinement } from "./refinement.ts";
 import { awaitOp } from "./wait.ts";
 
-export { define, enter, leave, probe, probing } from "./core.ts";
+export {
+  define,
+  direct,
+  done,
+  enter,
+  hold,
+  keepAll,
+  leave,
+  probe,
+  probing,
+  sequential,
+  takeResult,
+  W,
+} from "./core.ts";
 export { decodeSlow, encodeSlow } from "./values.ts";
 
 /** `until(() => condition)`: the wait itself. The condition is tested by probing the frame, see core.ts `probeTask`. */
-export function awaitPoint(owner?: { readonly at: number }): undefined {
+export function awaitPoint(owner?: { readonly at: number }): unknown {
   mightSleep("wait for a condition");
   return pend(awaitOp.id, 0, owner ? owner.at : 0);
 }

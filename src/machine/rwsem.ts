@@ -91,7 +91,7 @@ export function rwlockField(options: RwSemOptions = {}): Embedded<RwSem> {
   return embedded(WORDS, (at, name, className) => new RwSem(at, name, className, "rwlock", options));
 }
 
-const rwsemAt = (at: number): RwSem => objectAt[at] as RwSem;
+const rwsemAt = (at: number): RwSem => objectAt(at) as RwSem;
 
 function enter(l: RwSem, state: number, subclass: number): void {
   noteAcquired(l, state < 0 ? "exclusive" : "shared", subclass);

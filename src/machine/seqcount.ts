@@ -37,7 +37,7 @@ export function seqcountField(): Embedded<Seqcount> {
   return embedded(WORDS, (at, name) => new Seqcount(at, name));
 }
 
-const seqAt = (at: number): Seqcount => objectAt[at] as Seqcount;
+const seqAt = (at: number): Seqcount => objectAt(at) as Seqcount;
 
 /** The reader spins while a writer is inside. */
 const readBeginOp = defineOp({

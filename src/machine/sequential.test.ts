@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { type Cell, cell, fetchAdd, readOnce, writeOnce } from "./cell.ts";
+import { column, columns } from "./columns.ts";
 import type { Task } from "./core.ts";
+import { Machine } from "./machine.ts";
 import { lock, type Mutex, mutex, trylock, unlock } from "./mutex.ts";
 import { buildSequential, runSequentially } from "./sequential.ts";
 import { until } from "./wait.ts";
@@ -69,4 +71,79 @@ test("tasks that wait for ever are a deadlock", () => {
     machine.spawn("holder", holds, [mutex("l"), cell("go")]);
   });
   expect(runSequentially(m)?.verdict).toBe("deadlock");
+});
+
+function* depth(go: Cell, n: number): Task<number> {
+  if (n === 0) {
+    yield* until(() => go.value === 1);
+    return 0;
+  }
+  const below = yield* depth(go, n - 1);
+  return below + n;
+}
+
+function* sums(go: Cell, sum: Cell, n: number): Task {
+  yield* writeOnce(sum, yield* depth(go, n));
+}
+
+function* opens(go: Cell): Task {
+  yield* writeOnce(go, 1);
+}
+
+test.each([3, 20_000])("%i task functions that wait within each other go on with their own locals", (n) => {
+  const m = buildSequential(
+    (machine) => {
+      const [go, sum] = [cell("go"), cell("sum")];
+      machine.spawn("sums", sums, [go, sum, n]);
+      machine.spawn("opens", opens, [go]);
+      machine.atEnd("all of them were there", () => sum.value === (n * (n + 1)) / 2);
+    },
+    { stackWords: 200_000 },
+  );
+  expect(m.enabled(0)).toBe(true);
+  expect(runSequentially(m)).toBeNull();
+});
+
+function* fails(n: number): Task {
+  if (n > 0) throw new Error("from below");
+  yield* nothing();
+}
+
+function* nothing(): Task {}
+
+function* passesOn(n: number): Task {
+  yield* fails(n);
+}
+
+function* catches(n: number, caught: Cell): Task {
+  try {
+    yield* passesOn(n);
+  } catch {
+    yield* writeOnce(caught, 1);
+  }
+}
+
+test.each([false, true])("an exception does not reach the caller, sequential: %s", (sequential) => {
+  let caught: Cell | undefined;
+  const m = Machine.build(
+    (machine) => {
+      caught = cell("caught");
+      machine.spawn("t", catches, [1, caught]);
+    },
+    { sequential },
+  );
+  expect(m.initialFinding?.message).toBe("uncaught Error: from below");
+  expect(caught?.value).toBe(0);
+});
+
+test("columns follow the words when they move", () => {
+  const m = buildSequential((machine) => {
+    const few = columns("few", 10, { count: column({ ordered: "test", initial: 2 }) });
+    const many = columns("many", 70_000, { x: column({ ordered: "test" }) });
+    few.count[9]++;
+    many.x[69_999] = 7;
+    machine.atEnd("in the end", () => few.count[9] === 3 && many.x[69_999] === 7 && many.count === 70_000);
+    machine.atEnd("the words", () => m.words[few.wordOf("count", 9)] === 3 && m.words[many.wordOf("x", 69_999)] === 7);
+  });
+  expect(runSequentially(m)).toBeNull();
 });

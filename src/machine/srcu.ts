@@ -56,7 +56,7 @@ export function srcuField(): Embedded<Srcu> {
   return embedded(WORDS, (at, name) => new Srcu(at, name));
 }
 
-const srcuAt = (at: number): Srcu => objectAt[at] as Srcu;
+const srcuAt = (at: number): Srcu => objectAt(at) as Srcu;
 
 const readLockOp = defineOp({
   name: "srcuReadLock",

@@ -9,7 +9,17 @@
 
 import { mayfailError } from "../errors.ts";
 import { asRef, asWord, whereNow } from "./badValue.ts";
-import { checking, current, type Handle, handleOf, isProbingNow, keepOrder, noteProbeOfAnything, W } from "./core.ts";
+import {
+  checking,
+  current,
+  type Handle,
+  handleOf,
+  isProbingNow,
+  keepOrder,
+  noteProbeOfAnything,
+  W,
+  watched,
+} from "./core.ts";
 import { Finding } from "./finding.ts";
 import type { Layout } from "./layout.ts";
 import { Lock } from "./lock.ts";
@@ -113,13 +123,18 @@ function declare<F extends Fields>(name: string, fields: F, pooled: boolean): St
     constructor(at: number, objectName: string, layout: Layout) {
       this.at = at;
       this.name = objectName;
-      this.id = settingUpMachine(`a ${name}`).register(this, at);
+      const machine = settingUpMachine(`a ${name}`);
+      this.id = machine.register(this, at);
       for (const [key, spec] of Object.entries(fields)) {
         const fieldAt = at + (offsets.get(key) ?? 0);
         const kind = spec.kind === "object" ? "int" : spec.kind;
         layout.label(fieldAt, spec.words, `${objectName}.${key}`, kind);
         W[fieldAt] = spec.initial;
-        if (spec.embed) this.parts[key] = spec.embed(fieldAt, `${objectName}.${key}`, `${name}.${key}`);
+        if (!spec.embed) continue;
+        const part = spec.embed(fieldAt, `${objectName}.${key}`, `${name}.${key}`);
+        this.parts[key] = part;
+        // Where its use need not be checked, it is a plain property.
+        if (!pooled || machine.options.sequential) Object.defineProperty(this, key, { value: part });
       }
       if (pooled) layout.label(at + freeOffset, 1, `${objectName}.free`, "bool");
       for (const [key, { guard }] of Object.entries(fields)) {
@@ -206,53 +221,61 @@ function defineField(
     });
     return;
   }
-  const check = accessCheck(structName, key, spec.guard, offset);
+  const guardCheck = accessCheck(structName, key, spec.guard, offset);
+  const pooledCheck: Check = (o, write) => {
+    mustBeLive(o, freeOffset, key);
+    guardCheck(o, write);
+  };
+  const check = freeOffset === 0 ? guardCheck : pooledCheck;
   const isConstant = constantCheck(spec.guard, offset);
-  const isOrdered = spec.guard.guardedBy === undefined && spec.guard.ordered !== undefined;
-  const isInt = spec.kind === "int";
-  const isRef = spec.kind === "ref";
-  const decode = DECODE[spec.kind as keyof typeof DECODE];
-  const encode = ENCODE[spec.kind as keyof typeof ENCODE];
-  Object.defineProperty(proto, key, {
-    get(this: InstanceLike) {
-      // The frequent case first, without a call: a number or a pointer whose accesses a protocol orders.
-      if (isOrdered && !isProbingNow()) {
-        if (checking) {
-          mustBeLive(this, freeOffset, key);
-          keepOrder();
-        }
-        const w = W[this.at + offset];
-        return isInt ? w : isRef ? (w === 0 ? null : handleOf(w - 1)) : w !== 0;
-      }
-      if (isProbingNow()) {
-        if (!isConstant(this)) noteProbeOfAnything();
-      } else if (checking) {
-        mustBeLive(this, freeOffset, key);
-        check(this, false);
-      }
-      return decode(W[this.at + offset]);
-    },
-    set(this: InstanceLike, value: never) {
-      if (checking) {
-        mustBeLive(this, freeOffset, key);
-        check(this, true);
-      }
-      W[this.at + offset] = encode(value, this, key);
-    },
-  });
+  const watch = (o: InstanceLike): void => {
+    if (!isProbingNow()) check(o, false);
+    else if (!isConstant(o)) noteProbeOfAnything();
+  };
+  Object.defineProperty(proto, key, ACCESSORS[spec.kind as keyof typeof ACCESSORS](key, offset, watch, check));
 }
 
-const DECODE = {
-  int: (w: number): unknown => w,
-  bool: (w: number): unknown => w !== 0,
-  ref: (w: number): unknown => (w === 0 ? null : handleOf(w - 1)),
+type Watch = (o: InstanceLike) => void;
+type Check = (o: InstanceLike, write: boolean) => void;
+
+// A function for each kind of field, and short ones: only then does the engine put them in place of the access.
+const ACCESSORS = {
+  int: (key: string, offset: number, watch: Watch, check: Check) => ({
+    get(this: InstanceLike): number {
+      if (watched) watch(this);
+      return W[this.at + offset];
+    },
+    set(this: InstanceLike, value: number) {
+      if (checking) check(this, true);
+      W[this.at + offset] = asWord(value, this, key);
+    },
+  }),
+  bool: (_key: string, offset: number, watch: Watch, check: Check) => ({
+    get(this: InstanceLike): boolean {
+      if (watched) watch(this);
+      return W[this.at + offset] !== 0;
+    },
+    set(this: InstanceLike, value: boolean) {
+      if (checking) check(this, true);
+      W[this.at + offset] = value ? 1 : 0;
+    },
+  }),
+  ref: (key: string, offset: number, watch: Watch, check: Check) => ({
+    get(this: InstanceLike): object | null {
+      if (watched) watch(this);
+      return refAt(this.at + offset);
+    },
+    set(this: InstanceLike, value: object | null) {
+      if (checking) check(this, true);
+      W[this.at + offset] = asRef(value, this, key);
+    },
+  }),
 };
 
-const ENCODE = {
-  int: asWord,
-  bool: (v: boolean): number => (v ? 1 : 0),
-  ref: asRef,
-};
+function refAt(at: number): object | null {
+  const w = W[at];
+  return w === 0 ? null : handleOf(w - 1);
+}
 
 type LockOf = (o: InstanceLike) => Lock;
 

@@ -38,7 +38,7 @@ const joinOp = defineOp({
 });
 
 function taskAt(base: number): TaskInfo {
-  return objectAt[base] as TaskInfo;
+  return objectAt(base) as TaskInfo;
 }
 
 /** Starts a child task, which runs to its first scheduling point within the same step. */

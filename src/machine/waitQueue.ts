@@ -57,7 +57,7 @@ export function waitQueueField(): Embedded<WaitQueue> {
   return embedded(TASK_SET_WORDS, (at, name) => new WaitQueue(at, name));
 }
 
-const queueAt = (at: number): WaitQueue => objectAt[at] as WaitQueue;
+const queueAt = (at: number): WaitQueue => objectAt(at) as WaitQueue;
 
 /** Queues that task slot `t` is on. */
 export function queuesOf(t: number): WaitQueue[] {

@@ -119,8 +119,8 @@ export function workField(): Embedded<Work> {
   return embedded(WORK_WORDS, (at, name, className) => new Work(at, name, className));
 }
 
-const workAt = (at: number): Work => objectAt[at] as Work;
-const queueAt = (at: number): WorkQueue => objectAt[at] as WorkQueue;
+const workAt = (at: number): Work => objectAt(at) as Work;
+const queueAt = (at: number): WorkQueue => objectAt(at) as WorkQueue;
 const queueOf = (at: number): WorkQueue => workAt(at).queue as WorkQueue;
 
 function unqueue(w: Work): void {

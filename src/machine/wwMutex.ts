@@ -111,8 +111,8 @@ export function wwMutexField(): Embedded<WwMutex> {
   return embedded(WORDS, (at, name, className) => new WwMutex(at, name, className));
 }
 
-const wwAt = (at: number): WwMutex => objectAt[at] as WwMutex;
-const ctxAt = (at: number): AcquireCtx => objectAt[at] as AcquireCtx;
+const wwAt = (at: number): WwMutex => objectAt(at) as WwMutex;
+const ctxAt = (at: number): AcquireCtx => objectAt(at) as AcquireCtx;
 /** Context under which the lock at `at` is held; null if it is free or held without one. */
 const holderCtx = (at: number): AcquireCtx | null =>
   W[at + CTX] === 0 ? null : (handleOf(W[at + CTX] - 1) as AcquireCtx);

@@ -24,7 +24,7 @@ const accessOp = defineOp({
   name: "access",
   enabled: () => true,
   apply: () => undefined,
-  choices: (at, arg) => 1 + countUsable(objectAt[at] as Tlb, arg),
+  choices: (at, arg) => 1 + countUsable(objectAt(at) as Tlb, arg),
   access: (_at, _a, _b, _t, out) => out.top(),
   describe: (_at, arg) => `${(arg & 1) !== 0 ? "store to" : "load from"} page ${pageOf(arg)}`,
 });

@@ -53,7 +53,7 @@ export function checkReports(
 function waitsForAny(f: Finding, classes: readonly string[]): boolean {
   const { tasks } = activeMachine();
   return f.cycle.some((t) => {
-    const object = objectAt[W[tasks[t].base + T_OBJ]];
+    const object = objectAt(W[tasks[t].base + T_OBJ]);
     return (
       object instanceof Lock && classes.some((c) => c === object.lockClass || c.startsWith(`${object.lockClass}/`))
     );

@@ -116,7 +116,7 @@ class Recorder {
     const before = m.snapshot();
     const stacks = m.tasks.map((t) => stackOf(t.slot));
     const kind = m.pendingOp(task);
-    const object = objectAt[W[m.tasks[task].base + T_OBJ]];
+    const object = objectAt(W[m.tasks[task].base + T_OBJ]);
     const outcomes = m.choices(task);
     const switched = last >= 0 && last !== task;
     const preempted = switched && enabled.includes(last);

@@ -61,11 +61,7 @@ export function machineOptionsOf(m: Machine, schedule: Omit<Schedule, "decisions
 
 /** Names of all objects that have words, in the order of their words, which does not depend on any size. */
 function objectNames(m: Machine): string[] {
-  const names: string[] = [];
-  m.objectAt.forEach((object: object | undefined) => {
-    if (object !== undefined) names.push((object as Handle).name);
-  });
-  return names;
+  return m.objects.all().map((object) => (object as Handle).name);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

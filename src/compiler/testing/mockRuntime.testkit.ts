@@ -1,10 +1,10 @@
 /**
- * A machine in eighty lines, to run compiled task functions without the real one: tasks with stacks in one Int32Array,
+ * A small machine, to run compiled task functions without the real one: tasks with stacks in one Int32Array,
  * one operation `op` that suspends, and an observer. Nothing of a task lives outside of `W`.
  */
 import type { TaskMeta } from "../compile.ts";
 
-type Step = (W: Int32Array, f: number, label: number, v: unknown) => void;
+type Step = (W: Int32Array, f: number, label: number, v: unknown) => unknown;
 export interface MockCode {
   readonly id: number;
   readonly meta: TaskMeta;
@@ -21,15 +21,22 @@ const STATE = 2;
 const COUNT = 3;
 const HEADER = 4;
 
+/** A sequential machine: what an operation answers when it is done at once; undefined = the task waits for it. */
+export type AtOnce = (task: number, count: number) => { readonly value: unknown } | undefined;
+/** So many task functions may run from within each other: few, so that programs meet the bound. */
+const MAX_NESTED = 2;
+const done = { done: true };
+
 export type MockRuntime = ReturnType<typeof mockRuntime>;
 
-export function mockRuntime(tasks: number, interned: readonly object[] = []) {
+export function mockRuntime(tasks: number, interned: readonly object[] = [], atOnce: AtOnce | null = null) {
   const W = new Int32Array(tasks * stackWords);
   const codes: MockCode[] = [];
   const events: unknown[][][] = Array.from({ length: tasks }, () => []);
   const results: unknown[] = [];
   let current = 0;
   let result: unknown;
+  let room = 0;
   let probing = false;
   let probed = false;
   const baseOf = (task: number): number => task * stackWords;
@@ -49,6 +56,18 @@ export function mockRuntime(tasks: number, interned: readonly object[] = []) {
     const constants: Record<number, unknown> = { 1: undefined, 3: null, 5: false, 7: true };
     return word in constants ? constants[word] : interned[(word >> 3) - 1];
   }
+  function push(code: MockCode): number {
+    const base = baseOf(current);
+    const f = W[base + SP] as number;
+    W[f] = code.id << 12;
+    W[f + 1] = W[base + FP] as number;
+    for (let i = 2; i < 2 + code.meta.slots.length; i++)
+      if (W[f + i] !== 0) throw new MachineError("the stack above its top is not zero");
+    W[base + FP] = f;
+    W[base + SP] = f + 2 + code.meta.slots.length;
+    if ((W[base + SP] as number) >= base + stackWords) throw new MachineError("stack overflow");
+    return f;
+  }
   const imports = {
     define(meta: TaskMeta, step: Step): MockCode {
       const code = { id: codes.length, meta, step };
@@ -56,27 +75,39 @@ export function mockRuntime(tasks: number, interned: readonly object[] = []) {
       return code;
     },
     enter(code: MockCode, ...args: unknown[]): undefined {
-      const base = baseOf(current);
-      const f = W[base + SP] as number;
-      W[f] = code.id << 12;
-      W[f + 1] = W[base + FP] as number;
-      for (let i = 2; i < 2 + code.meta.slots.length; i++)
-        if (W[f + i] !== 0) throw new MachineError("the stack above its top is not zero");
+      const f = push(code);
       args.forEach((value, i) => {
         W[f + 2 + i] = encodeSlow(value, code, i);
       });
-      W[base + FP] = f;
-      W[base + SP] = f + 2 + code.meta.slots.length;
-      if ((W[base + SP] as number) >= base + stackWords) throw new MachineError("stack overflow");
       return undefined;
     },
-    leave(f: number, value: unknown): void {
+    direct(code: MockCode): number {
+      if (room === 0) return 0;
+      room--;
+      return push(code);
+    },
+    hold(): void {
+      room = 0;
+    },
+    done,
+    takeResult: () => result,
+    sequential: atOnce !== null,
+    W,
+    keepAll(f: number, code: MockCode, _label: number, values: readonly unknown[]): void {
+      values.forEach((value, i) => {
+        W[f + 2 + i] = encodeSlow(value, code, i);
+      });
+    },
+    leave(f: number, value: unknown): unknown {
       const base = baseOf(current);
       if (W[base + FP] !== f) throw new MachineError("a frame was left that is not on top");
       W[base + FP] = W[f + 1] as number;
       W.fill(0, f, W[base + SP]);
       W[base + SP] = f;
       result = value;
+      if (atOnce === null) return undefined;
+      room++;
+      return done;
     },
     encodeSlow,
     decodeSlow,
@@ -107,6 +138,7 @@ export function mockRuntime(tasks: number, interned: readonly object[] = []) {
       }
       const head = W[f] as number;
       result = undefined;
+      if (atOnce !== null) room = MAX_NESTED;
       codes[head >>> 12]?.step(W, f, head & 4095, v);
       v = result;
     }
@@ -119,9 +151,18 @@ export function mockRuntime(tasks: number, interned: readonly object[] = []) {
     results,
     imports,
     /** What task code calls: suspends, and is answered by `answer(task, how many operations it has done)`. */
-    op(...args: unknown[]): undefined {
+    op(...args: unknown[]): unknown {
+      const base = baseOf(current);
+      if (W[base + STATE] !== 0) throw new MachineError("the task has an operation pending");
       events[current]?.push(args);
-      W[baseOf(current) + STATE] = 1;
+      const count = W[base + COUNT] as number;
+      const answered = atOnce?.(current, count);
+      if (answered !== undefined) {
+        W[base + COUNT] = count + 1;
+        result = answered.value;
+        return done;
+      }
+      W[base + STATE] = 1;
       return undefined;
     },
     note(value: unknown): unknown {
@@ -133,6 +174,7 @@ export function mockRuntime(tasks: number, interned: readonly object[] = []) {
       current = task;
       W[baseOf(task) + SP] = baseOf(task) + HEADER + (task === 0 ? 1 : 0);
       W[baseOf(task) + STATE] = 1;
+      room = 0;
       start();
     },
     isDone: (task: number): boolean => W[baseOf(task) + STATE] === 2,
