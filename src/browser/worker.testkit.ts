@@ -42,8 +42,10 @@ export interface CheckedVariant {
 
 async function answer(job: BrowserJob): Promise<BrowserAnswer> {
   try {
+    const own = Object.entries(job.packages).map(async ([specifier, at]) => [specifier, Object.keys(await import(at))]);
     const url = compileToUrls(new Map(Object.entries(job.files)), job.entry, {
       packages: job.packages,
+      exports: Object.fromEntries(await Promise.all(own)),
       makeUrl: (code) => URL.createObjectURL(new Blob([code], { type: "text/javascript" })),
     });
     const { default: c } = (await import(url)) as { default: Case };

@@ -224,3 +224,28 @@ test("in a page: files by name, compiled in order, with URLs for what they impor
   sources.set("lib/f.ts", 'import "./x.ts";');
   expect(() => compileToUrls(sources, "case.ts", options)).toThrow(/^MF0319: lib\/f.ts:1:8: .* no such file/);
 });
+
+test("in a page: a name that a file or a package does not export is refused where it is imported", () => {
+  const compile = (entry: string, lib: string): string =>
+    compileToUrls(
+      new Map([
+        ["case.ts", entry],
+        ["lib.ts", lib],
+      ]),
+      "case.ts",
+      {
+        packages: { mayfail: "https://page/mayfail.js", "mayfail/user": "https://page/user.js" },
+        exports: { mayfail: ["lock"] },
+        makeUrl: (_code, filename) => `blob:${filename}`,
+      },
+    );
+  expect(() => compile('import { y, z } from "./lib.ts"; z(y);', "export const y = 1;")).toThrow(
+    /^MF0320: case.ts:1:13: The module ".\/lib.ts" does not export "z"/,
+  );
+  expect(() => compile('import { lock, unlock } from "mayfail"; unlock(lock);', "")).toThrow(
+    /^MF0320: case.ts:1:16: The module "mayfail" does not export "unlock"/,
+  );
+  // What is re-exported as a whole, and packages whose names the page does not give, cannot be checked.
+  expect(compile('import { z } from "./lib.ts"; z();', 'export * from "mayfail/user";')).toBe("blob:case.ts");
+  expect(compile('import { nothing } from "mayfail/user"; nothing();', "")).toBe("blob:case.ts");
+});
