@@ -2,7 +2,7 @@
 import type { Task } from "../machine/core.ts";
 import { lockFolio, unlockFolio } from "../machine/folioLock.ts";
 import { cleanupFolio, filemapRemoveFolio, findGetPage } from "./filemap.ts";
-import { cacheSlot, type File, type Inode } from "./fs.ts";
+import { cacheSlot, type File, type Inode, pagesOf } from "./fs.ts";
 import { FOLL_GET, FOLL_WRITE, getUserPagesFast, unpinUserPages } from "./gup.ts";
 import type { Kernel } from "./kernel.ts";
 import { unmapMappingPages, ZAP_EVEN_COWS_NOT } from "./memoryZap.ts";
@@ -14,9 +14,10 @@ import { folioPut, lruAddDrain } from "./swap.ts";
 
 const PAGE_SIZE = 4096;
 
-/** pread of page `index` into page `at`. 4096 or -errno. */
+/** pread of page `index` into page `at`. 4096, 0 beyond the end of the file, or -errno. */
 export function* directRead(k: Kernel, p: Process, file: File, at: Vpn, index: number): Task<number> {
   const inode = file.inode as Inode;
+  if (index >= pagesOf(inode.size)) return 0;
   yield* writeAndWait(k, inode, index, index + 1);
   const flags = FOLL_GET | FOLL_WRITE;
   const got = yield* getUserPagesFast(k, p.mm as Mm, at, 1, flags, k.scratch);

@@ -80,16 +80,43 @@ export function* filemapRemoveFolio(k: Kernel, inode: Inode, pfn: Pfn): Task {
   yield* folioPut(k, pfn);
 }
 
-/** filemap_fault: the page of a fault, locked and with a reference; -EFAULT beyond the end of the file, -ENOMEM. */
-export function* filemapFault(k: Kernel, inode: Inode, index: number): Task<Pfn | number> {
+/** What filemap_fault returns when it had to read: the fault is to be tried again. */
+export const FAULT_RETRY = -1024;
+/** ra_pages of a device: 128 KiB. */
+const READ_AROUND = 32;
+
+/**
+ * filemap_fault: the page of a fault, locked and with a reference; -EFAULT beyond the end of the file, -ENOMEM. A page that
+ * is not cached is read together with its neighbours, without mmap_lock in the kernel: FAULT_RETRY. `alone`: MADV_RANDOM.
+ */
+export function* filemapFault(k: Kernel, inode: Inode, index: number, alone: boolean): Task<Pfn | number> {
   if (index >= pagesOf(inode.size)) return -EFAULT;
   yield* downRead(inode.invalidateLock);
+  if (!alone && cacheEntry(k, inode, index) < 0) {
+    const error = yield* readAround(k, inode, index);
+    yield* upRead(inode.invalidateLock);
+    return error;
+  }
   const pfn = yield* readPage(k, inode, index);
   yield* upRead(inode.invalidateLock);
   if (pfn < 0 || index < pagesOf(inode.size)) return pfn;
   yield* unlockFolio(folioLockWord(k, pfn));
   yield* folioPut(k, pfn);
   return -EFAULT;
+}
+
+/** do_sync_mmap_readahead: what is not cached around `index`. FAULT_RETRY or -ENOMEM. */
+function* readAround(k: Kernel, inode: Inode, index: number): Task<number> {
+  const from = Math.max(0, index - READ_AROUND / 2);
+  const end = Math.min(from + READ_AROUND, pagesOf(inode.size));
+  for (let i = from; i < end; i++) {
+    if (cacheEntry(k, inode, i) >= 0) continue;
+    const pfn = yield* readPage(k, inode, i);
+    if (pfn < 0) return pfn;
+    yield* unlockFolio(folioLockWord(k, pfn));
+    yield* folioPut(k, pfn);
+  }
+  return FAULT_RETRY;
 }
 
 /** The cached page, or one read from disk: locked, with a reference; -ENOMEM. */

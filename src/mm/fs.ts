@@ -7,6 +7,9 @@ import type { Kernel } from "./kernel.ts";
 import type { Vma } from "./mmTypes.ts";
 import type { Pfn } from "./page.ts";
 
+/** Block size of the disk file system, which is small: less than a page. */
+export const BLOCK = 1024;
+
 export const TMPFS = 1;
 export const EXT4 = 2;
 

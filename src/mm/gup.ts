@@ -10,14 +10,25 @@ import { cmpxchgWord, fetchAdd, readOnce, readWord } from "../machine/cell.ts";
 import { type Columns, column, columns } from "../machine/columns.ts";
 import { memallocRestore, memallocSave, PF_MEMALLOC_PIN } from "../machine/context.ts";
 import type { Task } from "../machine/core.ts";
-import { EFAULT, EINVAL, ENOMEM } from "../machine/errno.ts";
+import { EFAULT, EINVAL } from "../machine/errno.ts";
 import { must } from "../machine/finding.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
 import { checkAndMigrateMovable, isLongtermPinnable } from "./gupLongterm.ts";
 import type { Kernel } from "./kernel.ts";
 import { FAULT_READ, FAULT_UNSHARE, FAULT_WRITE, handleMmFault } from "./memory.ts";
-import { isCowMapping, type Mm, VM_EXEC, VM_IO, VM_PFNMAP, VM_READ, VM_SHARED, VM_WRITE, type Vma } from "./mmTypes.ts";
+import {
+  isCowMapping,
+  type Mm,
+  VM_EXEC,
+  VM_IO,
+  VM_LOCKONFAULT,
+  VM_PFNMAP,
+  VM_READ,
+  VM_SHARED,
+  VM_WRITE,
+  type Vma,
+} from "./mmTypes.ts";
 import {
   folioRefAdd,
   GUP_PIN_COUNTING_BIAS,
@@ -49,7 +60,7 @@ import { setPageDirty, setPageDirtyLock } from "./pageWriteback.ts";
 import { vmaSoftDirtyEnabled } from "./pgprot.ts";
 import { guards } from "./rules.ts";
 import { folioMarkAccessed, folioPutRefs, lruAddDrain } from "./swap.ts";
-import { vmaLookup } from "./vma.ts";
+import { findVma, vmaLookup } from "./vma.ts";
 
 export const FOLL_WRITE = 1;
 export const FOLL_TOUCH = 2;
@@ -298,6 +309,8 @@ export function* unpinUserPages(k: Kernel, pages: Pages, n: number, flags: numbe
 
 /** faultin_page_range, populate_vma_page_range: [start, end) of `vma` becomes present. 0 or -errno. mmap_lock held. */
 export function* populateVmaRange(k: Kernel, vma: Vma, start: Vpn, end: Vpn): Task<number> {
+  // Such pages are locked as they are touched.
+  if ((vma.flags & VM_LOCKONFAULT) !== 0) return 0;
   // Break COW now, but do not dirty shared pages.
   let flags = FOLL_TOUCH;
   if ((vma.flags & (VM_WRITE | VM_SHARED)) === VM_WRITE) flags |= FOLL_WRITE;
@@ -305,25 +318,46 @@ export function* populateVmaRange(k: Kernel, vma: Vma, start: Vpn, end: Vpn): Ta
   return yield* faultinRange(k, vma.mm as Mm, start, end, flags);
 }
 
-/** The same with given flags, as for MADV_POPULATE_READ and MADV_POPULATE_WRITE. */
+/** The same with given flags, as for MADV_POPULATE_READ and MADV_POPULATE_WRITE: up to the page that cannot be had. */
 export function* faultinRange(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number): Task<number> {
-  const got = yield* getUserPages(k, mm, start, end - start, flags, null);
-  yield* lruAddDrain(k);
-  return got < 0 ? got : got < end - start ? -ENOMEM : 0;
+  let at = start;
+  let error = 0;
+  while (at < end && error === 0) {
+    const got = yield* getUserPages(k, mm, at, end - at, flags, null);
+    yield* lruAddDrain(k);
+    if (got > 0) at += got;
+    else error = got;
+  }
+  return error;
 }
 
-/** mm_populate: errors do not matter; the pages are faulted in later. */
+/** faultin_vma_page_range: do the rights of the VMA allow MADV_POPULATE_READ, MADV_POPULATE_WRITE? */
+export const mayPopulate = (vma: Vma, write: boolean): boolean => checkVma(vma, write ? FOLL_WRITE : 0) === 0;
+
+/** mm_populate: errors do not matter, the pages are faulted in later. */
 export function* mmPopulate(k: Kernel, mm: Mm, start: Vpn, end: Vpn): Task {
+  yield* populateVmas(k, mm, start, end, true);
+}
+
+/** __mm_populate without ignore_errors. 0 or -errno: then what comes afterwards was not populated. */
+export function* mmPopulateStrictly(k: Kernel, mm: Mm, start: Vpn, end: Vpn): Task<number> {
+  return yield* populateVmas(k, mm, start, end, false);
+}
+
+function* populateVmas(k: Kernel, mm: Mm, start: Vpn, end: Vpn, ignoreErrors: boolean): Task<number> {
   yield* downRead(mm.mmapLock);
-  for (let at = start; at < end; ) {
-    const vma = vmaLookup(mm, at);
-    if (!vma) break;
+  let error = 0;
+  for (let at = start; at < end && error === 0; ) {
+    const vma = findVma(mm, at);
+    if (!vma || vma.start >= end) break;
     const stop = Math.min(vma.end, end);
     const wanted = (vma.flags & (VM_IO | VM_PFNMAP)) === 0;
-    if (wanted && (yield* populateVmaRange(k, vma, at, stop)) !== 0) break;
+    if (wanted) error = yield* populateVmaRange(k, vma, Math.max(at, vma.start), stop);
+    if (ignoreErrors) error = 0;
     at = stop;
   }
   yield* upRead(mm.mmapLock);
+  return error;
 }
 
 /** raw_write_seqcount_begin and _end around fork's copying of page tables. */

@@ -1,13 +1,12 @@
 /** madvise(2) (mm/madvise.c): VMA by VMA; holes are skipped and make the result -ENOMEM. */
 import type { Task } from "../machine/core.ts";
-import { EACCES, EFAULT, EINVAL, ENOMEM } from "../machine/errno.ts";
+import { EACCES, EFAULT, EINTR, EINVAL, ENOMEM } from "../machine/errno.ts";
 import { trylockFolio, unlockFolio } from "../machine/folioLock.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, downWrite, upRead, upWrite } from "../machine/rwsem.ts";
-import { FOLL_TOUCH, FOLL_WRITE, faultinRange } from "./gup.ts";
+import { FOLL_TOUCH, FOLL_WRITE, faultinRange, mayPopulate } from "./gup.ts";
 import { getInode, putInode } from "./inode.ts";
 import type { Kernel } from "./kernel.ts";
-import { accessAllowed } from "./memory.ts";
 import { ZAP_ALL, zapPageRangeSingle } from "./memoryZap.ts";
 import {
   linearPageIndex,
@@ -18,13 +17,13 @@ import {
   VM_HUGEPAGE,
   VM_IO,
   VM_LOCKED,
+  VM_MAYWRITE,
   VM_NOHUGEPAGE,
   VM_PFNMAP,
   VM_RAND_READ,
   VM_SEQ_READ,
   VM_SHARED,
   VM_WIPEONFORK,
-  VM_WRITE,
   type Vma,
   vmaIsAnonymous,
 } from "./mmTypes.ts";
@@ -81,6 +80,20 @@ export const MADV_POPULATE_READ = 22;
 export const MADV_POPULATE_WRITE = 23;
 export const MADV_DONTNEED_LOCKED = 24;
 
+const KNOWN: readonly number[] = [
+  MADV_NORMAL,
+  MADV_RANDOM,
+  MADV_SEQUENTIAL,
+  MADV_DONTFORK,
+  MADV_DOFORK,
+  MADV_HUGEPAGE,
+  MADV_NOHUGEPAGE,
+  MADV_DONTDUMP,
+  MADV_DODUMP,
+  MADV_WIPEONFORK,
+  MADV_KEEPONFORK,
+];
+
 const READS_ONLY: readonly number[] = [
   MADV_REMOVE,
   MADV_WILLNEED,
@@ -96,15 +109,12 @@ const READS_ONLY: readonly number[] = [
 /** madvise(2). 0 or -errno. */
 export function* sysMadvise(k: Kernel, p: Process, at: Vpn, n: number, advice: number): Task<number> {
   const mm = p.mm as Mm;
-  if (advice < 0 || advice > MADV_DONTNEED_LOCKED || n < 0) return -EINVAL;
-  if (n === 0) return 0;
   const reads = READS_ONLY.includes(advice);
+  if ((!reads && !KNOWN.includes(advice)) || n < 0) return -EINVAL;
+  if (n === 0) return 0;
   if (reads) yield* downRead(mm.mmapLock);
   else yield* downWrite(mm.mmapLock);
-  const populate = advice === MADV_POPULATE_READ || advice === MADV_POPULATE_WRITE;
-  const error = populate
-    ? yield* madvisePopulate(k, mm, at, at + n, advice === MADV_POPULATE_WRITE)
-    : yield* walkVmas(k, mm, at, at + n, advice);
+  const error = yield* walkVmas(k, mm, at, at + n, advice);
   if (reads) yield* upRead(mm.mmapLock);
   else yield* upWrite(mm.mmapLock);
   return error;
@@ -143,6 +153,9 @@ function* behavior(k: Kernel, vma: Vma, start: Vpn, end: Vpn, advice: number): T
     case MADV_COLD:
     case MADV_PAGEOUT:
       return yield* madviseCold(k, vma, start, end, advice === MADV_COLD);
+    case MADV_POPULATE_READ:
+    case MADV_POPULATE_WRITE:
+      return yield* madvisePopulate(k, vma, start, end, advice === MADV_POPULATE_WRITE);
     case MADV_WILLNEED:
       return 0;
     default:
@@ -194,7 +207,7 @@ function newFlags(vma: Vma, advice: number): number {
 /** madvise_free_single_vma: pages stay until reclaim takes them, if they are not written before. */
 function* madviseFree(k: Kernel, vma: Vma, start: Vpn, end: Vpn): Task<number> {
   const mm = vma.mm as Mm;
-  if (!vmaIsAnonymous(vma)) return -EINVAL;
+  if (!vmaIsAnonymous(vma) || (vma.flags & (VM_LOCKED | VM_PFNMAP)) !== 0) return -EINVAL;
   const flags = MMU_NOTIFY_CLEAR | RANGE_BLOCKABLE;
   yield* lruAddDrain(k);
   const tlb = tlbGather(k, mm);
@@ -267,7 +280,7 @@ function* madviseRemove(k: Kernel, vma: Vma, start: Vpn, end: Vpn): Task<number>
   const mm = vma.mm as Mm;
   const { inode } = vma;
   if ((vma.flags & VM_LOCKED) !== 0 || !inode) return -EINVAL;
-  if ((vma.flags & (VM_SHARED | VM_WRITE)) !== (VM_SHARED | VM_WRITE)) return -EACCES;
+  if ((vma.flags & (VM_SHARED | VM_MAYWRITE)) !== (VM_SHARED | VM_MAYWRITE)) return -EACCES;
   const from = linearPageIndex(vma, start) << 12;
   getInode(inode);
   yield* upRead(mm.mmapLock);
@@ -277,16 +290,9 @@ function* madviseRemove(k: Kernel, vma: Vma, start: Vpn, end: Vpn): Task<number>
   return error;
 }
 
-/** madvise_populate. */
-function* madvisePopulate(k: Kernel, mm: Mm, start: Vpn, end: Vpn, write: boolean): Task<number> {
-  for (let at = start; at < end; ) {
-    const vma = findVma(mm, at);
-    if (!vma || vma.start > at) return -ENOMEM;
-    if ((vma.flags & (VM_IO | VM_PFNMAP)) !== 0 || !accessAllowed(vma, write)) return -EINVAL;
-    const stop = Math.min(vma.end, end);
-    const error = yield* faultinRange(k, mm, at, stop, FOLL_TOUCH | (write ? FOLL_WRITE : 0));
-    if (error !== 0) return error === -ENOMEM ? error : -EFAULT;
-    at = stop;
-  }
-  return 0;
+/** madvise_populate, one VMA. */
+function* madvisePopulate(k: Kernel, vma: Vma, start: Vpn, end: Vpn, write: boolean): Task<number> {
+  if (!mayPopulate(vma, write)) return -EINVAL;
+  const error = yield* faultinRange(k, vma.mm as Mm, start, end, FOLL_TOUCH | (write ? FOLL_WRITE : 0));
+  return error === 0 || error === -ENOMEM || error === -EINTR ? error : -EFAULT;
 }

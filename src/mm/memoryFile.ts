@@ -10,13 +10,13 @@ import { ENOMEM } from "../machine/errno.ts";
 import { lockFolio, trylockFolio, unlockFolio } from "../machine/folioLock.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { anonVmaPrepare } from "./anonVma.ts";
-import { filemapFault, findGetPage } from "./filemap.ts";
+import { FAULT_RETRY, filemapFault, findGetPage } from "./filemap.ts";
 import { EXT4, type Inode, pagesOf } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
 import { FAULT_WRITE } from "./memory.ts";
 import { allocCharged, maybeMkwrite, wpPageReuse } from "./memoryCow.ts";
 import { lruCacheAdd, mlockVmaPage } from "./mlockPage.ts";
-import { linearPageIndex, type Mm, VM_SHARED, type Vma } from "./mmTypes.ts";
+import { linearPageIndex, type Mm, VM_RAND_READ, VM_SHARED, type Vma } from "./mmTypes.ts";
 import { folioGet, folioLockWord, hasFlag, type Pfn, PG_uptodate, setFlag, type Vpn } from "./page.ts";
 import { mkPte, PTE_YOUNG, type Pte, pmdPages, pteAlloc, pteAt, setPteAt } from "./pageTable.ts";
 import { setPageDirty } from "./pageWriteback.ts";
@@ -40,13 +40,14 @@ export function* doFault(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<num
 function* vmOpsFault(k: Kernel, vma: Vma, vpn: Vpn): Task<Pfn | number> {
   const inode = vma.inode as Inode;
   const index = linearPageIndex(vma, vpn);
-  return inode.kind === EXT4 ? yield* filemapFault(k, inode, index) : yield* shmemFault(k, inode, index);
+  const alone = (vma.flags & VM_RAND_READ) !== 0;
+  return inode.kind === EXT4 ? yield* filemapFault(k, inode, index, alone) : yield* shmemFault(k, inode, index);
 }
 
 function* doReadFault(k: Kernel, vma: Vma, vpn: Vpn): Task<number> {
   if (yield* doFaultAround(k, vma, vpn)) return 0;
   const pfn = yield* vmOpsFault(k, vma, vpn);
-  if (pfn < 0) return pfn;
+  if (pfn < 0) return pfn === FAULT_RETRY ? 0 : pfn;
   const mapped = yield* finishFault(k, vma, vpn, pfn, false);
   yield* unlockFolio(folioLockWord(k, pfn));
   if (!mapped) yield* folioPut(k, pfn);
@@ -116,7 +117,7 @@ function* doCowFault(k: Kernel, vma: Vma, vpn: Vpn): Task<number> {
   const pfn = yield* vmOpsFault(k, vma, vpn);
   if (pfn < 0) {
     yield* folioPut(k, fresh);
-    return pfn;
+    return pfn === FAULT_RETRY ? 0 : pfn;
   }
   k.frames.content[fresh] = k.frames.content[pfn];
   setFlag(k, fresh, PG_uptodate);
@@ -139,7 +140,7 @@ function* doCowFault(k: Kernel, vma: Vma, vpn: Vpn): Task<number> {
 function* doSharedFault(k: Kernel, vma: Vma, vpn: Vpn): Task<number> {
   const inode = vma.inode as Inode;
   const pfn = yield* vmOpsFault(k, vma, vpn);
-  if (pfn < 0) return pfn;
+  if (pfn < 0) return pfn === FAULT_RETRY ? 0 : pfn;
   if (inode.kind === EXT4) {
     yield* unlockFolio(folioLockWord(k, pfn));
     if (!(yield* doPageMkwrite(k, inode, pfn))) {

@@ -1,26 +1,75 @@
-/** mlock(2) and munlock(2) (mm/mlock.c). No notifier is involved. */
+/** mlock(2), mlock2(2), mlockall(2) and their opposites (mm/mlock.c). No notifier is involved. */
 import type { Task } from "../machine/core.ts";
-import { ENOMEM } from "../machine/errno.ts";
+import { EAGAIN, EFAULT, EINVAL, ENOMEM } from "../machine/errno.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downWrite, upWrite } from "../machine/rwsem.ts";
-import { mmPopulate } from "./gup.ts";
+import { mmPopulate, mmPopulateStrictly } from "./gup.ts";
 import type { Kernel } from "./kernel.ts";
 import { mlockFolio, munlockFolio } from "./mlockPage.ts";
-import { type Mm, type Process, VM_IO, VM_LOCKED, VM_LOCKED_MASK, type Vma } from "./mmTypes.ts";
+import { type Mm, type Process, VM_IO, VM_LOCKED, VM_LOCKED_MASK, VM_LOCKONFAULT, type Vma } from "./mmTypes.ts";
 import type { Vpn } from "./page.ts";
 import { pteAt, ptePfn, ptePresent, pteSlot, pteSpecial } from "./pageTable.ts";
 import { lruAddDrain } from "./swap.ts";
+import { taskSize } from "./unmappedArea.ts";
 import { findVma } from "./vma.ts";
 import { vmaForChange } from "./vmaFlags.ts";
 
+export const MLOCK_ONFAULT = 1;
+export const MCL_CURRENT = 1;
+export const MCL_FUTURE = 2;
+export const MCL_ONFAULT = 4;
+
+/** mlock(2). 0; -ENOMEM over holes and where the memory may not be accessed, -EAGAIN without memory. */
 export function* sysMlock(k: Kernel, p: Process, at: Vpn, n: number): Task<number> {
-  const mm = p.mm as Mm;
+  return yield* doMlock(k, p.mm as Mm, at, at + n, VM_LOCKED);
+}
+
+/** mlock2(2): with MLOCK_ONFAULT pages are locked as they are touched. */
+export function* sysMlock2(k: Kernel, p: Process, at: Vpn, n: number, flags: number): Task<number> {
+  if ((flags & ~MLOCK_ONFAULT) !== 0) return -EINVAL;
+  const onFault = (flags & MLOCK_ONFAULT) !== 0 ? VM_LOCKONFAULT : 0;
+  return yield* doMlock(k, p.mm as Mm, at, at + n, VM_LOCKED | onFault);
+}
+
+function* doMlock(k: Kernel, mm: Mm, start: Vpn, end: Vpn, add: number): Task<number> {
   yield* downWrite(mm.mmapLock);
-  const error = yield* applyVmaLockFlags(k, mm, at, at + n, VM_LOCKED);
+  const error = yield* applyVmaLockFlags(k, mm, start, end, add);
   yield* upWrite(mm.mmapLock);
   if (error !== 0) return error;
-  yield* mmPopulate(k, mm, at, at + n);
+  const failed = yield* mmPopulateStrictly(k, mm, start, end);
+  // __mlock_posix_error_return.
+  return failed === -EFAULT ? -ENOMEM : failed === -ENOMEM ? -EAGAIN : failed;
+}
+
+/** mlockall(2). 0 or -EINVAL. */
+export function* sysMlockall(k: Kernel, p: Process, flags: number): Task<number> {
+  if (flags === 0 || flags === MCL_ONFAULT || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) !== 0) return -EINVAL;
+  const mm = p.mm as Mm;
+  yield* downWrite(mm.mmapLock);
+  yield* applyMlockallFlags(k, mm, flags);
+  yield* upWrite(mm.mmapLock);
+  if ((flags & MCL_CURRENT) !== 0) yield* mmPopulate(k, mm, 0, taskSize(k));
   return 0;
+}
+
+export function* sysMunlockall(k: Kernel, p: Process): Task<number> {
+  const mm = p.mm as Mm;
+  yield* downWrite(mm.mmapLock);
+  yield* applyMlockallFlags(k, mm, 0);
+  yield* upWrite(mm.mmapLock);
+  return 0;
+}
+
+/** apply_mlockall_flags: what is mapped later, and with MCL_CURRENT (or 0) what is mapped now. */
+function* applyMlockallFlags(k: Kernel, mm: Mm, flags: number): Task {
+  const add = VM_LOCKED | ((flags & MCL_ONFAULT) !== 0 ? VM_LOCKONFAULT : 0);
+  mm.defFlags = (flags & MCL_FUTURE) !== 0 ? add : 0;
+  if (flags !== 0 && (flags & MCL_CURRENT) === 0) return;
+  let at = 0;
+  for (let vma = findVma(mm, at); vma; vma = findVma(mm, at)) {
+    at = vma.end;
+    yield* mlockFixup(k, vma, vma.start, vma.end, (vma.flags & ~VM_LOCKED_MASK) | (flags === 0 ? 0 : add));
+  }
 }
 
 export function* sysMunlock(k: Kernel, p: Process, at: Vpn, n: number): Task<number> {

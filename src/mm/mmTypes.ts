@@ -15,10 +15,13 @@ export const PROT_EXEC = 4;
 
 export const MAP_SHARED = 1;
 export const MAP_PRIVATE = 2;
+export const MAP_TYPE = 0xf;
 export const MAP_FIXED = 0x10;
 export const MAP_ANONYMOUS = 0x20;
 export const MAP_LOCKED = 0x2000;
+export const MAP_NORESERVE = 0x4000;
 export const MAP_POPULATE = 0x8000;
+export const MAP_FIXED_NOREPLACE = 0x100000;
 
 export const VM_READ = 1 << 0;
 export const VM_WRITE = 1 << 1;
@@ -154,6 +157,8 @@ export interface Mm extends Handle {
   lockedVm: number;
   /** The memory cgroup of its owner, which pays for its pages; 0 = the root. */
   memcg: number;
+  /** VM_LOCKED and VM_LOCKONFAULT of mappings to come: mlockall(MCL_FUTURE). */
+  defFlags: number;
   /** MMF_HAS_PINNED: for ever, once anything was pinned. */
   hasPinned: boolean;
   /** MMF_OOM_SKIP. */
@@ -181,6 +186,7 @@ export const mmStruct = pooledStruct("mm", {
   swapEntries: int({ ordered: "atomic" }),
   lockedVm: int({ ordered: mmapLock }),
   memcg: int({ ordered: "changed by its owner only" }),
+  defFlags: int({ ordered: mmapLock }),
   hasPinned: bool({ ordered: "atomic bit" }),
   oomSkip: bool({ ordered: "atomic bit" }),
   tlbFlushPending: int({ ordered: "atomic" }),

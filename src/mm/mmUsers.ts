@@ -78,6 +78,7 @@ function initMm(k: Kernel, mm: Mm, pgd: number): void {
   mm.swapEntries = 0;
   mm.lockedVm = 0;
   mm.memcg = 0;
+  mm.defFlags = 0;
   mm.hasPinned = false;
   mm.oomSkip = false;
   mm.tlbFlushPending = 0;

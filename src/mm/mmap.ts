@@ -1,19 +1,23 @@
 /** mmap, munmap and brk (second half of mm/mmap.c). Results below 0 are -errno. */
 import type { Task } from "../machine/core.ts";
-import { EINVAL, ENOMEM } from "../machine/errno.ts";
+import { EEXIST, EINVAL, ENOMEM } from "../machine/errno.ts";
 import { downgradeWrite, downWrite, upRead, upWrite } from "../machine/rwsem.ts";
 import { unlinkAnonVmas } from "./anonVma.ts";
 import { freePgtables } from "./freePgtables.ts";
 import { type File, type Inode, TMPFS } from "./fs.ts";
 import { mmPopulate } from "./gup.ts";
-import { getInode, inodeAlloc } from "./inode.ts";
+import { getInode, inodeAlloc, putInode } from "./inode.ts";
 import type { Kernel } from "./kernel.ts";
 import { unmapVmas } from "./memoryZap.ts";
 import {
   MAP_ANONYMOUS,
+  MAP_FIXED,
+  MAP_FIXED_NOREPLACE,
   MAP_LOCKED,
   MAP_POPULATE,
+  MAP_PRIVATE,
   MAP_SHARED,
+  MAP_TYPE,
   type Mm,
   PROT_READ,
   PROT_WRITE,
@@ -32,11 +36,11 @@ import {
 import { tlbFinish, tlbGather } from "./mmuGather.ts";
 import type { Vpn } from "./page.ts";
 import { lruAddDrain } from "./swap.ts";
-import { findVma, findVmaBefore, removeVma, splitVma, unlinkFileVma, vmaAlloc, vmaLink, vmaMerge } from "./vma.ts";
+import { fixedArea, getUnmappedArea, taskSize } from "./unmappedArea.ts";
+import { findVma, removeVma, splitVma, unlinkFileVma, vmaAlloc, vmaLink } from "./vma.ts";
+import { vmaMergeNew } from "./vmaMerge.ts";
 
-const topOf = (k: Kernel): Vpn => (1 << k.tableShift) << k.windowShift;
-
-/** mmap(2). The address must be given (MAP_FIXED); what was there is unmapped. The address, or -errno. */
+/** mmap at a place that the caller has chosen: whatever is there is unmapped. Private, unless `flags` say otherwise. */
 export function* sysMmap(
   k: Kernel,
   p: Process,
@@ -47,28 +51,63 @@ export function* sysMmap(
   file: File | null,
   pgoff: number,
 ): Task<number> {
-  const mm = p.mm as Mm;
-  if (n <= 0 || at < 0 || at + n > topOf(k)) return -EINVAL;
-  yield* downWrite(mm.mmapLock);
-  const shared = (flags & MAP_SHARED) !== 0;
-  let vmFlags = prot | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | (shared ? VM_SHARED | VM_MAYSHARE : 0);
-  if ((flags & MAP_LOCKED) !== 0) vmFlags |= VM_LOCKED;
-  let inode: Inode | null = file ? file.inode : null;
-  if (inode) getInode(inode);
-  let error = 0;
-  if ((flags & MAP_ANONYMOUS) !== 0 && shared) {
-    // shmem_zero_setup: shared anonymous memory is a file without a name.
-    inode = inodeAlloc(k, TMPFS, n << 12);
-    if (!inode) error = -ENOMEM;
-  }
-  if (error === 0) error = yield* mmapRegion(k, mm, at, n, vmFlags, inode, inode ? pgoff : at);
-  yield* upWrite(mm.mmapLock);
-  if (error === 0 && ((vmFlags & VM_LOCKED) !== 0 || (flags & MAP_POPULATE) !== 0))
-    yield* mmPopulate(k, mm, at, at + n);
-  return error === 0 ? at : error;
+  const type = (flags & MAP_SHARED) !== 0 ? 0 : MAP_PRIVATE;
+  return yield* ksysMmap(k, p, at, n, prot, flags | MAP_FIXED | type, file, pgoff);
 }
 
-/** mmap_region. The reference to `inode` becomes the VMA's. mmap_lock held for writing. */
+/**
+ * mmap(2): at `at` with MAP_FIXED, else there if it is free, else anywhere. The address; -EINVAL, -ENOMEM, -EEXIST (with
+ * MAP_FIXED_NOREPLACE). Accounting of memory (MAP_NORESERVE) is not modelled.
+ */
+export function* ksysMmap(
+  k: Kernel,
+  p: Process,
+  at: Vpn,
+  n: number,
+  prot: number,
+  flags: number,
+  file: File | null,
+  pgoff: number,
+): Task<number> {
+  const mm = p.mm as Mm;
+  yield* downWrite(mm.mmapLock);
+  const start = mmapPlace(k, mm, at, n, flags);
+  let error = start < 0 ? start : 0;
+  const shared = (flags & MAP_SHARED) !== 0;
+  let vmFlags = prot | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | (shared ? VM_SHARED | VM_MAYSHARE : 0) | mm.defFlags;
+  if ((flags & MAP_LOCKED) !== 0) vmFlags |= VM_LOCKED;
+  if (error === 0) {
+    let inode: Inode | null = file ? file.inode : null;
+    if (inode) getInode(inode);
+    if ((flags & MAP_ANONYMOUS) !== 0 && shared) {
+      // shmem_zero_setup: shared anonymous memory is a file without a name.
+      inode = inodeAlloc(k, TMPFS, n << 12);
+      if (!inode) error = -ENOMEM;
+    }
+    if (error === 0) error = yield* mmapRegion(k, mm, start, n, vmFlags, inode, inode ? pgoff : start);
+    if (error !== 0 && inode) yield* putInode(k, inode);
+  }
+  yield* upWrite(mm.mmapLock);
+  if (error !== 0) return error;
+  if ((vmFlags & VM_LOCKED) !== 0 || (flags & MAP_POPULATE) !== 0) yield* mmPopulate(k, mm, start, start + n);
+  return start;
+}
+
+/** The first half of do_mmap: where it goes, or -errno. mmap_lock held for writing. */
+function mmapPlace(k: Kernel, mm: Mm, at: Vpn, n: number, flags: number): Vpn {
+  if (n <= 0) return -EINVAL;
+  const fixed = (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) !== 0;
+  const start = fixed ? fixedArea(k, at, n) : getUnmappedArea(k, mm, at, n);
+  if (start < 0) return start;
+  if ((flags & MAP_FIXED_NOREPLACE) !== 0) {
+    const there = findVma(mm, start);
+    if (there && there.start < start + n) return -EEXIST;
+  }
+  const type = flags & MAP_TYPE;
+  return type === MAP_SHARED || type === MAP_PRIVATE ? start : -EINVAL;
+}
+
+/** mmap_region. With 0 the reference to `inode` is the VMA's, with -errno still the caller's. mmap_lock held for writing. */
 function* mmapRegion(
   k: Kernel,
   mm: Mm,
@@ -81,9 +120,8 @@ function* mmapRegion(
   const end = start + n;
   const error = yield* doMunmap(k, mm, start, end, false);
   if (error !== 0) return error;
-  const prev = findVmaBefore(mm, start);
   const flags = vmFlags | VM_SOFTDIRTY;
-  const merged = yield* vmaMerge(k, mm, prev, start, end, flags, null, inode, pgoff, 0);
+  const merged = yield* vmaMergeNew(k, mm, start, end, flags, inode, pgoff);
   if (merged) {
     merged.flags |= VM_SOFTDIRTY;
     if (inode) inode.refs--;
@@ -100,7 +138,7 @@ function* mmapRegion(
 /** munmap(2). */
 export function* sysMunmap(k: Kernel, p: Process, at: Vpn, n: number): Task<number> {
   const mm = p.mm as Mm;
-  if (n <= 0 || at < 0 || at + n > topOf(k)) return -EINVAL;
+  if (n <= 0 || at < 0 || at + n > taskSize(k)) return -EINVAL;
   yield* downWrite(mm.mmapLock);
   const ret = yield* doMunmap(k, mm, at, at + n, true);
   if (ret === 1) yield* upRead(mm.mmapLock);
@@ -184,11 +222,13 @@ export function* sysBrk(k: Kernel, p: Process, to: Vpn): Task<Vpn> {
   } else if (to > before) {
     const following = findVma(mm, before);
     const free = !following || following.start >= to;
-    const flags = PROT_READ | PROT_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT;
+    const flags = PROT_READ | PROT_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT | mm.defFlags;
     if (free && (yield* mmapRegion(k, mm, before, to - before, flags, null, before)) === 0) mm.brk = to;
   }
   const now = mm.brk;
+  const populate = now > before && (mm.defFlags & VM_LOCKED) !== 0;
   if (downgraded) yield* upRead(mm.mmapLock);
   else yield* upWrite(mm.mmapLock);
+  if (populate) yield* mmPopulate(k, mm, before, now);
   return now;
 }

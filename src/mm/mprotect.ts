@@ -46,7 +46,8 @@ import {
 } from "./pageTable.ts";
 import { pteModify, vmaSoftDirtyEnabled, vmaWantsWritenotify, vmPageProt } from "./pgprot.ts";
 import { flushTlbBatchedPending } from "./tlbBatch.ts";
-import { findVma, splitVma, vmaMerge } from "./vma.ts";
+import { findVma, splitVma } from "./vma.ts";
+import { vmaMerge } from "./vmaMerge.ts";
 
 const ACCESS = VM_READ | VM_WRITE | VM_EXEC;
 

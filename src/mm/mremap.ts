@@ -19,6 +19,8 @@ import {
   type Process,
   VM_LOCKED,
   VM_LOCKED_MASK,
+  VM_MAYSHARE,
+  VM_SHARED,
   type Vma,
   vmaIsAnonymous,
   vmaPages,
@@ -40,11 +42,14 @@ import {
 } from "./pageTable.ts";
 import { flushTlbLocked, noteTableMove } from "./tlb.ts";
 import { flushTlbBatchedPending } from "./tlbBatch.ts";
-import { findVma, findVmaBefore, vmaAlloc, vmaLink, vmaLookup, vmaMerge } from "./vma.ts";
+import { getUnmappedArea, taskSize } from "./unmappedArea.ts";
+import { findVma, findVmaBefore, vmaAlloc, vmaLink, vmaLookup } from "./vma.ts";
+import { vmaMerge } from "./vmaMerge.ts";
 
 export const MREMAP_MAYMOVE = 1;
 export const MREMAP_FIXED = 2;
 export const MREMAP_DONTUNMAP = 4;
+const ALL_FLAGS = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
 
 /** mremap(2): the address, or -errno. */
 export function* sysMremap(
@@ -57,7 +62,7 @@ export function* sysMremap(
   to: Vpn,
 ): Task<number> {
   const mm = p.mm as Mm;
-  if (pages <= 0 || oldPages <= 0) return -EINVAL;
+  if (pages <= 0 || oldPages < 0 || (flags & ~ALL_FLAGS) !== 0) return -EINVAL;
   const needsMove = flags & (MREMAP_FIXED | MREMAP_DONTUNMAP);
   if (needsMove !== 0 && (flags & MREMAP_MAYMOVE) === 0) return -EINVAL;
   if ((flags & MREMAP_DONTUNMAP) !== 0 && oldPages !== pages) return -EINVAL;
@@ -83,8 +88,8 @@ export function* sysMremap(
 
 /** mremap_to: a new place that the caller names (MREMAP_FIXED), or any. */
 function* mremapTo(k: Kernel, mm: Mm, old: Vpn, oldPages: number, pages: number, flags: number, to: Vpn): Task<number> {
+  if (to < 0 || to + pages > taskSize(k) || (old + oldPages > to && to + pages > old)) return -EINVAL;
   if ((flags & MREMAP_FIXED) !== 0) {
-    if (old + oldPages > to && to + pages > old) return -EINVAL;
     const error = yield* doMunmap(k, mm, to, to + pages, false);
     if (error < 0) return error;
   }
@@ -94,21 +99,22 @@ function* mremapTo(k: Kernel, mm: Mm, old: Vpn, oldPages: number, pages: number,
     oldPages = pages;
   }
   const vma = vmaLookup(mm, old);
-  if (!vma || oldPages > vma.end - old) return -EFAULT;
-  const at = (flags & MREMAP_FIXED) !== 0 ? to : unmappedArea(k, mm, pages);
-  return yield* moveVma(k, mm, vma, old, oldPages, pages, at, flags);
+  const error = vma ? mayResize(vma, old, oldPages) : -EFAULT;
+  if (!vma || error !== 0) return error;
+  const at = (flags & MREMAP_FIXED) !== 0 ? to : getUnmappedArea(k, mm, to, pages);
+  return at < 0 ? at : yield* moveVma(k, mm, vma, old, oldPages, pages, at, flags);
 }
 
-/** get_unmapped_area: behind the last VMA, where a new block of page tables begins. */
-function unmappedArea(k: Kernel, mm: Mm, _pages: number): Vpn {
-  let end = 1 << k.windowShift;
-  for (let vma = mm.mmap; vma; vma = vma.next) end = Math.max(end, vma.end);
-  return addrEnd(end, Number.MAX_SAFE_INTEGER, pmdPages(k));
+/** vma_to_resize: 0 or -errno. From shared memory 0 pages may be moved: then it is mapped a second time. */
+function mayResize(vma: Vma, old: Vpn, oldPages: number): number {
+  if (oldPages === 0 && (vma.flags & (VM_SHARED | VM_MAYSHARE)) === 0) return -EINVAL;
+  return oldPages > vma.end - old ? -EFAULT : 0;
 }
 
 /** In place when what follows is free, else somewhere else if allowed. */
 function* grow(k: Kernel, mm: Mm, vma: Vma, old: Vpn, oldPages: number, pages: number, flags: number): Task<number> {
-  if (oldPages > vma.end - old) return -EFAULT;
+  const error = mayResize(vma, old, oldPages);
+  if (error !== 0) return error;
   const end = old + pages;
   const next = findVma(mm, vma.end);
   if (vma.end === old + oldPages && (!next || next.start >= end)) {
@@ -119,34 +125,39 @@ function* grow(k: Kernel, mm: Mm, vma: Vma, old: Vpn, oldPages: number, pages: n
     return old;
   }
   if ((flags & MREMAP_MAYMOVE) === 0) return -ENOMEM;
-  return yield* moveVma(k, mm, vma, old, oldPages, pages, unmappedArea(k, mm, pages), flags);
+  const at = getUnmappedArea(k, mm, 0, pages);
+  return at < 0 ? at : yield* moveVma(k, mm, vma, old, oldPages, pages, at, flags);
 }
 
 /** move_vma: copy the VMA, move the entries, unmap the old range. mmap_lock held for writing. */
 function* moveVma(
   k: Kernel,
   mm: Mm,
-  vma: Vma,
+  source: Vma,
   old: Vpn,
   oldPages: number,
   pages: number,
   to: Vpn,
   flags: number,
 ): Task<number> {
+  let vma = source;
   const wasLocked = (vma.flags & VM_LOCKED) !== 0;
   const copy = yield* copyVma(k, mm, vma, to, pages, linearPageIndex(vma, old));
   if (!copy) return -ENOMEM;
+  // A VMA that nobody has touched may have become one with its own copy.
+  if (copy.start <= old && old < copy.end) vma = copy;
   // Merged into a VMA that walks of the reverse mapping visit first: they would pass by the entry that moves towards it.
   const needRmapLocks = vmaPages(copy) !== pages && copy.pgoff <= vma.pgoff;
-  if (!(yield* movePageTables(k, vma, old, to, oldPages, needRmapLocks))) return -ENOMEM;
+  if (oldPages > 0 && !(yield* movePageTables(k, vma, old, to, oldPages, needRmapLocks))) return -ENOMEM;
   if ((flags & MREMAP_DONTUNMAP) !== 0) {
     vma.flags &= ~VM_LOCKED_MASK;
     if (copy !== vma && vma.start === old && vma.end === old + oldPages) yield* unlinkAnonVmas(k, vma);
     return to;
   }
-  const error = yield* doMunmap(k, mm, old, old + oldPages, false);
+  // Without memory to split it the old VMA stays, empty.
+  if (oldPages > 0) yield* doMunmap(k, mm, old, old + oldPages, false);
   if (wasLocked) mm.lockedVm += pages;
-  return error < 0 ? error : to;
+  return to;
 }
 
 /** copy_vma: merged with what is at the new place, or new. */

@@ -105,7 +105,7 @@ export function* folioClearDirtyForIo(k: Kernel, inode: Inode, pfn: Pfn): Task<b
 }
 
 /** folio_mkclean: no mapping may write, or is dirty, afterwards. How many were. Folio locked. */
-function* folioMkclean(k: Kernel, inode: Inode, pfn: Pfn): Task<number> {
+export function* folioMkclean(k: Kernel, inode: Inode, pfn: Pfn): Task<number> {
   if (!guards(k.rules, "mkclean") || (yield* folioMapcount(k, pfn)) === 0) return 0;
   const index = k.frames.index[pfn];
   let cleaned = 0;

@@ -1,6 +1,6 @@
 /** Access to the memory of other processes: process_vm_readv and writev, /proc/PID/mem. */
 import type { Task } from "../machine/core.ts";
-import { ESRCH } from "../machine/errno.ts";
+import { EFAULT, EIO, ESRCH } from "../machine/errno.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
 import { mmput } from "./exit.ts";
 import {
@@ -15,34 +15,53 @@ import {
   unpinUserPages,
 } from "./gup.ts";
 import type { Kernel } from "./kernel.ts";
-import type { Process } from "./mmTypes.ts";
+import type { Mm, Process } from "./mmTypes.ts";
 import { getTaskMm } from "./mmUsers.ts";
 import type { Vpn } from "./page.ts";
 import { setPageDirtyLock } from "./pageWriteback.ts";
 
-const BYTES = 8;
+/** Bytes of a page that a call copies. */
+export const WORD = 8;
+export const PAGE = 4096;
 
-/** One word of the target is written (or read, for `content` -1) through a short pin. 8 or -errno. */
-export function* processVmRw(k: Kernel, p: Process, target: Process, at: Vpn, content: number): Task<number> {
+/**
+ * process_vm_readv, process_vm_writev of `n` pages through short pins, which end with each page: `content`, `content` + 1, …
+ * are written, -1 = read (the last page to `p.remote`). The bytes copied before the first page that cannot be had, or
+ * -EFAULT when there are none; -ESRCH when the target has given up its memory.
+ */
+export function* processVmRw(
+  k: Kernel,
+  p: Process,
+  target: Process,
+  at: Vpn,
+  n: number,
+  content: number,
+  bytes: number,
+): Task<number> {
+  // The memory of a process that ends meanwhile stays until we are done.
   const mm = yield* getTaskMm(target);
   if (!mm) return -ESRCH;
+  let done = 0;
+  while (done < n && (yield* copyPage(k, p, mm, at + done, content < 0 ? -1 : content + done))) done++;
+  yield* mmput(k, mm);
+  return done > 0 || n === 0 ? done * bytes : -EFAULT;
+}
+
+/** process_vm_rw_single_vec, one page. False when it cannot be pinned. */
+function* copyPage(k: Kernel, p: Process, mm: Mm, at: Vpn, content: number): Task<boolean> {
   const write = content >= 0;
   const pages: Pages = k.scratch;
   const flags = FOLL_PIN | FOLL_TOUCH | FOLL_REMOTE | (write ? FOLL_WRITE : 0);
   yield* downRead(mm.mmapLock);
   const got = yield* getUserPages(k, mm, at, 1, flags, pages);
   yield* upRead(mm.mmapLock);
-  if (got < 0) {
-    yield* mmput(k, mm);
-    return got;
-  }
+  if (got < 0) return false;
   const pfn = pages.pfn[0];
   if (write) k.frames.content[pfn] = content;
   else p.remote = k.frames.content[pfn];
   pages.pfn[0] = pfn;
   yield* unpinUserPages(k, pages, 1, flags, write);
-  yield* mmput(k, mm);
-  return BYTES;
+  return true;
 }
 
 /** pwrite to /proc/PID/mem (access_remote_vm): also where the target itself may not write. 8 or -errno. */
@@ -61,5 +80,5 @@ export function* procMemWrite(k: Kernel, target: Process, at: Vpn, content: numb
   }
   yield* upRead(mm.mmapLock);
   yield* mmput(k, mm);
-  return got < 0 ? -5 : BYTES;
+  return got < 0 ? -EIO : WORD;
 }

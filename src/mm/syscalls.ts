@@ -10,16 +10,17 @@ import { closeFile, openFile, unlinkFile } from "./inode.ts";
 import type { Kernel } from "./kernel.ts";
 import { sysMadvise } from "./madvise.ts";
 import { userRead, userWrite } from "./memory.ts";
-import { movePageStatus, sysMbind, sysMigratePages, sysMovePages } from "./mempolicy.ts";
-import { sysMlock, sysMunlock } from "./mlock.ts";
-import { sysBrk, sysMmap, sysMunmap } from "./mmap.ts";
+import { movePageStatus, sysMbind, sysMigratePages, sysMovePages, sysPagesStatus } from "./mempolicy.ts";
+import { sysMincore } from "./mincore.ts";
+import { sysMlock, sysMlock2, sysMlockall, sysMunlock, sysMunlockall } from "./mlock.ts";
+import { ksysMmap, sysBrk, sysMunmap } from "./mmap.ts";
 import type { Mm, Process } from "./mmTypes.ts";
 import { createProcess as takeProcess } from "./mmUsers.ts";
 import { sysMprotect } from "./mprotect.ts";
 import { sysMremap } from "./mremap.ts";
 import { fsyncFile, sysMsync } from "./msync.ts";
 import { processMrelease } from "./oomKill.ts";
-import { processVmRw, procMemWrite } from "./processVmAccess.ts";
+import { PAGE, processVmRw, procMemWrite, WORD } from "./processVmAccess.ts";
 import { clearRefs } from "./taskMmu.ts";
 import { punchHole, truncateSetsize } from "./truncate.ts";
 import type { DriverCalls, SystemCalls } from "./user/types.ts";
@@ -30,7 +31,7 @@ export function createProcess(_m: Machine, k: Kernel, _name: string): Process {
 }
 
 export const syscalls: SystemCalls & DriverCalls = {
-  mmap: sysMmap,
+  mmap: ksysMmap,
   munmap: sysMunmap,
   mprotect: sysMprotect,
   mremap: sysMremap,
@@ -38,6 +39,10 @@ export const syscalls: SystemCalls & DriverCalls = {
   madvise: sysMadvise,
   mlock: sysMlock,
   munlock: sysMunlock,
+  mlock2: sysMlock2,
+  mlockall: sysMlockall,
+  munlockall: sysMunlockall,
+  mincore: sysMincore,
   msync: sysMsync,
   userRead,
   userWrite,
@@ -55,12 +60,15 @@ export const syscalls: SystemCalls & DriverCalls = {
   ftruncate: (k, _p, file, bytes) => truncateSetsize(k, file.inode as Inode, bytes),
   punchHole: (k, _p, file, from, bytes) => punchHole(k, file.inode as Inode, from, bytes),
   fsync: (k, _p, file) => fsyncFile(k, file),
-  processVmReadv: (k, p, target, at) => processVmRw(k, p, target, at, -1),
-  processVmWritev: processVmRw,
+  processVmReadv: (k, p, target, at) => processVmRw(k, p, target, at, 1, -1, WORD),
+  processVmWritev: (k, p, target, at, content) => processVmRw(k, p, target, at, 1, content, WORD),
+  processVmReadvPages: (k, p, target, at, n) => processVmRw(k, p, target, at, n, -1, PAGE),
+  processVmWritevPages: (k, p, target, at, n, content) => processVmRw(k, p, target, at, n, content, PAGE),
   procMemWrite: (k, _p, target, at, content) => procMemWrite(k, target, at, content),
   clearRefs: (k, p, what) => clearRefs(k, p, p.mm as Mm, what),
   processMrelease: (k, _p, target) => processMrelease(k, target),
   movePages: sysMovePages,
+  pagesStatus: sysPagesStatus,
   migratePages: sysMigratePages,
   mbind: sysMbind,
   hmmRangeFault,

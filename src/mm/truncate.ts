@@ -7,14 +7,14 @@ import { EINVAL } from "../machine/errno.ts";
 import { lockFolio, unlockFolio } from "../machine/folioLock.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downWrite, upWrite } from "../machine/rwsem.ts";
-import { cleanupFolio, filemapRemoveFolio, findGetPage } from "./filemap.ts";
-import { cacheSlot, EXT4, type Inode, pagesOf } from "./fs.ts";
+import { cleanupFolio, filemapRemoveFolio, findGetPage, findLockPage } from "./filemap.ts";
+import { BLOCK, cacheSlot, EXT4, type Inode, pagesOf } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
 import { unmapMappingPages, ZAP_ALL, ZAP_EVEN_COWS_NOT } from "./memoryZap.ts";
 import { folioLockWord, folioMapcount, type Pfn } from "./page.ts";
-import { writeAndWait } from "./pageWriteback.ts";
+import { folioMkclean, setPageDirty, writeAndWait } from "./pageWriteback.ts";
 import { folioInode } from "./rmap.ts";
-import { folioPut, lruAddDrain } from "./swap.ts";
+import { folioMarkAccessed, folioPut, lruAddDrain } from "./swap.ts";
 
 /** truncate_inode_pages: everything from page `from` on leaves the cache. */
 export function* truncateInodePages(k: Kernel, inode: Inode, from: number): Task {
@@ -71,13 +71,37 @@ export function* truncateSetsize(k: Kernel, inode: Inode, bytes: number): Task<n
   const before = inode.size;
   if (inode.kind === EXT4) yield* downWrite(inode.invalidateLock);
   inode.size = bytes;
-  if (bytes < before) yield* truncatePagecache(k, inode, pagesOf(bytes));
+  if (inode.kind === EXT4 && bytes > before) yield* isizeExtended(k, inode, before, bytes);
+  // ext4 does it whatever the size was before.
+  if (bytes < before || inode.kind === EXT4) yield* truncatePagecache(k, inode, pagesOf(bytes));
   if (inode.kind === EXT4) {
+    if (bytes <= before && bytes % BLOCK !== 0) yield* zeroPartialPage(k, inode, bytes >> 12);
     yield* upWrite(inode.invalidateLock);
     for (let i = pagesOf(bytes); i < k.filePages; i++) k.cache.disk[inode.slot * k.filePages + i] = 0;
   }
   yield* unlock(inode.rwsem);
   return 0;
+}
+
+/** pagecache_isize_extended: what was the last page must fault when it is written, so that it gets all its blocks. */
+function* isizeExtended(k: Kernel, inode: Inode, before: number, bytes: number): Task {
+  const rounded = Math.ceil(before / BLOCK) * BLOCK;
+  if (bytes <= rounded || rounded % 4096 === 0) return;
+  const pfn = yield* findLockPage(k, inode, before >> 12);
+  if (pfn < 0) return;
+  if ((yield* folioMkclean(k, inode, pfn)) > 0) yield* setPageDirty(k, pfn);
+  yield* unlockFolio(folioLockWord(k, pfn));
+  yield* folioPut(k, pfn);
+}
+
+/** ext4_block_zero_page_range: part of a page that has a block on disk becomes zero, which makes it dirty. */
+function* zeroPartialPage(k: Kernel, inode: Inode, index: number): Task {
+  const pfn = yield* findLockPage(k, inode, index);
+  if (pfn < 0) return;
+  yield* folioMarkAccessed(k, pfn);
+  yield* setPageDirty(k, pfn);
+  yield* unlockFolio(folioLockWord(k, pfn));
+  yield* folioPut(k, pfn);
 }
 
 /** fallocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE): only whole pages vanish. */
@@ -95,9 +119,19 @@ export function* punchHole(k: Kernel, inode: Inode, from: number, bytes: number)
     yield* truncateRange(k, inode, first, end);
   }
   if (inode.kind === EXT4) {
+    yield* zeroPartialPages(k, inode, from, Math.min(from + bytes, pagesOf(inode.size) << 12));
     for (let i = first; i < end; i++) k.cache.disk[inode.slot * k.filePages + i] = 0;
     yield* upWrite(inode.invalidateLock);
   }
   yield* unlock(inode.rwsem);
   return 0;
+}
+
+/** ext4_zero_partial_blocks: the pages at both ends of [from, end), if they are not hit as a whole. */
+function* zeroPartialPages(k: Kernel, inode: Inode, from: number, end: number): Task {
+  const [first, last] = [from >> 12, (end - 1) >> 12];
+  const startsInside = from % 4096 !== 0;
+  const endsInside = end % 4096 !== 0;
+  if (startsInside || (first === last && endsInside)) yield* zeroPartialPage(k, inode, first);
+  if (first !== last && endsInside) yield* zeroPartialPage(k, inode, last);
 }

@@ -2,7 +2,8 @@
 import type { Task } from "../machine/core.ts";
 import type { Kernel } from "./kernel.ts";
 import { linearPageIndex, type Mm, type Vma } from "./mmTypes.ts";
-import { splitVma, vmaMerge } from "./vma.ts";
+import { splitVma } from "./vma.ts";
+import { vmaMerge } from "./vmaMerge.ts";
 
 /** The VMA that has exactly [start, end), ready for the new flags and policy; null without memory. */
 export function* vmaForChange(

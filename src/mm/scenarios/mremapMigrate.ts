@@ -25,7 +25,8 @@ import { folioGet, folioLockWord, folioMapcount } from "../page.ts";
 import { pteAt, ptePfn } from "../pageTable.ts";
 import { removeMigrationPtes, tryToMigrate } from "../rmapMigrate.ts";
 import { folioPut, lruAddDrain } from "../swap.ts";
-import { vmaLookup, vmaMerge } from "../vma.ts";
+import { vmaLookup } from "../vma.ts";
+import { vmaMerge } from "../vmaMerge.ts";
 import { A, smallKernel } from "./world.ts";
 
 const TO = A + 4;

@@ -6,6 +6,9 @@ export type { Task } from "../../machine/core.ts";
 export { type File, O_DIRECT } from "../fs.ts";
 export {
   MAP_ANONYMOUS,
+  MAP_FIXED_NOREPLACE,
+  MAP_LOCKED,
+  MAP_NORESERVE,
   MAP_POPULATE,
   MAP_PRIVATE,
   MAP_SHARED,
@@ -31,7 +34,9 @@ export {
   pause,
   processMrelease,
   processVmReadv,
+  processVmReadvPages,
   processVmWritev,
+  processVmWritevPages,
   sleep,
   tell,
   thread,

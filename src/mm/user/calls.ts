@@ -5,7 +5,15 @@
 import type { Task } from "../../machine/core.ts";
 import { type File, type Inode, O_CREAT, O_TRUNC } from "../fs.ts";
 import { nameFile } from "../inode.ts";
-import { MAP_ANONYMOUS, MAP_FIXED, MAP_POPULATE, MAP_PRIVATE, PROT_READ, PROT_WRITE } from "../mmTypes.ts";
+import {
+  MAP_ANONYMOUS,
+  MAP_FIXED,
+  MAP_FIXED_NOREPLACE,
+  MAP_POPULATE,
+  MAP_PRIVATE,
+  PROT_READ,
+  PROT_WRITE,
+} from "../mmTypes.ts";
 import type { Vpn } from "../page.ts";
 import { self, userSpace } from "./space.ts";
 import { filledWith } from "./types.ts";
@@ -21,9 +29,10 @@ export const PW: number = PROT_READ | PROT_WRITE;
 /** Bytes of a page, for `ftruncate` and `punchHole`. */
 export const PG = 4096;
 
-/** Maps at a fixed place, as all workloads do. */
+/** The address, or -errno. Maps at a fixed place (MAP_FIXED), but for `at` 0: anywhere, and with MAP_FIXED_NOREPLACE. */
 export function* mmap(at: Vpn, n: number, prot: number, flags: number, file: File | null, pgoff: number): Task<number> {
-  return yield* userSpace().calls.mmap(userSpace().k, self(), at, n, prot, flags | MAP_FIXED, file, pgoff);
+  const fixed = at === 0 || (flags & MAP_FIXED_NOREPLACE) !== 0 ? 0 : MAP_FIXED;
+  return yield* userSpace().calls.mmap(userSpace().k, self(), at, n, prot, flags | fixed, file, pgoff);
 }
 
 /** Private anonymous memory, to be read and written. */
@@ -54,6 +63,20 @@ export function* mlock(at: Vpn, n: number): Task<number> {
 export function* munlock(at: Vpn, n: number): Task<number> {
   return yield* userSpace().calls.munlock(userSpace().k, self(), at, n);
 }
+/** With MLOCK_ONFAULT pages are locked as they are touched. */
+export function* mlock2(at: Vpn, n: number, flags: number): Task<number> {
+  return yield* userSpace().calls.mlock2(userSpace().k, self(), at, n, flags);
+}
+export function* mlockall(flags: number): Task<number> {
+  return yield* userSpace().calls.mlockall(userSpace().k, self(), flags);
+}
+export function* munlockall(): Task<number> {
+  return yield* userSpace().calls.munlockall(userSpace().k, self());
+}
+/** Which of at most 30 pages are in memory: bit i for page `at` + i; or -errno. */
+export function* mincore(at: Vpn, n: number): Task<number> {
+  return yield* userSpace().calls.mincore(userSpace().k, self(), at, n);
+}
 export function* msync(at: Vpn, n: number, flags: number): Task<number> {
   return yield* userSpace().calls.msync(userSpace().k, self(), at, n, flags);
 }
@@ -65,9 +88,11 @@ export function* get(at: Vpn): Task<number> {
 export function* set(at: Vpn, value: number): Task<number> {
   return yield* userSpace().calls.userWrite(userSpace().k, self(), at, value);
 }
-/** `value`, `value` + 1, … into the pages from `at` on. */
-export function* fill(at: Vpn, n: number, value: number): Task {
-  for (let i = 0; i < n; i++) yield* set(at + i, value + i);
+/** `value`, `value` + 1, … into the pages from `at` on. 0, or -EFAULT for the first that cannot be written. */
+export function* fill(at: Vpn, n: number, value: number): Task<number> {
+  let error = 0;
+  for (let i = 0; i < n && error === 0; i++) error = yield* set(at + i, value + i);
+  return error;
 }
 
 /** A page that is far from all windows: the one that `drain` maps. */
@@ -139,6 +164,10 @@ export function* procMemWrite(at: Vpn, value: number): Task<number> {
 /** The pages `at` … `at + n - 1` to `node`; `movePagesStatus(i)` is what became of each. */
 export function* movePages(at: Vpn, n: number, node: number, flags: number): Task<number> {
   return yield* userSpace().calls.movePages(userSpace().k, self(), at, n, node, flags);
+}
+/** move_pages without nodes: `movePagesStatus(i)` says where page `at` + i is. */
+export function* pagesStatus(at: Vpn, n: number): Task<number> {
+  return yield* userSpace().calls.pagesStatus(userSpace().k, self(), at, n);
 }
 export function* migratePages(from: number, to: number): Task<number> {
   return yield* userSpace().calls.migratePages(userSpace().k, self(), from, to);

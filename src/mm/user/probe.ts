@@ -43,7 +43,7 @@ export function* openProbe(): Task {
   const { probe, tasks } = userSpace();
   const free = probe.files.find((f) => f.refs === 0) as ProbeFile;
   free.refs = 1;
-  if (tasks.probe[current] > 0) tasks.probeBefore[current] = tasks.probe[current];
+  tasks.openProbes[tasks.leader[current] - 1] |= 1 << free.number;
   tasks.probe[current] = free.number + 1;
 }
 
@@ -86,14 +86,19 @@ export function register(tag: string, flags: number): Task<number> {
 }
 function* registerWith(flags: number): Task<number> {
   const file = mine();
-  if (file.sub) return -EBUSY;
+  if (file.sub) return failed(-EBUSY);
   const sub = subscriberFor(file, flags);
   file.flags = flags;
   const error = yield* mmuNotifierRegister(userSpace().k, sub, mm());
-  if (error !== 0) return error;
+  if (error !== 0) return failed(error);
   file.sub = sub;
   emit("probe:register", { file: file.number, flags });
   return 0;
+}
+
+function failed(error: number): number {
+  mark("register failed", error);
+  return error;
 }
 
 function subscriberFor(file: ProbeFile, flags: number): MmuNotifier {

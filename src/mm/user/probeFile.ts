@@ -31,7 +31,7 @@ export const NORANGE = 4;
 
 export const PIN_GET = 4;
 
-export const MAX_FILES = 4;
+export const MAX_FILES = 6;
 export const MAX_INTERVALS = 16;
 export const MAX_PINS = 16;
 export const MAX_PINNED = 512;
@@ -176,15 +176,17 @@ const INTERVAL: IntervalNotifierOps = { invalidate: onInvalidate };
 /** fork: the child `to` has the files of `from`. */
 export function inheritProbe({ tasks, probe }: UserSpace, from: number, to: number): void {
   tasks.probe[to] = tasks.probe[from];
-  if (tasks.probe[to] > 0) probe.files[tasks.probe[to] - 1].refs++;
+  tasks.openProbes[to] = tasks.openProbes[tasks.leader[from] - 1];
+  for (const file of probe.files) if (isOpen(tasks.openProbes[to], file)) file.refs++;
 }
 
-/** The process of task `leader` has ended: its files are closed. */
+const isOpen = (bits: number, file: ProbeFile): boolean => ((bits >> file.number) & 1) === 1;
+
+/** The process of task `leader` has ended: its files are closed, the oldest first. */
 export function* releaseProbes(space: UserSpace, leader: number): Task {
-  const now = space.tasks.probe[leader];
-  const before = space.tasks.probeBefore[leader];
-  if (before > 0) yield* closeProbe(space, before - 1);
-  if (now > 0) yield* closeProbe(space, now - 1);
+  for (const file of space.probe.files) {
+    if (isOpen(space.tasks.openProbes[leader], file)) yield* closeProbe(space, file.number);
+  }
 }
 
 /** mnp_release, once nobody has the file any more. */

@@ -183,6 +183,13 @@ export function* processVmReadv(pid: Pid, at: Vpn): Task<number> {
 export function* processVmWritev(pid: Pid, at: Vpn, value: number): Task<number> {
   return yield* userSpace().calls.processVmWritev(userSpace().k, self(), processOf(pid), at, value);
 }
+/** `n` whole pages of another process: the bytes, fewer where its memory ends, or -errno. */
+export function* processVmReadvPages(pid: Pid, at: Vpn, n: number): Task<number> {
+  return yield* userSpace().calls.processVmReadvPages(userSpace().k, self(), processOf(pid), at, n);
+}
+export function* processVmWritevPages(pid: Pid, at: Vpn, n: number, value: number): Task<number> {
+  return yield* userSpace().calls.processVmWritevPages(userSpace().k, self(), processOf(pid), at, n, value);
+}
 export function* processMrelease(pid: Pid): Task<number> {
   return yield* userSpace().calls.processMrelease(userSpace().k, self(), processOf(pid));
 }

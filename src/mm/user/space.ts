@@ -55,9 +55,10 @@ const createTasks = () =>
     threads: column({ ordered: own }),
     /** The clock at which it wakes up; 0 = it does not sleep. */
     alarm: column({ ordered: own }),
-    /** Open probe files, number + 1: the one that calls go to, and one inherited before that. */
+    /** The probe file that calls go to, number + 1. */
     probe: column({ ordered: own }),
-    probeBefore: column({ ordered: own }),
+    /** All that are open: a bit for each. */
+    openProbes: column({ ordered: own }),
   });
 
 const spaces = new WeakMap<Machine, UserSpace>();

@@ -26,7 +26,7 @@ export const filledWith = (byte: number): number => (1 << 29) | byte;
  * only makes the copy, and the façade then spawns a task that acts for the child and ends with `exit`.
  */
 export interface SystemCalls {
-  /** mmap. MAP_FIXED is a must (there is no search for a free place); the address, or -errno. */
+  /** mmap: at `at` with MAP_FIXED, else there or anywhere. The address, or -errno. */
   mmap(
     k: Kernel,
     p: Process,
@@ -46,6 +46,13 @@ export interface SystemCalls {
   madvise(k: Kernel, p: Process, at: Vpn, n: number, advice: number): Task<number>;
   mlock(k: Kernel, p: Process, at: Vpn, n: number): Task<number>;
   munlock(k: Kernel, p: Process, at: Vpn, n: number): Task<number>;
+  /** mlock2: `flags` 0 or MLOCK_ONFAULT (1). */
+  mlock2(k: Kernel, p: Process, at: Vpn, n: number, flags: number): Task<number>;
+  /** MCL_CURRENT 1, MCL_FUTURE 2, MCL_ONFAULT 4. */
+  mlockall(k: Kernel, p: Process, flags: number): Task<number>;
+  munlockall(k: Kernel, p: Process): Task<number>;
+  /** Bit i: page `at` + i is resident. At most 30 pages; or -errno. */
+  mincore(k: Kernel, p: Process, at: Vpn, n: number): Task<number>;
   msync(k: Kernel, p: Process, at: Vpn, n: number, flags: number): Task<number>;
 
   /** A load from page `at`: its content, or -EFAULT. `userReadResident` in cpuAccess.ts is the path without a fault. */
@@ -80,6 +87,9 @@ export interface SystemCalls {
   /** One page each; 8 (bytes) or -errno. The content read, for readv, is what `remoteContent(k, p)` holds afterwards. */
   processVmReadv(k: Kernel, p: Process, target: Process, at: Vpn): Task<number>;
   processVmWritev(k: Kernel, p: Process, target: Process, at: Vpn, content: number): Task<number>;
+  /** The same for `n` whole pages (`content`, `content` + 1, …): the bytes that were copied, or -errno when none were. */
+  processVmReadvPages(k: Kernel, p: Process, target: Process, at: Vpn, n: number): Task<number>;
+  processVmWritevPages(k: Kernel, p: Process, target: Process, at: Vpn, n: number, content: number): Task<number>;
   /** pwrite to /proc/PID/mem. */
   procMemWrite(k: Kernel, p: Process, target: Process, at: Vpn, content: number): Task<number>;
   /** Writes `what` (1 … 5) to /proc/PID/clear_refs. 2, the bytes that "4\n" has, is up to the caller. */
@@ -88,6 +98,8 @@ export interface SystemCalls {
   processMrelease(k: Kernel, p: Process, target: Process): Task<number>;
   /** One page: its status (node or -errno) is the result of `movePageStatus(k, i)` afterwards. Pages `at`, `at+1`, … */
   movePages(k: Kernel, p: Process, at: Vpn, n: number, node: number, flags: number): Task<number>;
+  /** move_pages without nodes: only where the pages are, see `movePageStatus`. */
+  pagesStatus(k: Kernel, p: Process, at: Vpn, n: number): Task<number>;
   migratePages(k: Kernel, p: Process, from: number, to: number): Task<number>;
   mbind(k: Kernel, p: Process, at: Vpn, n: number, mode: number, nodemask: number, flags: number): Task<number>;
 }
