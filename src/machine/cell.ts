@@ -109,6 +109,19 @@ const refAddOp = defineOp({
   describe: (at, n) => `${nameAt(at)} ${n < 0 ? `-= ${-n}` : `+= ${n}`}`,
 });
 
+/** Adds to a count unless that is 0. Failing, it only reads. */
+const refTryAddOp = defineOp({
+  name: "refTryAdd",
+  enabled: () => true,
+  apply: (at, n) => {
+    if (W[at] <= 0) return false;
+    W[at] += n;
+    return true;
+  },
+  access: (at, _n, _b, _t, out) => (W[at] <= 0 ? out.read(at) : out.write(at)),
+  describe: (at, n) => `${nameAt(at)} += ${n} unless it is 0`,
+});
+
 /** Is it 0 afterwards? */
 const refPutOp = defineOp({
   name: "refPut",
@@ -229,6 +242,11 @@ export function cmpxchgWord(at: number, expected: number, desired: number): Task
 /** Adds to the count at word `at`, of which there is one already; else a `use-after-free` finding. The old value. */
 export function refAddWord(at: number, n: number): Task<number> {
   return pend(refAddOp.id, at, n) as never;
+}
+
+/** Adds to the count at word `at` unless that is 0. True = added. */
+export function refTryAddWord(at: number, n: number): Task<boolean> {
+  return pend(refTryAddOp.id, at, n) as never;
 }
 
 /** Takes `n` from the count at word `at`, which has as many; else a `use-after-free` finding. True = it was the rest. */

@@ -1,10 +1,11 @@
 /** One modelled kernel: its rules, its memory and its pools of structs. Passed as `k` to everything in src/mm. */
+import { type Cell, cellField } from "../machine/cell.ts";
 import { column, columns } from "../machine/columns.ts";
 import type { Handle } from "../machine/core.ts";
 import type { Machine } from "../machine/machine.ts";
 import { type Mutex, mutexField, spinlockField } from "../machine/mutex.ts";
 import { type Srcu, srcu } from "../machine/srcu.ts";
-import { freeObject, int, isPooled, ref, struct } from "../machine/struct.ts";
+import { bool, freeObject, int, isPooled, ref, struct } from "../machine/struct.ts";
 import { type Announced, createAnnounced } from "./announced.ts";
 import { type File, fileStruct, type Inode, inodeStruct } from "./fs.ts";
 import { createPages, type Pages } from "./gup.ts";
@@ -26,6 +27,8 @@ import { createGathers, type Gather } from "./mmuGatherTypes.ts";
 import { createSubscriptions, type IntervalNotifier } from "./mmuNotifierTypes.ts";
 import { createFrames, type Frames, PG_buddy } from "./page.ts";
 import { createPageLists, type PageList } from "./pageList.ts";
+import { classicLru } from "./policies/classicLru.ts";
+import type { ReclaimPolicy } from "./reclaimPolicy.ts";
 import { createPgdats, type Pgdat } from "./pgdat.ts";
 import { rules as presetRules, type Rules } from "./rules.ts";
 import { createScanControls, type ScanControl } from "./scanControl.ts";
@@ -64,6 +67,10 @@ export interface KernelOptions extends SwapOptions {
   readonly swappiness?: number;
   /** Memory cgroups besides the root: they have the numbers 1 …. */
   readonly memcgs?: readonly MemcgOptions[];
+  /** Tasks that may reclaim at a time. */
+  readonly reclaimers?: number;
+  /** Which folios are reclaimed: see reclaimPolicy.ts. */
+  readonly policy?: ReclaimPolicy;
   /** Ages, activation counts and the like wrap at this mask, so that checks stay finite. */
   readonly ageMask?: number;
   /** A page table has 2^tableShift entries: 9, less in small machines. */
@@ -101,6 +108,7 @@ const DEFAULTS = {
   watermarkScaleFactor: 10,
   swappiness: 60,
   memcgs: [],
+  reclaimers: 4,
   ageMask: (1 << 29) - 1,
   tableShift: 9,
   windowShift: 20,
@@ -124,6 +132,7 @@ const DEFAULTS = {
 export interface KernelState extends Handle {
   readonly zoneLock: Mutex;
   readonly mmAllLocksMutex: Mutex;
+  readonly oomLock: Mutex;
   freeTable: number;
   freeMm: Mm | null;
   freeProcess: Process | null;
@@ -143,11 +152,15 @@ export interface KernelState extends Handle {
   /** The stock of the CPU: pages charged to `stockMemcg` ahead of their use. */
   stockMemcg: number;
   stockPages: number;
+  /** Above 0 = dirty pages are to be written; see flusher.ts. */
+  readonly flusherWork: Cell;
+  hasFlusher: boolean;
 }
 const slab = { ordered: "slab" };
 const stateStruct = struct("kernel", {
   zoneLock: spinlockField(),
   mmAllLocksMutex: mutexField(),
+  oomLock: mutexField(),
   freeTable: int(slab),
   freeMm: ref<Mm>(slab),
   freeProcess: ref<Process>(slab),
@@ -164,6 +177,8 @@ const stateStruct = struct("kernel", {
   tablesInUse: int(slab),
   stockMemcg: int({ ordered: "the CPU's own, with preemption off" }),
   stockPages: int({ ordered: "the CPU's own, with preemption off" }),
+  flusherWork: cellField(),
+  hasFlusher: bool({ ordered: "set at boot" }),
 });
 
 export interface Kernel {
@@ -199,6 +214,8 @@ export interface Kernel {
   readonly memcgWalk: readonly number[];
   readonly memcgSwappiness: readonly number[];
   readonly ageMask: number;
+  readonly scanControls: readonly ScanControl[];
+  readonly policy: ReclaimPolicy;
   readonly stat: Stat;
   readonly lru: Lru;
   readonly cache: ReturnType<typeof createCache>;
@@ -281,7 +298,8 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
   const gathers = createGathers(o.gathers, gatherPages);
   state.freeGather = gathers.first;
   state.freeList = createPageLists(16);
-  state.freeScanControl = createScanControls(6);
+  const scanControls = createScanControls(o.reclaimers);
+  state.freeScanControl = scanControls[0] ?? null;
   const k: Kernel = {
     rules: o.rules ?? presetRules("linux-6.1"),
     nodes: o.nodes,
@@ -309,6 +327,8 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
     memcgWalk: memcgWalk(parents),
     memcgSwappiness: [o.swappiness, ...o.memcgs.map((each) => each.swappiness ?? o.swappiness)],
     ageMask: o.ageMask,
+    scanControls,
+    policy: o.policy ?? classicLru,
     stat: createStat(parents.length),
     lru: createLru(o.nodes, parents.length, zones.length > o.nodes),
     cache: createCache(o.inodes * o.filePages),
@@ -318,7 +338,7 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
     gathered: gathers.pages,
     state,
     seqMask: o.seqMask,
-    shrinkers: createShrinkers(o.shrinkers, o.nodes, 1, o.shrinkers === 0 ? 0 : o.shrinking),
+    shrinkers: createShrinkers(o.shrinkers, o.nodes, parents.length, o.shrinkers === 0 ? 0 : o.shrinking),
     tlb: createTlb(m, o.tlb, (1 << o.tableShift) << o.windowShift, () => k),
     announced: o.watchPtes ? createAnnounced() : null,
     mms,

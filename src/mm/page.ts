@@ -6,7 +6,7 @@
  *
  * References: each PTE 1, page cache 1, swap cache 1, buffers 1, an LRU batch 1, an isolation 1, FOLL_GET 1, FOLL_PIN 1024.
  */
-import { cmpxchgWord, readWord, refAddWord, writeWord } from "../machine/cell.ts";
+import { cmpxchgWord, readWord, refAddWord, refPutWord, refTryAddWord, writeWord } from "../machine/cell.ts";
 import { column, columns } from "../machine/columns.ts";
 import type { Task } from "../machine/core.ts";
 import { Finding } from "../machine/finding.ts";
@@ -110,6 +110,16 @@ export function testSetFlag(k: Kernel, pfn: Pfn, flag: number): boolean {
 /** folio_get: the caller has a reference, or holds a lock that keeps one in place. */
 export function folioGet(k: Kernel, pfn: Pfn): Task<number> {
   return refAddWord(k.words.refcount + pfn, 1);
+}
+
+/** folio_try_get: a reference, if there is one already. Whoever has none must look again whether it is still that folio. */
+export function folioTryGet(k: Kernel, pfn: Pfn): Task<boolean> {
+  return refTryAddWord(k.words.refcount + pfn, 1);
+}
+
+/** folio_put_testzero: true = it was the last one, and nobody frees the folio but the caller. */
+export function folioPutTestzero(k: Kernel, pfn: Pfn): Task<boolean> {
+  return refPutWord(k.words.refcount + pfn, 1);
 }
 
 /** folio_ref_add: the old count. */

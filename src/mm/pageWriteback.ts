@@ -37,6 +37,7 @@ import { folioInode, mapsPage, nextFileVmaOf, vmaAddress } from "./rmap.ts";
 import { guards } from "./rules.ts";
 import { folioPut, lruAddDrain } from "./swap.ts";
 import { flushTlbPage } from "./tlb.ts";
+import { countVm } from "./vmstat.ts";
 
 /** folio_mark_dirty. Pages of the disk file system get buffers, which keep a reference. */
 export function* setPageDirty(k: Kernel, pfn: Pfn): Task {
@@ -94,6 +95,14 @@ function writePage(k: Kernel, inode: Inode, pfn: Pfn): void {
   setFlag(k, pfn, PG_writeback);
   k.cache.disk[cacheSlot(k, inode, k.frames.index[pfn])] = k.frames.content[pfn];
   clearFlag(k, pfn, PG_writeback);
+}
+
+/** ext4_writepage, for kswapd: it comes back unlocked. 0. Folio locked, and not dirty any more. */
+export function* ext4Writepage(k: Kernel, inode: Inode, pfn: Pfn): Task<number> {
+  writePage(k, inode, pfn);
+  countVm(k, "nr_written");
+  yield* unlockFolio(folioLockWord(k, pfn));
+  return 0;
 }
 
 /** folio_clear_dirty_for_io: true when it was dirty. Folio locked. */

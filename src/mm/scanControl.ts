@@ -1,5 +1,5 @@
 /** struct scan_control: what one run of reclaim wants, may do, and has achieved; from a pool, as it lives on a stack. */
-import type { Handle } from "../machine/core.ts";
+import { current, type Handle } from "../machine/core.ts";
 import { must } from "../machine/finding.ts";
 import { bool, int, ref, struct } from "../machine/struct.ts";
 import type { Kernel } from "./kernel.ts";
@@ -12,6 +12,10 @@ export const SWAP_CLUSTER_MAX = 32;
 export const MAX_RECLAIM_RETRIES = 16;
 
 export interface ScanControl extends Handle {
+  /** Task slot + 1. */
+  owner: number;
+  /** current->reclaim_state: pages that shrinkers have freed meanwhile. */
+  slabReclaimed: number;
   /** Pages to reclaim before it is enough. */
   nrToReclaim: number;
   /** The cgroup whose limit was hit; -1 = global reclaim. */
@@ -66,6 +70,8 @@ export interface ScanControl extends Handle {
   target1: number;
   target2: number;
   target3: number;
+  /** Folios that move_folios_to_lru has put back. */
+  moved: number;
   /** Of the last isolation: eligible folios plus skipped ones. */
   isolateScanned: number;
   nextFree: ScanControl | null;
@@ -73,6 +79,8 @@ export interface ScanControl extends Handle {
 
 const own = { ordered: "on the stack of one task" };
 const scanControlStruct = struct("scanControl", {
+  owner: int(own),
+  slabReclaimed: int(own),
   nrToReclaim: int(own),
   targetMemcg: int(own),
   gfp: int(own),
@@ -120,17 +128,23 @@ const scanControlStruct = struct("scanControl", {
   target1: int(own),
   target2: int(own),
   target3: int(own),
+  moved: int(own),
   isolateScanned: int(own),
   nextFree: ref<ScanControl>({ ordered: "slab" }),
 });
 
 /** Set-up. */
-export function createScanControls(n: number): ScanControl {
+export function createScanControls(n: number): ScanControl[] {
   const all: ScanControl[] = Array.from({ length: n }, (_, i) => scanControlStruct.create(`scanControl${i + 1}`));
   all.forEach((each, i) => {
     each.nextFree = all[i + 1] ?? null;
   });
-  return all[0];
+  return all;
+}
+
+/** mm_account_reclaimed_pages: a shrinker has freed `n` pages; the reclaim that called it, if one did, counts them. */
+export function mmAccountReclaimedPages(k: Kernel, n: number): void {
+  for (const sc of k.scanControls) if (sc.owner === current + 1) sc.slabReclaimed += n;
 }
 
 /** A scan_control with the kernel's defaults for `gfp`; the caller changes what it wants otherwise and frees it. */
@@ -140,6 +154,7 @@ export function newScanControl(k: Kernel, gfp: number): ScanControl {
   const sc = free as ScanControl;
   k.state.freeScanControl = sc.nextFree;
   sc.nextFree = null;
+  sc.owner = current + 1;
   sc.gfp = gfp;
   sc.targetMemcg = -1;
   sc.nrToReclaim = SWAP_CLUSTER_MAX;
@@ -178,6 +193,8 @@ const STATS = [
   "statLazyfreeFail",
 ] as const;
 const NUMBERS = [
+  "owner",
+  "slabReclaimed",
   ...SUMS,
   ...STATS,
   "nrToReclaim",
@@ -199,6 +216,7 @@ const NUMBERS = [
   "target1",
   "target2",
   "target3",
+  "moved",
   "isolateScanned",
 ] as const satisfies readonly Exclude<NumberField, "id" | "at">[];
 const BOOLEANS = [

@@ -144,8 +144,10 @@ function deactivateFile(k: Kernel, pfn: Pfn): void {
 
 /** lru_add_fn: mlocked folios go to the unevictable list. */
 function lruAddFn(k: Kernel, pfn: Pfn): void {
-  clearFlag(k, pfn, PG_unevictable);
-  if (hasFlag(k, pfn, PG_mlocked)) {
+  const wasUnevictable = testClearFlag(k, pfn, PG_unevictable);
+  const mlocked = hasFlag(k, pfn, PG_mlocked);
+  if (wasUnevictable !== mlocked) countVm(k, mlocked ? "unevictable_pgs_culled" : "unevictable_pgs_rescued");
+  if (mlocked) {
     clearFlag(k, pfn, PG_active);
     setFlag(k, pfn, PG_unevictable);
     // Not mlock's own count: that comes with its batch, if it has not come already.
@@ -164,8 +166,13 @@ export function* lruAddDrain(k: Kernel): Task {
   yield* unlock(k.lru.localLock);
 }
 
-/** folio_mark_accessed: unreferenced → referenced → active. */
-export function* folioMarkAccessed(k: Kernel, pfn: Pfn): Task {
+/** folio_mark_accessed: it was used by a system call, or through GUP. */
+export function folioMarkAccessed(k: Kernel, pfn: Pfn): Task {
+  return k.policy.markAccessed(k, pfn);
+}
+
+/** The same for two lists: unreferenced → referenced → active. */
+export function* folioMarkAccessedClassic(k: Kernel, pfn: Pfn): Task {
   const flags = k.frames.flags[pfn];
   if ((flags & PG_referenced) === 0) {
     setFlag(k, pfn, PG_referenced);

@@ -1,0 +1,72 @@
+/**
+ * Slowing reclaim down (reclaim_throttle in mm/vmscan.c), where going on at once makes no sense. All waits are short and end by
+ * a timeout; in a search that means: others may run, or not.
+ */
+import { contextWord, mightSleep, PF_KSWAPD } from "../machine/context.ts";
+import { sequential, type Task } from "../machine/core.ts";
+import { choose } from "../machine/wait.ts";
+import type { Kernel } from "./kernel.ts";
+import { LRU_ACTIVE_ANON, LRU_ACTIVE_FILE, LRU_INACTIVE_ANON, LRU_INACTIVE_FILE } from "./lruTypes.ts";
+import { lruvecPageState } from "./lruvec.ts";
+import { PG_anon, PG_dirty, PG_swapbacked, PG_writeback, pageToNid } from "./page.ts";
+import { MAX_RECLAIM_RETRIES } from "./scanControl.ts";
+import { getNrSwapPages } from "./swapfile.ts";
+import { traceThrottled } from "./vmscanTrace.ts";
+
+// enum vmscan_throttle_state; trace events show 1 << reason.
+export const VMSCAN_THROTTLE_WRITEBACK = 0;
+export const VMSCAN_THROTTLE_ISOLATED = 1;
+export const VMSCAN_THROTTLE_NOPROGRESS = 2;
+export const VMSCAN_THROTTLE_CONGESTED = 3;
+
+/** Timeouts in microseconds, at HZ = 250. */
+const TIMEOUT_US = [100_000, 20_000, 4_000, 4_000];
+
+/** schedule_timeout: the task sleeps, and others run; for how long is not said. */
+export function* scheduleTimeout(what: string): Task {
+  mightSleep(what);
+  yield* choose(1);
+}
+
+/** cond_resched. Where tasks interleave anyway it says nothing new. */
+export function* condResched(): Task {
+  if (sequential) yield* choose(1);
+}
+
+/** reclaim_throttle. */
+export function* reclaimThrottle(k: Kernel, nid: number, reason: number): Task {
+  const noProgress = reason === VMSCAN_THROTTLE_NOPROGRESS || reason === VMSCAN_THROTTLE_CONGESTED;
+  if (noProgress && skipThrottleNoprogress(k, nid)) return;
+  const pgdat = k.pgdats[nid];
+  if (reason === VMSCAN_THROTTLE_WRITEBACK) pgdat.nrWritebackThrottled++;
+  yield* scheduleTimeout("be throttled in reclaim");
+  if (reason === VMSCAN_THROTTLE_WRITEBACK) pgdat.nrWritebackThrottled--;
+  traceThrottled(nid, TIMEOUT_US[reason], 1 << reason);
+}
+
+/** skip_throttle_noprogress: OOM is near, or the lists are not waiting for writes. */
+function skipThrottleNoprogress(k: Kernel, nid: number): boolean {
+  if (k.pgdats[nid].kswapdFailures >= MAX_RECLAIM_RETRIES) return true;
+  return 2 * writePending(k, nid) <= nodeReclaimable(k, nid);
+}
+
+/** NR_ZONE_WRITE_PENDING of a node: dirty file pages, and those under writeback. Counted here, as it is asked for rarely. */
+function writePending(k: Kernel, nid: number): number {
+  const { flags, count } = k.frames;
+  let n = 0;
+  for (let pfn = 1; pfn < count; pfn++) {
+    const f = flags[pfn];
+    if ((f & (PG_dirty | PG_writeback)) === 0 || (f & (PG_anon | PG_swapbacked)) !== 0) continue;
+    if (pageToNid(k, pfn) === nid) n++;
+  }
+  return n;
+}
+
+/** zone_reclaimable_pages of all zones of a node. */
+export function nodeReclaimable(k: Kernel, nid: number): number {
+  const file = lruvecPageState(k, 0, nid, LRU_INACTIVE_FILE) + lruvecPageState(k, 0, nid, LRU_ACTIVE_FILE);
+  if (getNrSwapPages(k) <= 0) return file;
+  return file + lruvecPageState(k, 0, nid, LRU_INACTIVE_ANON) + lruvecPageState(k, 0, nid, LRU_ACTIVE_ANON);
+}
+
+export const currentIsKswapd = (): boolean => (contextWord() & PF_KSWAPD) !== 0;
