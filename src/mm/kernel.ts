@@ -27,9 +27,9 @@ import { createGathers, type Gather } from "./mmuGatherTypes.ts";
 import { createSubscriptions, type IntervalNotifier } from "./mmuNotifierTypes.ts";
 import { createFrames, type Frames, PG_buddy } from "./page.ts";
 import { createPageLists, type PageList } from "./pageList.ts";
-import { classicLru } from "./policies/classicLru.ts";
-import type { ReclaimPolicy } from "./reclaimPolicy.ts";
 import { createPgdats, type Pgdat } from "./pgdat.ts";
+import { POLICIES, type PolicyName } from "./policies/catalogue.ts";
+import type { ReclaimPolicy } from "./reclaimPolicy.ts";
 import { rules as presetRules, type Rules } from "./rules.ts";
 import { createScanControls, type ScanControl } from "./scanControl.ts";
 import { createShrinkers, type Shrinkers } from "./shrinker.ts";
@@ -70,7 +70,7 @@ export interface KernelOptions extends SwapOptions {
   /** Tasks that may reclaim at a time. */
   readonly reclaimers?: number;
   /** Which folios are reclaimed: see reclaimPolicy.ts. */
-  readonly policy?: ReclaimPolicy;
+  readonly policy?: PolicyName | ReclaimPolicy;
   /** Ages, activation counts and the like wrap at this mask, so that checks stay finite. */
   readonly ageMask?: number;
   /** A page table has 2^tableShift entries: 9, less in small machines. */
@@ -328,7 +328,7 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
     memcgSwappiness: [o.swappiness, ...o.memcgs.map((each) => each.swappiness ?? o.swappiness)],
     ageMask: o.ageMask,
     scanControls,
-    policy: o.policy ?? classicLru,
+    policy: typeof o.policy === "object" ? o.policy : POLICIES[o.policy ?? "classic"],
     stat: createStat(parents.length),
     lru: createLru(o.nodes, parents.length, zones.length > o.nodes),
     cache: createCache(o.inodes * o.filePages),

@@ -16,7 +16,8 @@ export function memcgLow(k: Kernel, memcg: number, target: number): number {
 
 function effective(k: Kernel, claims: Int32Array, memcg: number, target: number): number {
   let claim = memcg === target ? 0 : claims[memcg];
-  for (let at = k.memcgParents[memcg]; at > 0 && at !== target; at = k.memcgParents[at]) claim = Math.min(claim, claims[at]);
+  for (let at = k.memcgParents[memcg]; at > 0 && at !== target; at = k.memcgParents[at])
+    claim = Math.min(claim, claims[at]);
   return Math.min(claim, k.memcgs.usage[memcg]);
 }
 

@@ -6,9 +6,10 @@
  */
 import { contextWord, PF_MEMALLOC } from "../machine/context.ts";
 import type { Task } from "../machine/core.ts";
+import { emit, tracing } from "../machine/events.ts";
 import {
-  __GFP_HIGH,
   __GFP_DIRECT_RECLAIM,
+  __GFP_HIGH,
   __GFP_KSWAPD_RECLAIM,
   __GFP_MEMALLOC,
   __GFP_NOFAIL,
@@ -17,10 +18,17 @@ import {
   __GFP_RETRY_MAYFAIL,
   __GFP_THISNODE,
 } from "../machine/gfp.ts";
-import { mutexTrylock, unlock } from "../machine/mutex.ts";
-import { emit, tracing } from "../machine/events.ts";
+import { trylock, unlock } from "../machine/mutex.ts";
 import type { Kernel } from "./kernel.ts";
-import { LRU_ACTIVE_ANON, LRU_ACTIVE_FILE, LRU_INACTIVE_ANON, LRU_INACTIVE_FILE, LRU_ZONES, NR_LRU_LISTS } from "./lruTypes.ts";
+import { wakeAllKswapds } from "./kswapd.ts";
+import {
+  LRU_ACTIVE_ANON,
+  LRU_ACTIVE_FILE,
+  LRU_INACTIVE_ANON,
+  LRU_INACTIVE_FILE,
+  LRU_ZONES,
+  NR_LRU_LISTS,
+} from "./lruTypes.ts";
 import { lruvecAt } from "./lruvec.ts";
 import { outOfMemory, taskIsOomVictim } from "./oomGlobal.ts";
 import type { Pfn } from "./page.ts";
@@ -41,7 +49,6 @@ import {
   watermarkOk,
 } from "./watermark.ts";
 import { gfpZone, type Zone } from "./zone.ts";
-import { wakeAllKswapds } from "./kswapd.ts";
 
 /** gfp_to_alloc_flags. */
 export function gfpToAllocFlags(gfp: number): number {
@@ -88,8 +95,8 @@ export function* allocPagesSlowpath(k: Kernel, gfp: number, nid: number): Task<P
         continue;
       }
       const killed = yield* mayOom(k, gfp, nid, highest);
-      if (killed >= FOUND) {
-        pfn = killed - FOUND;
+      if (killed >= 0) {
+        pfn = killed;
         break;
       }
       // A victim that got nothing from the reserves must not wait for its own death.
@@ -107,7 +114,14 @@ export function* allocPagesSlowpath(k: Kernel, gfp: number, nid: number): Task<P
 }
 
 /** __alloc_pages_direct_reclaim, after the reclaim itself: pages that sit in batches are let go once more. */
-function* afterReclaim(k: Kernel, _gfp: number, nid: number, highest: number, flags: number, progress: number): Task<Pfn> {
+function* afterReclaim(
+  k: Kernel,
+  _gfp: number,
+  nid: number,
+  highest: number,
+  flags: number,
+  progress: number,
+): Task<Pfn> {
   if (progress === 0) return -1;
   const pfn = yield* getPageFromFreelist(k, nid, highest, flags);
   if (pfn >= 0) return pfn;
@@ -159,19 +173,17 @@ function zoneLru(k: Kernel, zone: Zone, lru: number): number {
 
 const NO_PROGRESS = -2;
 const PROGRESS = -1;
-/** Added to a frame that was found meanwhile. */
-const FOUND = 0;
 
 /** __alloc_pages_may_oom: NO_PROGRESS, PROGRESS, or a frame. */
 function* mayOom(k: Kernel, gfp: number, nid: number, highest: number): Task<number> {
-  if (!(yield* mutexTrylock(k.state.oomLock))) {
+  if (!(yield* trylock(k.state.oomLock))) {
     // Somebody else is killing: give the victim time.
     yield* scheduleTimeout("wait while somebody else is out of memory");
     return PROGRESS;
   }
   // Perhaps it is over: up to the high watermark, so that it must be over for long.
   const pfn = yield* getPageFromFreelist(k, nid, highest, ALLOC_WMARK_HIGH);
-  let result = pfn >= 0 ? pfn + FOUND : NO_PROGRESS;
+  let result = pfn >= 0 ? pfn : NO_PROGRESS;
   if (pfn < 0 && (gfp & (__GFP_RETRY_MAYFAIL | __GFP_THISNODE)) === 0) {
     if (yield* outOfMemory(k, gfp)) result = PROGRESS;
   }

@@ -25,8 +25,8 @@ import { folioInode } from "./rmap.ts";
 import { folioPut } from "./swap.ts";
 import { putSwapFolio } from "./swapfile.ts";
 import { deleteFromSwapCacheLocked } from "./swapState.ts";
-import { countVm } from "./vmstat.ts";
 import { traceWriteFolio } from "./vmscanTrace.ts";
+import { countVm } from "./vmstat.ts";
 import { workingsetEviction } from "./workingset.ts";
 
 // pageout_t.
@@ -132,4 +132,3 @@ function* removeFromPageCache(k: Kernel, inode: Inode, pfn: Pfn, target: number)
   yield* unlock(inode.xaLock);
   return frozen;
 }
-

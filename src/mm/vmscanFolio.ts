@@ -40,7 +40,7 @@ import { clearStat, type ScanControl } from "./scanControl.ts";
 import { freePageList } from "./swap.ts";
 import { folioFreeSwap } from "./swapfile.ts";
 import { addToSwap } from "./swapState.ts";
-import { tryToUnmapFlush, tryToUnmapFlushDirty } from "./tlbUbc.ts";
+import { tryToUnmapFlush, tryToUnmapFlushDirty } from "./tlbBatch.ts";
 import { TTU_BATCH_FLUSH, tryToUnmap } from "./tryToUnmap.ts";
 import {
   FOLIOREF_ACTIVATE,

@@ -108,7 +108,14 @@ function tooMany(k: Kernel, nid: number, file: boolean, sc: ScanControl): boolea
 }
 
 /** Counts what the list is about, and who scans: not in cgroup reclaim, whose counters are the cgroup's own. */
-function countScan(k: Kernel, sc: ScanControl, lruvec: number, what: "pgscan" | "pgsteal", file: boolean, n: number): void {
+function countScan(
+  k: Kernel,
+  sc: ScanControl,
+  lruvec: number,
+  what: "pgscan" | "pgsteal",
+  file: boolean,
+  n: number,
+): void {
   const by: EventName = currentIsKswapd() ? `${what}_kswapd` : `${what}_direct`;
   if (!cgroupReclaim(sc)) countVm(k, by, n);
   countMemcg(k, lruvecMemcg(k, lruvec), by, n);

@@ -1,6 +1,12 @@
 /** What the uses of a folio mean for reclaim (folio_check_references in mm/vmscan.c), as a table. */
 import type { Task } from "../machine/core.ts";
-import { folioReferenced, REFERENCED_CONTENDED, referencedExec, referencedLocked, referencedPtes } from "./folioReferenced.ts";
+import {
+  folioReferenced,
+  REFERENCED_CONTENDED,
+  referencedExec,
+  referencedLocked,
+  referencedPtes,
+} from "./folioReferenced.ts";
 import type { Kernel } from "./kernel.ts";
 import { hasFlag, type Pfn, PG_referenced, PG_swapbacked, setFlag, testClearFlag } from "./page.ts";
 
