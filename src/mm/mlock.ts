@@ -9,6 +9,7 @@ import { mlockFolio, munlockFolio } from "./mlockPage.ts";
 import { type Mm, type Process, VM_IO, VM_LOCKED, VM_LOCKED_MASK, VM_LOCKONFAULT, type Vma } from "./mmTypes.ts";
 import type { Vpn } from "./page.ts";
 import { pteAt, ptePfn, ptePresent, pteSlot, pteSpecial } from "./pageTable.ts";
+import { guards } from "./rules.ts";
 import { lruAddDrain } from "./swap.ts";
 import { taskSize } from "./unmappedArea.ts";
 import { findVma } from "./vma.ts";
@@ -109,7 +110,7 @@ function* mlockFixup(k: Kernel, vma: Vma, start: Vpn, end: Vpn, flags: number): 
 function* mlockVmaPagesRange(k: Kernel, vma: Vma, start: Vpn, end: Vpn, flags: number): Task {
   const mm = vma.mm as Mm;
   const locks = (flags & VM_LOCKED) !== 0;
-  vma.flags = locks ? flags | VM_IO : flags;
+  vma.flags = locks && guards(k.rules, "mlockVmIo") ? flags | VM_IO : flags;
   yield* lruAddDrain(k);
   yield* lock(mm.ptl);
   for (let at = start; at < end; at++) {

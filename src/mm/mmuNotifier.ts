@@ -210,7 +210,7 @@ const holdsForWrite = (l: RwSem): boolean => l.heldBy(current, true);
 
 /** mm_take_all_locks: every i_mmap_rwsem, then every anon_vma root, each once. mmap_lock held for writing. */
 function* mmTakeAllLocks(k: Kernel, mm: Mm): Task {
-  yield* lock(k.state.mmAllLocksMutex);
+  if (guards(k.rules, "allLocksMutex")) yield* lock(k.state.mmAllLocksMutex);
   if (!guards(k.rules, "takeAllLocks")) return;
   for (let vma = mm.mmap; vma; vma = vma.next) {
     if (vma.inode && !holdsForWrite(vma.inode.immapRwsem)) yield* downWrite(vma.inode.immapRwsem, 1);
@@ -231,7 +231,7 @@ function* mmDropAllLocks(k: Kernel, mm: Mm): Task {
     }
     if (vma.inode && holdsForWrite(vma.inode.immapRwsem)) yield* upWrite(vma.inode.immapRwsem);
   }
-  yield* unlock(k.state.mmAllLocksMutex);
+  if (guards(k.rules, "allLocksMutex")) yield* unlock(k.state.mmAllLocksMutex);
 }
 
 /**

@@ -13,6 +13,8 @@ import { mayfailError } from "../errors.ts";
  *  - `mkclean`: writeback write-protects all mappings of a page before it takes the page's content.
  *  - `mkwriteRecheck`: page_mkwrite looks, under the folio lock, whether the page was truncated.
  *  - `takeAllLocks`: a registration excludes all open sections.
+ *  - `allLocksMutex`: only one registration at a time takes all locks of its mm.
+ *  - `mlockVmIo`: while mlock counts the pages of a VMA, others who map one there do not.
  *  - `anonVmaRef`: migration keeps the anon_vma of a page whose last mapping may vanish meanwhile.
  *  - `mreleaseRef`: process_mrelease has a reference to the mm that it reaps.
  */
@@ -23,6 +25,8 @@ export type Guard =
   | "mkclean"
   | "mkwriteRecheck"
   | "takeAllLocks"
+  | "allLocksMutex"
+  | "mlockVmIo"
   | "anonVmaRef"
   | "mreleaseRef";
 

@@ -1,11 +1,14 @@
 /** All concurrent scenarios of the memory management, each with the rules of 6.1 and with single guards taken away. */
 import type { Case } from "../../machine/scenario.ts";
 import { cowUnpin } from "./cowUnpin.ts";
+import { cowVmsplice } from "./cowVmsplice.ts";
 import { exitDriver } from "./exitDriver.ts";
 import { faultMunmap } from "./faultMunmap.ts";
 import { forkGupFast } from "./forkGupFast.ts";
+import { getCow } from "./getCow.ts";
 import { gupFastUnmap } from "./gupFastUnmap.ts";
 import { intervals } from "./intervals.ts";
+import { intervalsDeferred } from "./intervalsDeferred.ts";
 import { lruBatch } from "./lruBatch.ts";
 import { migrateMunmap } from "./migrateMunmap.ts";
 import { migratePin } from "./migratePin.ts";
@@ -13,6 +16,7 @@ import { mkcleanWriteback } from "./mkcleanWriteback.ts";
 import { mprotectMirror } from "./mprotectMirror.ts";
 import { mrelease } from "./mrelease.ts";
 import { mremapMigrate } from "./mremapMigrate.ts";
+import { registerLocks } from "./registerLocks.ts";
 import { tlbFile } from "./tlbFile.ts";
 import { tlbProtect } from "./tlbProtect.ts";
 import { tlbUnmap } from "./tlbUnmap.ts";
@@ -22,11 +26,14 @@ import { unregisterRelease } from "./unregisterRelease.ts";
 
 export const SCENARIOS: readonly Case[] = [
   cowUnpin,
+  cowVmsplice,
   exitDriver,
   faultMunmap,
   forkGupFast,
+  getCow,
   gupFastUnmap,
   intervals,
+  intervalsDeferred,
   lruBatch,
   migrateMunmap,
   migratePin,
@@ -34,6 +41,7 @@ export const SCENARIOS: readonly Case[] = [
   mprotectMirror,
   mrelease,
   mremapMigrate,
+  registerLocks,
   tlbFile,
   tlbProtect,
   tlbUnmap,

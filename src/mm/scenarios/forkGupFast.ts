@@ -62,6 +62,8 @@ export const forkGupFast = defineCase<{ inForce: Rules }>({
   title: "fork against a pin without locks",
   variants: {
     "linux-6.1": { inForce: rules("linux-6.1"), expect: "ok" },
+    "linux-5.11": { inForce: rules("linux-5.11"), expect: "ok" },
+    "linux-5.10": { inForce: rules("linux-5.10"), expect: "assertion" },
     "without-seqcount": { inForce: rules("linux-6.1", { gupFastSeqcount: false }), expect: "assertion" },
     "fork-shares-pinned": { inForce: rules("linux-6.1", { forkCopiesPinned: false }), expect: "assertion" },
   },
