@@ -2,19 +2,23 @@
 import type { Case } from "../../machine/scenario.ts";
 import { cowUnpin } from "./cowUnpin.ts";
 import { cowVmsplice } from "./cowVmsplice.ts";
+import { dontneed } from "./dontneed.ts";
 import { exitDriver } from "./exitDriver.ts";
 import { faultMunmap } from "./faultMunmap.ts";
 import { forkGupFast } from "./forkGupFast.ts";
 import { getCow } from "./getCow.ts";
 import { gupFastUnmap } from "./gupFastUnmap.ts";
+import { hmmRetry } from "./hmmRetry.ts";
 import { intervals } from "./intervals.ts";
 import { intervalsDeferred } from "./intervalsDeferred.ts";
 import { lruBatch } from "./lruBatch.ts";
 import { migrateMunmap } from "./migrateMunmap.ts";
 import { migratePin } from "./migratePin.ts";
 import { mkcleanWriteback } from "./mkcleanWriteback.ts";
+import { mlockAccounting } from "./mlockAccounting.ts";
 import { mprotectMirror } from "./mprotectMirror.ts";
 import { mrelease } from "./mrelease.ts";
+import { mremapFault } from "./mremapFault.ts";
 import { mremapMigrate } from "./mremapMigrate.ts";
 import { registerLocks } from "./registerLocks.ts";
 import { tlbFile } from "./tlbFile.ts";
@@ -27,19 +31,23 @@ import { unregisterRelease } from "./unregisterRelease.ts";
 export const SCENARIOS: readonly Case[] = [
   cowUnpin,
   cowVmsplice,
+  dontneed,
   exitDriver,
   faultMunmap,
   forkGupFast,
   getCow,
   gupFastUnmap,
+  hmmRetry,
   intervals,
   intervalsDeferred,
   lruBatch,
   migrateMunmap,
   migratePin,
   mkcleanWriteback,
+  mlockAccounting,
   mprotectMirror,
   mrelease,
+  mremapFault,
   mremapMigrate,
   registerLocks,
   tlbFile,
