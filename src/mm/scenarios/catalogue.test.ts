@@ -16,3 +16,11 @@ describe.each(SCENARIOS)("$id", (scenario) => {
     120_000,
   );
 });
+
+test("each scenario is there once, with a variant that holds and one that does not", () => {
+  expect(new Set(SCENARIOS.map((s) => s.id)).size).toBe(SCENARIOS.length);
+  for (const { id, variants } of SCENARIOS) {
+    const verdicts = Object.values(variants).map((v) => v.expect);
+    expect([id, verdicts.includes("ok"), verdicts.some((v) => v !== "ok")]).toEqual([id, true, true]);
+  }
+});
