@@ -181,10 +181,14 @@ function* copyPresent(k: Kernel, dst: Vma, src: Vma, at: Vpn, pte: Pte): Task<bo
   const mm = dst.mm as Mm;
   const pfn = ptePfn(pte);
   if (!pteSpecial(pte)) {
-    const anon = hasFlag(k, pfn, PG_anon);
-    if (anon && !(yield* pageTryDupAnonRmap(k, pfn, src))) return false;
+    // The reference first: at no time are there more mappings than references.
     yield* folioGet(k, pfn);
-    if (!anon) yield* pageAddRmap(k, pfn);
+    if (!hasFlag(k, pfn, PG_anon)) {
+      yield* pageAddRmap(k, pfn);
+    } else if (!(yield* pageTryDupAnonRmap(k, pfn, src))) {
+      yield* folioPut(k, pfn);
+      return false;
+    }
     rssAdd(k, mm, pfn, 1);
   }
   let copy = pte & ~PTE_YOUNG;

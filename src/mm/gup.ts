@@ -58,6 +58,7 @@ import {
 } from "./pageTable.ts";
 import { setPageDirty, setPageDirtyLock } from "./pageWriteback.ts";
 import { vmaSoftDirtyEnabled } from "./pgprot.ts";
+import { notePin, noteUnpin } from "./pinsHeld.ts";
 import { guards } from "./rules.ts";
 import { folioMarkAccessed, folioPutRefs, lruAddDrain } from "./swap.ts";
 import { findVma, vmaLookup } from "./vma.ts";
@@ -124,6 +125,7 @@ function* followPte(k: Kernel, vma: Vma, pte: Pte, flags: number): Task<number> 
   const pfn = ptePfn(pte);
   if (!pteWrite(pte) && mustUnshare(k, pfn, flags)) return MUST_UNSHARE;
   yield* tryGrab(k, pfn, flags);
+  if ((flags & FOLL_PIN) !== 0) notePin(k, pfn);
   if ((flags & FOLL_TOUCH) !== 0) {
     if ((flags & FOLL_WRITE) !== 0 && (pte & PTE_DIRTY) === 0 && !hasFlag(k, pfn, PG_dirty))
       yield* setPageDirty(k, pfn);
@@ -274,7 +276,10 @@ function* gupFast(k: Kernel, mm: Mm, start: Vpn, n: number, flags: number, pages
     got++;
   }
   if (blocks) yield* fetchAdd(mm.tableWalkers, -1);
-  if (!watches || (yield* readOnce(mm.writeProtectSeq)) === seq) return got;
+  if (!watches || (yield* readOnce(mm.writeProtectSeq)) === seq) {
+    if ((flags & FOLL_PIN) !== 0) for (let i = 0; i < got; i++) notePin(k, pages.pfn[i]);
+    return got;
+  }
   for (let i = 0; i < got; i++) yield* ungrab(k, pages.pfn[i], flags);
   return 0;
 }
@@ -303,6 +308,7 @@ export function* unpinUserPages(k: Kernel, pages: Pages, n: number, flags: numbe
   for (let i = 0; i < n; i++) {
     const pfn = pages.pfn[i];
     if (dirty) yield* setPageDirtyLock(k, pfn);
+    if ((flags & FOLL_PIN) !== 0) noteUnpin(k, pfn);
     yield* ungrab(k, pfn, flags);
   }
 }

@@ -8,6 +8,7 @@ import { isMovableZone, type Kernel } from "./kernel.ts";
 import { migratePages } from "./migrate.ts";
 import { GUP_PIN_COUNTING_BIAS, hasFlag, type Pfn, PG_lru, ZERO_PFN } from "./page.ts";
 import { freePageListHead, listAddTail, newPageList, type PageList } from "./pageList.ts";
+import { noteUnpin } from "./pinsHeld.ts";
 import { folioPutRefs, lruAddDrain } from "./swap.ts";
 
 /** is_longterm_pinnable_page. */
@@ -23,6 +24,7 @@ export function* checkAndMigrateMovable(k: Kernel, pages: Pages, offset: number,
   if (found) {
     for (let i = 0; i < n; i++) {
       const pfn = pages.pfn[offset + i];
+      noteUnpin(k, pfn);
       if (pfn !== ZERO_PFN) yield* folioPutRefs(k, pfn, GUP_PIN_COUNTING_BIAS);
     }
     if (list.count > 0) failed = yield* migratePages(k, list, GFP_USER, -1);

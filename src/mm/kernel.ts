@@ -28,6 +28,7 @@ import { createSubscriptions, type IntervalNotifier } from "./mmuNotifierTypes.t
 import { createFrames, type Frames, PG_buddy } from "./page.ts";
 import { createPageLists, type PageList } from "./pageList.ts";
 import { createPgdats, type Pgdat } from "./pgdat.ts";
+import { createPinsHeld, type PinsHeld } from "./pinsHeld.ts";
 import { POLICIES, type PolicyName } from "./policies/catalogue.ts";
 import type { ReclaimPolicy } from "./reclaimPolicy.ts";
 import { rules as presetRules, type Rules } from "./rules.ts";
@@ -228,6 +229,7 @@ export interface Kernel {
   readonly shrinkers: Shrinkers;
   readonly tlb: Tlb | null;
   readonly announced: Announced | null;
+  readonly pinsHeld: PinsHeld | null;
   /** All of them, for checks. */
   readonly mms: readonly Mm[];
   readonly vmas: readonly Vma[];
@@ -341,6 +343,7 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
     shrinkers: createShrinkers(o.shrinkers, o.nodes, parents.length, o.shrinkers === 0 ? 0 : o.shrinking),
     tlb: createTlb(m, o.tlb, (1 << o.tableShift) << o.windowShift, () => k),
     announced: o.watchPtes ? createAnnounced() : null,
+    pinsHeld: o.watchPtes ? createPinsHeld(o.frames) : null,
     mms,
     vmas,
     inodes,

@@ -3,14 +3,12 @@
  * it: in every state page tables, counts and rights agree; at the end everything has come back.
  */
 import type { Machine } from "../../machine/machine.ts";
+import { checkEveryStep } from "../checks.ts";
 import { createKernel, type Kernel, type KernelOptions } from "../kernel.ts";
-import type { Mm } from "../mmTypes.ts";
-import { GUP_PIN_COUNTING_BIAS, PG_anon, PG_anonExclusive, PG_buddy, ZERO_PFN } from "../page.ts";
-import { isMigrationType, pteAt, ptePfn, ptePresent, pteSpecial, pteWrite, swpOffset, swpType } from "../pageTable.ts";
+import { ZERO_PFN } from "../page.ts";
 
 /** First page of window A, in which the scenarios map their memory. */
 export const A = 8;
-const SPACE = 16;
 
 const SMALL: KernelOptions = {
   frames: 6,
@@ -33,39 +31,9 @@ const SMALL: KernelOptions = {
 /** Set-up: the kernel, with its invariants. All processes must be gone, and batches drained, when the last task ends. */
 export function smallKernel(m: Machine, options: KernelOptions = {}): Kernel {
   const k = createKernel(m, { ...SMALL, ...options });
-  m.invariant("page tables", () => pageTables(k));
+  checkEveryStep(m, k);
   m.atEnd("memory", () => allFree(k));
   return k;
-}
-
-/** The locks under which entries and counts change together: while one is held they may differ. */
-const isChanging = (mm: Mm): boolean => mm.ptl.holders().length > 0;
-
-function pageTables(k: Kernel): string | true {
-  if (k.mms.some(isChanging)) return true;
-  const { flags, mapcount, refcount } = k.frames;
-  const mappings = new Array<number>(k.frames.count).fill(0);
-  for (const mm of k.mms) {
-    for (let vpn = 0; mm.pgd !== 0 && vpn < SPACE; vpn++) {
-      const pte = pteAt(k, mm, vpn);
-      if (isMigrationType(swpType(pte)) && (flags[swpOffset(pte)] & PG_buddy) !== 0)
-        return `${mm.name} waits at page ${vpn} for frame ${swpOffset(pte)}, which is free`;
-      if (!ptePresent(pte) || pteSpecial(pte)) continue;
-      const pfn = ptePfn(pte);
-      if ((flags[pfn] & PG_buddy) !== 0) return `${mm.name} maps frame ${pfn} at page ${vpn}, and it is free`;
-      const anon = (flags[pfn] & PG_anon) !== 0;
-      if (anon && pteWrite(pte) && (flags[pfn] & PG_anonExclusive) === 0)
-        return `${mm.name} may write to frame ${pfn} at page ${vpn}, which is not exclusive`;
-      mappings[pfn]++;
-    }
-  }
-  for (let pfn = 0; pfn < mappings.length; pfn++) {
-    if (mapcount[pfn] !== mappings[pfn])
-      return `frame ${pfn} counts ${mapcount[pfn]} mappings, and ${mappings[pfn]} entries map it`;
-    if (refcount[pfn] % GUP_PIN_COUNTING_BIAS < mappings[pfn])
-      return `frame ${pfn} has ${refcount[pfn]} references for ${mappings[pfn]} mappings`;
-  }
-  return true;
 }
 
 function allFree(k: Kernel): string | true {
