@@ -140,8 +140,11 @@ function checkFrames(k: Kernel, maps: Maps, quiet: boolean): string | null {
   return `frame ${worst} counts ${frames.mapcount[worst]} mappings, and page tables have ${maps.count[worst]}`;
 }
 
-const isShared = (k: Kernel, flags: number): boolean =>
-  k.rules.cowReuse === "exclusive" && k.rules.gupUnshares && (flags & (PG_anon | PG_anonExclusive)) === PG_anon;
+/** Must it not be pinned? Kernels that share pinned pages have no such rule. */
+function isShared({ rules }: Kernel, flags: number): boolean {
+  const isRule = rules.cowReuse === "exclusive" && rules.gupUnshares && rules.forkCopiesPinned;
+  return isRule && (flags & (PG_anon | PG_anonExclusive)) === PG_anon;
+}
 
 function isPinned(k: Kernel, pfn: number, quiet: boolean): boolean {
   if (k.pinsHeld !== null) return k.pinsHeld.count[pfn] > 0;
