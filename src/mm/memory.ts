@@ -99,15 +99,16 @@ function* doAnonymousPage(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<nu
     return -ENOMEM;
   }
   setFlag(k, pfn, PG_uptodate);
-  const entry = mkPte(pfn, vmPageProt(vma) | PTE_YOUNG);
+  // With the rights that the VMA has now: mmap_lock keeps them as they are.
+  const writable = (vma.flags & VM_WRITE) !== 0 ? PTE_WRITE | PTE_DIRTY | PTE_SOFT_DIRTY : 0;
+  const entry = mkPte(pfn, vmPageProt(vma) | PTE_YOUNG | writable);
   yield* lock(mm.ptl);
   const free = pteAt(k, mm, vpn) === 0;
   if (free) {
     mm.rssAnon++;
     yield* pageAddNewAnonRmap(k, pfn, vma, vpn);
     yield* lruCacheAdd(k, pfn, vma);
-    const writable = (vma.flags & VM_WRITE) !== 0;
-    yield* setPteAt(k, mm, vpn, writable ? entry | PTE_WRITE | PTE_DIRTY | PTE_SOFT_DIRTY : entry);
+    yield* setPteAt(k, mm, vpn, entry);
   }
   yield* unlock(mm.ptl);
   if (!free) yield* folioPut(k, pfn);

@@ -16,6 +16,7 @@ import { migrateMunmap } from "./migrateMunmap.ts";
 import { migratePin } from "./migratePin.ts";
 import { mkcleanWriteback } from "./mkcleanWriteback.ts";
 import { mlockAccounting } from "./mlockAccounting.ts";
+import { mprotectFault } from "./mprotectFault.ts";
 import { mprotectMirror } from "./mprotectMirror.ts";
 import { mrelease } from "./mrelease.ts";
 import { mremapFault } from "./mremapFault.ts";
@@ -45,6 +46,7 @@ export const SCENARIOS: readonly Case[] = [
   migratePin,
   mkcleanWriteback,
   mlockAccounting,
+  mprotectFault,
   mprotectMirror,
   mrelease,
   mremapFault,

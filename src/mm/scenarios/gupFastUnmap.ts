@@ -10,6 +10,7 @@ import { must } from "../../machine/finding.ts";
 import { defineCase } from "../../machine/scenario.ts";
 import { choose, join, spawn } from "../../machine/wait.ts";
 import { sysExit } from "../exit.ts";
+import { sysFork } from "../fork.ts";
 import { createPages, FOLL_GET, getUserPagesFast, type Pages, unpinUserPages } from "../gup.ts";
 import type { Kernel } from "../kernel.ts";
 import { MADV_DONTNEED, sysMadvise } from "../madvise.ts";
@@ -22,13 +23,18 @@ import { lruAddDrain } from "../swap.ts";
 import { A, smallKernel } from "./world.ts";
 
 const SECRET = 9;
+const DONTNEED = 0;
+const UNMAPS = 1;
+/** The page is shared with a child, copied by a write, and freed with the child. */
+const COPIES = 2;
 
-function* main(k: Kernel, p: Process, pages: Pages, unmaps: boolean): Task {
+function* main(k: Kernel, p: Process, pages: Pages, what: number): Task {
   yield* sysMmap(k, p, A, 2, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_ANONYMOUS, null, 0);
   yield* userWrite(k, p, A, 1);
   yield* lruAddDrain(k);
+  const child = what === COPIES ? ((yield* sysFork(k, p)) as Process) : null;
   const a = spawn(getter, k, p, pages);
-  const b = unmaps ? spawn(unmapper, k, p) : spawn(dropper, k, p);
+  const b = child ? spawn(copier, k, p, child) : what === UNMAPS ? spawn(unmapper, k, p) : spawn(dropper, k, p);
   yield* join(a);
   yield* join(b);
   yield* sysExit(k, p);
@@ -55,25 +61,38 @@ function* dropper(k: Kernel, p: Process): Task {
   yield* userWrite(k, p, A + 1, SECRET);
 }
 
-export const gupFastUnmap = defineCase<{ inForce: Rules; unmaps: boolean }>({
+function* copier(k: Kernel, p: Process, child: Process): Task {
+  yield* choose(1);
+  yield* userWrite(k, p, A, 2);
+  yield* sysExit(k, child);
+  yield* userWrite(k, p, A + 1, SECRET);
+}
+
+export const gupFastUnmap = defineCase<{ inForce: Rules; what: number }>({
   id: "mm-gup-fast-unmap",
   title: "GUP-fast against unmapping, the reuse of the frame, and the freeing of page tables",
   variants: {
-    "linux-6.1-dontneed": { inForce: rules("linux-6.1"), unmaps: false, expect: "ok" },
-    "linux-6.1-munmap": { inForce: rules("linux-6.1"), unmaps: true, expect: "ok" },
+    "linux-6.1-dontneed": { inForce: rules("linux-6.1"), what: DONTNEED, expect: "ok" },
+    "linux-6.1-munmap": { inForce: rules("linux-6.1"), what: UNMAPS, expect: "ok" },
+    "linux-6.1-copy": { inForce: rules("linux-6.1"), what: COPIES, expect: "ok" },
     "without-recheck": {
       inForce: rules("linux-6.1", { without: ["gupFastRecheck"] }),
-      unmaps: false,
+      what: DONTNEED,
+      expect: "assertion",
+    },
+    "copy-without-recheck": {
+      inForce: rules("linux-6.1", { without: ["gupFastRecheck"] }),
+      what: COPIES,
       expect: "assertion",
     },
     "tables-freed-at-once": {
       inForce: rules("linux-6.1", { without: ["gupFastBlocksTables"] }),
-      unmaps: true,
+      what: UNMAPS,
       expect: "use-after-free",
     },
   },
   setup(m, v) {
-    const k = smallKernel(m, { rules: v.inForce });
-    m.spawn("main", main, [k, createProcess(k), createPages("got", 1), v.unmaps], { children: 2 });
+    const k = smallKernel(m, { rules: v.inForce, tables: 10 });
+    m.spawn("main", main, [k, createProcess(k), createPages("got", 1), v.what], { children: 2 });
   },
 });
