@@ -1,6 +1,8 @@
 /** O_DIRECT (fs/iomap/direct-io.c): the device reads and writes user pages, which are held with plain references. */
 import type { Task } from "../machine/core.ts";
+import { EFBIG } from "../machine/errno.ts";
 import { lockFolio, unlockFolio } from "../machine/folioLock.ts";
+import { lock, unlock } from "../machine/mutex.ts";
 import { cleanupFolio, filemapRemoveFolio, findGetPage } from "./filemap.ts";
 import { cacheSlot, type File, type Inode, pagesOf } from "./fs.ts";
 import { FOLL_GET, FOLL_WRITE, getUserPagesFast, unpinUserPages } from "./gup.ts";
@@ -27,9 +29,18 @@ export function* directRead(k: Kernel, p: Process, file: File, at: Vpn, index: n
   return PAGE_SIZE;
 }
 
-/** pwrite of page `at` to page `index`. 4096 or -errno. */
+/** pwrite of page `at` to page `index`; extends the file. 4096 or -errno. */
 export function* directWrite(k: Kernel, p: Process, file: File, at: Vpn, index: number): Task<number> {
   const inode = file.inode as Inode;
+  if (index >= k.filePages) return -EFBIG;
+  yield* lock(inode.rwsem);
+  const written = yield* writeLocked(k, p, inode, at, index);
+  yield* unlock(inode.rwsem);
+  return written;
+}
+
+/** ext4_dio_write_iter, with i_rwsem held. */
+function* writeLocked(k: Kernel, p: Process, inode: Inode, at: Vpn, index: number): Task<number> {
   yield* writeAndWait(k, inode, index, index + 1);
   yield* invalidatePage(k, inode, index);
   const got = yield* getUserPagesFast(k, p.mm as Mm, at, 1, FOLL_GET, k.scratch);
@@ -37,6 +48,7 @@ export function* directWrite(k: Kernel, p: Process, file: File, at: Vpn, index: 
   k.cache.disk[cacheSlot(k, inode, index)] = k.frames.content[k.scratch.pfn[0]];
   yield* unpinUserPages(k, k.scratch, 1, FOLL_GET, false);
   yield* invalidatePage(k, inode, index);
+  if (inode.size < (index + 1) * PAGE_SIZE) inode.size = (index + 1) * PAGE_SIZE;
   return PAGE_SIZE;
 }
 

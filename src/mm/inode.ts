@@ -1,7 +1,7 @@
 /** Inodes: made, named, shared and given up (fs/inode.c). The last reference to one without a name frees its pages. */
 import type { Task } from "../machine/core.ts";
 import { freeObject, reuseObject } from "../machine/struct.ts";
-import { EXT4, type File, type Inode, O_CREAT, O_TRUNC, TMPFS } from "./fs.ts";
+import { cacheSlot, EXT4, type File, type Inode, O_CREAT, O_TRUNC, TMPFS } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
 import { truncateInodePages, truncateSetsize } from "./truncate.ts";
 
@@ -36,6 +36,8 @@ export function* putInode(k: Kernel, inode: Inode): Task {
 function* evictIfUnused(k: Kernel, inode: Inode): Task {
   if (inode.refs > 0 || inode.linked) return;
   yield* truncateInodePages(k, inode, 0);
+  // The next file in this place must not find what this one had on disk.
+  for (let i = 0; i < k.filePages; i++) k.cache.disk[cacheSlot(k, inode, i)] = 0;
   inode.kind = 0;
   inode.nextFree = k.state.freeInode;
   k.state.freeInode = inode;

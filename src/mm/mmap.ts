@@ -208,20 +208,27 @@ function* unmapRegion(k: Kernel, mm: Mm, first: Vma, start: Vpn, end: Vpn, prev:
   yield* tlbFinish(k, tlb);
 }
 
-/** brk(2): the break afterwards. 0 asks. */
+/** Is anything left of the heap in [start, end)? */
+function brkVma(mm: Mm, start: Vpn, end: Vpn): boolean {
+  const vma = findVma(mm, start);
+  return vma !== null && vma.start < end;
+}
+
+/** brk(2): the break afterwards. 0 asks. It does not move down where the program has unmapped the heap itself. */
 export function* sysBrk(k: Kernel, p: Process, to: Vpn): Task<Vpn> {
   const mm = p.mm as Mm;
   yield* downWrite(mm.mmapLock);
   const before = mm.brk;
   let downgraded = false;
-  if (to >= mm.startBrk && to < before) {
+  if (to >= mm.startBrk && to < before && brkVma(mm, to, before)) {
     mm.brk = to;
     const ret = yield* doMunmap(k, mm, to, before, true);
     downgraded = ret === 1;
     if (ret < 0) mm.brk = before;
   } else if (to > before) {
     const following = findVma(mm, before);
-    const free = !following || following.start >= to;
+    // One page stays free between the heap and what follows.
+    const free = !following || following.start > to;
     const flags = PROT_READ | PROT_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT | mm.defFlags;
     if (free && (yield* mmapRegion(k, mm, before, to - before, flags, null, before)) === 0) mm.brk = to;
   }

@@ -1,0 +1,69 @@
+/** The only task of a run: makes the files, waits, does the calls, and ends everything. */
+import type { Cell } from "../../machine/cell.ts";
+import type { Task } from "../../machine/core.ts";
+import { until } from "../../machine/wait.ts";
+import { checkRmap } from "../checkReferences.ts";
+import { checkKernel, checkNothingLeft } from "../checks.ts";
+import { sysExit } from "../exit.ts";
+import { type File, type Inode, O_CREAT } from "../fs.ts";
+import { closeFile, openFile, unlinkFile } from "../inode.ts";
+import type { Kernel } from "../kernel.ts";
+import type { Mm, Process } from "../mmTypes.ts";
+import { lruAddDrain } from "../swap.ts";
+import { truncateSetsize } from "../truncate.ts";
+import { vmaLookup } from "../vma.ts";
+import { compare } from "./compare.testkit.ts";
+import { judge } from "./judge.testkit.ts";
+import type { Oracle } from "./oracle.testkit.ts";
+import { perform, unpins } from "./perform.testkit.ts";
+import { decode, describe, type Raw, type Step } from "./step.testkit.ts";
+import { FILE_PAGES, PATHS, PIN_SLOTS, run, type World, world } from "./world.testkit.ts";
+
+const w = (): World => world.now as World;
+
+export function* drive(k: Kernel, go: Cell): Task {
+  for (let i = 0; i < PATHS.length; i++) {
+    const file = yield* openFile(k, i + 1, O_CREAT);
+    yield* truncateSetsize(k, (file as File).inode as Inode, FILE_PAGES * 4096);
+    run.files.push(file as File);
+  }
+  yield* until(() => go.value === 1);
+  for (let i = 0; i < run.raws.length; i++) {
+    begin(run.raws[i]);
+    const got = yield* perform();
+    end(got, run.everyCall || i + 1 === run.raws.length);
+  }
+  for (let slot = 0; slot < PIN_SLOTS; slot++) if (w().pinCount[slot] > 0) yield* unpins(slot, true);
+  while (w().oracle.actors.length > 0) yield* sysExit(k, takeLast());
+  for (let i = 0; i < PATHS.length; i++) {
+    yield* closeFile(k, w().files[i]);
+    yield* unlinkFile(k, i + 1);
+  }
+  yield* lruAddDrain(k);
+  complain(checkNothingLeft(k));
+}
+
+const takeLast = (): Process => (w().oracle.actors.pop() as Oracle["actors"][number]).process;
+
+function begin(raw: Raw): void {
+  const { files, k, oracle } = w();
+  const { startBrk } = oracle.actors[0].space;
+  const processes = oracle.actors.map((actor) => actor.process);
+  const pins = oracle.pins.map((pin) => pin.slot);
+  const step: Step = decode(raw, { processes, files, pins, heap: startBrk, base: 1 << k.windowShift });
+  const area = vmaLookup(step.process.mm as Mm, step.at);
+  Object.assign(w(), { step, child: null, pinnedSlot: -1, areaStart: area?.start ?? -1, areaEnd: area?.end ?? -1 });
+  w().log.push(describe(step));
+}
+
+function end(got: number, looks: boolean): void {
+  judge(w(), w().step as Step, got);
+  if (!looks) return;
+  complain(checkKernel(w().k));
+  complain(checkRmap(w().k));
+  complain(compare(w()));
+}
+
+function complain(wrong: string | null): void {
+  if (wrong !== null) throw new Error(wrong);
+}

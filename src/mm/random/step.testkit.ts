@@ -1,0 +1,198 @@
+/** From six small numbers to a call: what they mean depends on who is there, so that any part of a sequence makes sense. */
+import type { File } from "../fs.ts";
+import {
+  MADV_COLD,
+  MADV_DOFORK,
+  MADV_DONTFORK,
+  MADV_DONTNEED,
+  MADV_DONTNEED_LOCKED,
+  MADV_FREE,
+  MADV_KEEPONFORK,
+  MADV_PAGEOUT,
+  MADV_POPULATE_READ,
+  MADV_POPULATE_WRITE,
+  MADV_RANDOM,
+  MADV_REMOVE,
+  MADV_WILLNEED,
+  MADV_WIPEONFORK,
+} from "../madvise.ts";
+import { MAP_ANONYMOUS, MAP_LOCKED, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED, type Process } from "../mmTypes.ts";
+import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE } from "../mremap.ts";
+
+/** Kind, process, place, length, and two more. */
+export type Raw = readonly [number, number, number, number, number, number];
+
+/** What happens how often. */
+const WEIGHTS = {
+  write: 10,
+  read: 6,
+  mmap: 12,
+  munmap: 3,
+  mprotect: 5,
+  madvise: 9,
+  mremap: 6,
+  brk: 2,
+  mlock: 3,
+  munlock: 2,
+  msync: 2,
+  fork: 4,
+  vfork: 1,
+  exec: 1,
+  exit: 2,
+  pin: 5,
+  dma: 4,
+  unpin: 3,
+  readv: 2,
+  writev: 3,
+  memWrite: 3,
+  clearRefs: 2,
+  movePages: 3,
+  migrate: 2,
+  mbind: 2,
+  fileWrite: 4,
+  fileRead: 2,
+  truncate: 4,
+  punch: 3,
+  fsync: 2,
+  directRead: 2,
+  directWrite: 2,
+  reopen: 1,
+} as const;
+export type Op = keyof typeof WEIGHTS;
+const OPS = (Object.keys(WEIGHTS) as Op[]).flatMap((op) => Array.from({ length: WEIGHTS[op] }, () => op));
+export const KINDS = OPS.length;
+
+export interface Step {
+  readonly op: Op;
+  readonly actor: number;
+  readonly process: Process;
+  readonly target: number;
+  readonly targetProcess: Process;
+  readonly at: number;
+  readonly n: number;
+  readonly prot: number;
+  readonly flags: number;
+  /** Which file; -1 = none. */
+  readonly path: number;
+  readonly file: File | null;
+  readonly index: number;
+  readonly bytes: number;
+  readonly to: number;
+  readonly pages: number;
+  readonly value: number;
+  readonly pin: number;
+}
+
+/** Who and what there is. */
+export interface Cast {
+  readonly processes: readonly Process[];
+  readonly files: readonly File[];
+  readonly pins: readonly number[];
+  /** First page of the heap. */
+  readonly heap: number;
+  readonly base: number;
+}
+
+const PROTS = [3, 3, 3, 3, 1, 1, 5, 0];
+const ADVICES = [
+  MADV_DONTNEED,
+  MADV_DONTNEED,
+  MADV_FREE,
+  MADV_REMOVE,
+  MADV_DONTFORK,
+  MADV_DOFORK,
+  MADV_WIPEONFORK,
+  MADV_KEEPONFORK,
+  MADV_COLD,
+  MADV_PAGEOUT,
+  MADV_POPULATE_READ,
+  MADV_POPULATE_WRITE,
+  MADV_DONTNEED_LOCKED,
+  MADV_WILLNEED,
+  MADV_RANDOM,
+];
+const MOVES = [
+  MREMAP_MAYMOVE | MREMAP_FIXED,
+  MREMAP_MAYMOVE | MREMAP_FIXED,
+  MREMAP_MAYMOVE | MREMAP_FIXED,
+  MREMAP_MAYMOVE,
+  0,
+  MREMAP_MAYMOVE | MREMAP_DONTUNMAP | MREMAP_FIXED,
+  MREMAP_MAYMOVE | MREMAP_DONTUNMAP,
+  MREMAP_FIXED,
+];
+const MAPS = [MAP_PRIVATE, MAP_PRIVATE, MAP_SHARED, MAP_PRIVATE, MAP_SHARED, MAP_SHARED];
+const EXTRAS = [0, 0, 0, 0, 0, MAP_POPULATE, MAP_LOCKED, 0];
+
+export function decode(raw: Raw, cast: Cast): Step {
+  const [kind, who, place, length, x, y] = raw;
+  const op = OPS[kind % KINDS];
+  const actor = who % cast.processes.length;
+  const target = (who >> 2) % cast.processes.length;
+  // Now and then whole page tables.
+  const large = length >= 56;
+  const near = place % 9 === 0 ? cast.heap : cast.base;
+  const address = near + (large ? ((place >> 1) & 3) * 16 : (place >> 1) % 40);
+  const path = op === "mmap" && x % 6 < 3 ? -1 : (x >> 3) % cast.files.length;
+  return {
+    op,
+    actor,
+    process: cast.processes[actor],
+    target,
+    targetProcess: cast.processes[target],
+    at: address,
+    n: large ? 16 + 16 * (length & 1) : 1 + (length % 6),
+    prot: PROTS[y & 7],
+    flags: flagsOf(op, x, y),
+    path,
+    file: path < 0 ? null : cast.files[path],
+    index: y % 10,
+    bytes: 4096 * (y % 14) + (x % 5 === 0 ? 2048 : 0),
+    to: op === "brk" ? cast.heap + (y % 14) - 1 : cast.base + (large ? (y & 3) * 16 : y % 48),
+    pages: Math.max(0, (large ? 16 : 1 + (length % 6)) + SIZES[x & 7]),
+    value: 1 + x * 256 + y,
+    pin: cast.pins.length === 0 ? -1 : cast.pins[x % cast.pins.length],
+  };
+}
+
+const SIZES = [0, 0, 0, 0, 1, 3, -1, -2];
+
+function flagsOf(op: Op, x: number, y: number): number {
+  if (op === "mmap") return MAPS[x % 6] | (x % 6 < 3 ? MAP_ANONYMOUS : 0) | EXTRAS[(y >> 3) & 7];
+  if (op === "madvise") return ADVICES[x % ADVICES.length];
+  if (op === "mremap") return MOVES[(x >> 3) % MOVES.length];
+  return y;
+}
+
+export function describe(s: Step): string {
+  const { actor, at, flags, index, n, op, path, target } = s;
+  const words: Partial<Record<Op, string>> = {
+    write: `${at} = ${s.value}`,
+    read: `${at}`,
+    mmap: `${at} ${n} prot ${s.prot} flags 0x${flags.toString(16)} file ${path} from page ${index}`,
+    mprotect: `${at} ${n} ${s.prot}`,
+    madvise: `${at} ${n} ${flags}`,
+    mremap: `${at} ${n} to ${s.to} ${s.pages} flags ${flags}`,
+    brk: `${s.to}`,
+    pin: `${at} ${n & 3} flags ${flags & 15}`,
+    dma: `pin ${s.pin} ${flags & 1 ? `= ${s.value}` : ""}`,
+    unpin: `pin ${s.pin}`,
+    readv: `of ${target} ${at}`,
+    writev: `of ${target} ${at} = ${s.value}`,
+    memWrite: `of ${target} ${at} = ${s.value}`,
+    clearRefs: `${1 + (flags % 5)}`,
+    fileWrite: `file ${path} page ${index} = ${s.value}`,
+    fileRead: `file ${path} page ${index}`,
+    truncate: `file ${path} ${s.bytes}`,
+    punch: `file ${path} page ${index} ${n}`,
+    directRead: `file ${path} page ${index} into ${at}`,
+    directWrite: `file ${path} page ${index} from ${at}`,
+    reopen: `file ${path} ${flags & 3}`,
+    fsync: `file ${path}`,
+    fork: "",
+    vfork: "",
+    exec: "",
+    exit: "",
+  };
+  return `${actor} ${op} ${words[op] ?? `${at} ${n} ${flags}`}`;
+}
