@@ -16,7 +16,7 @@ import { compare } from "./compare.testkit.ts";
 import { judge } from "./judge.testkit.ts";
 import type { Oracle } from "./oracle.testkit.ts";
 import { perform, unpins } from "./perform.testkit.ts";
-import { decode, describe, type Raw, type Step } from "./step.testkit.ts";
+import { complete, decode, describe, type Raw, type Step } from "./step.testkit.ts";
 import { FILE_PAGES, PATHS, PIN_SLOTS, run, type World, world } from "./world.testkit.ts";
 
 const w = (): World => world.now as World;
@@ -28,10 +28,10 @@ export function* drive(k: Kernel, go: Cell): Task {
     run.files.push(file as File);
   }
   yield* until(() => go.value === 1);
-  for (let i = 0; i < run.raws.length; i++) {
-    begin(run.raws[i]);
+  for (let i = 0; i < calls(); i++) {
+    begin(i);
     const got = yield* perform();
-    end(got, run.everyCall || i + 1 === run.raws.length);
+    end(got, run.everyCall || i + 1 === calls());
   }
   for (let slot = 0; slot < PIN_SLOTS; slot++) if (w().pinCount[slot] > 0) yield* unpins(slot, true);
   while (w().oracle.actors.length > 0) yield* sysExit(k, takeLast());
@@ -45,18 +45,26 @@ export function* drive(k: Kernel, go: Cell): Task {
 
 const takeLast = (): Process => (w().oracle.actors.pop() as Oracle["actors"][number]).process;
 
-function begin(raw: Raw): void {
+const calls = (): number => Math.max(run.raws.length, run.steps.length);
+const NOTHING: Raw = [0, 0, 0, 0, 0, 0];
+
+function begin(i: number): void {
   const { files, k, oracle } = w();
   const { startBrk } = oracle.actors[0].space;
   const processes = oracle.actors.map((actor) => actor.process);
   const pins = oracle.pins.map((pin) => pin.slot);
-  const step: Step = decode(raw, { processes, files, pins, heap: startBrk, base: 1 << k.windowShift });
+  const mapped = (actor: number) => [...oracle.actors[actor].space.places.keys()];
+  const cast = { processes, mapped, files, pins, heap: startBrk, base: 1 << k.windowShift };
+  const step: Step =
+    i < run.raws.length ? decode(run.raws[i], cast) : complete(decode(NOTHING, cast), run.steps[i], cast);
   const area = vmaLookup(step.process.mm as Mm, step.at);
   Object.assign(w(), { step, child: null, pinnedSlot: -1, areaStart: area?.start ?? -1, areaEnd: area?.end ?? -1 });
   w().log.push(describe(step));
 }
 
 function end(got: number, looks: boolean): void {
+  w().log[w().log.length - 1] += ` -> ${got}`;
+  w().results.push(got);
   judge(w(), w().step as Step, got);
   if (!looks) return;
   complain(checkKernel(w().k));

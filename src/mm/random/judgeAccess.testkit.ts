@@ -1,5 +1,6 @@
 /** Access from elsewhere: pins and devices, other processes, files, and moving between nodes. */
 import { FOLL_GET, FOLL_LONGTERM, FOLL_WRITE } from "../gup.ts";
+import { isLongtermPinnable } from "../gupLongterm.ts";
 import { equal } from "./judge.testkit.ts";
 import {
   beyond,
@@ -74,8 +75,13 @@ function judgePin(w: World, s: Step, got: number, space: Space): void {
   const n = pinLength(s.n);
   let expected = 0;
   while (expected < n && (write ? writable : readable)(space.places.get(s.at + expected))) expected++;
-  // A page that somebody else holds cannot leave the movable zone.
-  const stuck = (flags & FOLL_LONGTERM) !== 0 && w.oracle.pins.length > 0 && (got === ENOMEM || got < expected);
+  // A page that somebody else holds cannot leave the movable zone: another pin, or a batch of the LRU.
+  const longterm = (flags & FOLL_LONGTERM) !== 0;
+  const stuck = longterm && (got === ENOMEM || (got > 0 && got < expected));
+  for (let j = 0; longterm && j < got; j++) {
+    const pfn = w.pinned[w.pinnedSlot].pfn[j];
+    if (!isLongtermPinnable(w.k, pfn)) throw new Error(`frame ${pfn} is pinned for long in the movable zone`);
+  }
   if (!stuck) equal("pin", got, expected === 0 ? EFAULT : expected);
   const places = Array.from({ length: expected }, (_, j) => space.places.get(s.at + j) as Place);
   const cells = places.map((place) => pinnedCell(place, write));
@@ -90,7 +96,8 @@ function judgePin(w: World, s: Step, got: number, space: Space): void {
 function pinnedCell(place: Place, write: boolean): Cell {
   if (write) {
     place.soft = true;
-    return touchForWrite(place);
+    // A page that may be written already is not marked: whoever unpins it does that.
+    return place.file?.ext4 ? touchForWrite(place) : cellForWrite(place);
   }
   return place.own ?? (place.file ? cellOf(place.file, place.index) : { value: 0, dirty: false });
 }

@@ -15,7 +15,7 @@ import type { Mm, Process } from "../mmTypes.ts";
 import { createProcess } from "../mmUsers.ts";
 import { drive } from "./drive.testkit.ts";
 import { newFile, newSpace, type Oracle } from "./oracle.testkit.ts";
-import type { Raw } from "./step.testkit.ts";
+import type { Raw, Step } from "./step.testkit.ts";
 import { FILE_PAGES, PATHS, PIN_PAGES, PIN_SLOTS, run, type World, world } from "./world.testkit.ts";
 
 /** The machine that all sequences run on, and how it was before the first. */
@@ -67,6 +67,15 @@ const theStage = (): Stage => {
   return stage.now;
 };
 
+/** Runs written-out calls, which must do what the oracle says: their results. Raises an error where they do not. */
+export function results(steps: readonly Partial<Step>[]): readonly number[] {
+  run.steps = steps;
+  const wrong = runCalls([], true);
+  run.steps = [];
+  if (wrong !== null) throw new Error(wrong);
+  return (world.now as World).results;
+}
+
 /** Runs the calls. Null = all is well, else what went wrong, after which calls. `everyCall`: all is compared after each. */
 export function runCalls(raws: readonly Raw[], everyCall: boolean): string | null {
   const { before, files, first, go, k, m, pinned } = theStage();
@@ -91,6 +100,7 @@ export function runCalls(raws: readonly Raw[], everyCall: boolean): string | nul
     areaStart: -1,
     areaEnd: -1,
     log: [],
+    results: [],
     mayUse: (slot) => Boolean(oracle.pins.find((pin) => pin.slot === slot)?.cells[0]),
     mayWrite: (slot) => Boolean(oracle.pins.find((pin) => pin.slot === slot)?.write),
   };

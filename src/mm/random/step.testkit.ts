@@ -24,9 +24,9 @@ export type Raw = readonly [number, number, number, number, number, number];
 
 /** What happens how often. */
 const WEIGHTS = {
-  write: 10,
-  read: 6,
-  mmap: 12,
+  write: 16,
+  read: 10,
+  mmap: 11,
   munmap: 3,
   mprotect: 5,
   madvise: 9,
@@ -38,21 +38,21 @@ const WEIGHTS = {
   fork: 4,
   vfork: 1,
   exec: 1,
-  exit: 2,
-  pin: 5,
-  dma: 4,
-  unpin: 3,
+  exit: 1,
+  pin: 6,
+  dma: 5,
+  unpin: 2,
   readv: 2,
   writev: 3,
   memWrite: 3,
-  clearRefs: 2,
+  clearRefs: 3,
   movePages: 3,
   migrate: 2,
   mbind: 2,
   fileWrite: 4,
   fileRead: 2,
-  truncate: 4,
-  punch: 3,
+  truncate: 3,
+  punch: 2,
   fsync: 2,
   directRead: 2,
   directWrite: 2,
@@ -86,6 +86,8 @@ export interface Step {
 /** Who and what there is. */
 export interface Cast {
   readonly processes: readonly Process[];
+  /** Pages that each of them has mapped, in any fixed order. */
+  mapped(actor: number): readonly number[];
   readonly files: readonly File[];
   readonly pins: readonly number[];
   /** First page of the heap. */
@@ -93,7 +95,20 @@ export interface Cast {
   readonly base: number;
 }
 
-const PROTS = [3, 3, 3, 3, 1, 1, 5, 0];
+const OF_TARGET: ReadonlySet<Op> = new Set(["readv", "writev", "memWrite"]);
+const ON_MEMORY: ReadonlySet<Op> = new Set([
+  "write",
+  "read",
+  "munmap",
+  "mprotect",
+  "madvise",
+  "mremap",
+  "mlock",
+  "pin",
+  "writev",
+  "movePages",
+]);
+const PROTS = [3, 3, 3, 3, 3, 1, 5, 0];
 const ADVICES = [
   MADV_DONTNEED,
   MADV_DONTNEED,
@@ -126,13 +141,18 @@ const EXTRAS = [0, 0, 0, 0, 0, MAP_POPULATE, MAP_LOCKED, 0];
 
 export function decode(raw: Raw, cast: Cast): Step {
   const [kind, who, place, length, x, y] = raw;
-  const op = OPS[kind % KINDS];
   const actor = who % cast.processes.length;
   const target = (who >> 2) % cast.processes.length;
+  const wanted = OPS[kind % KINDS];
+  const mapped = cast.mapped(OF_TARGET.has(wanted) ? target : actor);
+  // Who has nothing yet is likely to get something.
+  const op: Op = mapped.length === 0 && (place & 3) > 0 && ON_MEMORY.has(wanted) ? "mmap" : wanted;
   // Now and then whole page tables.
   const large = length >= 56;
   const near = place % 9 === 0 ? cast.heap : cast.base;
-  const address = near + (large ? ((place >> 1) & 3) * 16 : (place >> 1) % 40);
+  const aimed = op !== "mmap" && mapped.length > 0 && place % 5 > 0;
+  const anywhere = near + (large ? ((place >> 1) & 3) * 16 : (place >> 1) % 40);
+  const address = aimed ? mapped[(place * 7 + length) % mapped.length] : anywhere;
   const path = op === "mmap" && x % 6 < 3 ? -1 : (x >> 3) % cast.files.length;
   return {
     op,
@@ -140,18 +160,37 @@ export function decode(raw: Raw, cast: Cast): Step {
     process: cast.processes[actor],
     target,
     targetProcess: cast.processes[target],
-    at: address,
+    at: aimed && large ? address & ~15 : address,
     n: large ? 16 + 16 * (length & 1) : 1 + (length % 6),
     prot: PROTS[y & 7],
     flags: flagsOf(op, x, y),
     path,
     file: path < 0 ? null : cast.files[path],
     index: y % 10,
-    bytes: 4096 * (y % 14) + (x % 5 === 0 ? 2048 : 0),
+    bytes: 4096 * (y % 20) + (x % 5 === 0 ? 2048 : 0),
     to: op === "brk" ? cast.heap + (y % 14) - 1 : cast.base + (large ? (y & 3) * 16 : y % 48),
     pages: Math.max(0, (large ? 16 : 1 + (length % 6)) + SIZES[x & 7]),
     value: 1 + x * 256 + y,
     pin: cast.pins.length === 0 ? -1 : cast.pins[x % cast.pins.length],
+  };
+}
+
+/** A step that is written out: what is not said is as in `base`. Addresses count from the first page for mappings. */
+export function complete(base: Step, given: Partial<Step>, cast: Cast): Step {
+  const { actor = 0, at = 0, path = -1, target = 0, to = 0 } = given;
+  const near = (page: number): number => cast.base + page;
+  return {
+    ...base,
+    ...given,
+    actor,
+    target,
+    path,
+    process: cast.processes[actor],
+    targetProcess: cast.processes[target],
+    file: path < 0 ? null : cast.files[path],
+    at: near(at),
+    to: given.op === "brk" ? cast.heap + to : near(to),
+    pin: given.pin ?? -1,
   };
 }
 

@@ -22,6 +22,7 @@ export interface World {
   areaEnd: number;
   areaStart: number;
   readonly log: string[];
+  readonly results: number[];
   mayUse(slot: number): boolean;
   mayWrite(slot: number): boolean;
 }
@@ -42,11 +43,12 @@ export const PIN_PAGES = 3;
 export const PIN_SLOTS = 3;
 export const PATHS = ["/tmp/a", "/mnt/a", "/mnt/b"] as const;
 /** How long the files are in the beginning. */
-export const FILE_PAGES = 6;
+export const FILE_PAGES = 12;
 
-/** What the task is to do; `files` are those that it opened before the first sequence. */
-export const run: { raws: readonly Raw[]; everyCall: boolean; files: File[] } = {
+/** What the task is to do: `steps`, or what `raws` mean then; `files` are those that it opened before the first sequence. */
+export const run: { raws: readonly Raw[]; steps: readonly Partial<Step>[]; everyCall: boolean; files: File[] } = {
   raws: [],
+  steps: [],
   everyCall: false,
   files: [],
 };

@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { MAP_ANONYMOUS, MAP_PRIVATE } from "./mmTypes.ts";
+import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE } from "./mremap.ts";
+import { results } from "./random/random.testkit.ts";
+
+const map = { op: "mmap", prot: 3, flags: MAP_PRIVATE | MAP_ANONYMOUS } as const;
+const move = { op: "mremap", n: 2, pages: 2, flags: MREMAP_MAYMOVE | MREMAP_FIXED } as const;
+
+test("untouched memory that is moved into the hole before it merges with its copy and with what was before the hole", () => {
+  const got = results([
+    { ...map, at: 0, n: 4 },
+    { ...map, at: 6, n: 4 },
+    { ...move, at: 8, to: 4 },
+    { op: "write", at: 4, value: 9 },
+    { op: "read", at: 8 },
+  ]);
+  expect(got.slice(3)).toEqual([0, -14]);
+});
+
+test("places overlap with MREMAP_DONTUNMAP too", () => {
+  const keeps = { ...move, flags: MREMAP_MAYMOVE | MREMAP_DONTUNMAP };
+  expect(
+    results([
+      { ...map, at: 0, n: 4 },
+      { ...keeps, at: 1, to: 2 },
+    ])[1],
+  ).toBe(-22);
+});
