@@ -69,7 +69,8 @@ function checkLru(k: Kernel): string | null {
 }
 
 /**
- * What is left over when all processes are gone and all files are closed and unlinked: frames, tables, VMAs, rmap links.
+ * What is left over when all processes are gone and all files are closed and unlinked: frames, tables, VMAs, inodes, mms,
+ * anon_vmas and their chains.
  * LRU batches may still hold pages that nobody else has; they count as free.
  */
 export function checkNothingLeft(k: Kernel): string | null {
@@ -88,8 +89,22 @@ export function checkNothingLeft(k: Kernel): string | null {
     if (vma) return `${vma.name} is still in use`;
     const inode = k.inodes.find((i) => i.kind !== 0);
     if (inode) return `${inode.name} is still in use`;
-    return k.announced && openSection(k.announced);
+    const mm = k.mms.find((each) => each.pgd !== 0);
+    return mm ? `${mm.name} is still in use` : (linksLeft(k) ?? (k.announced && openSection(k.announced)));
   });
+}
+
+/** anon_vmas and chains: as many as there may be VMAs, and four times as many. */
+function linksLeft(k: Kernel): string | null {
+  const anonVmas = k.vmas.length - free(k.state.freeAnonVma);
+  const chains = 4 * k.vmas.length - free(k.state.freeChain);
+  return anonVmas + chains === 0 ? null : `${anonVmas} anon_vmas and ${chains} chains are still in use`;
+}
+
+function free<T extends { nextFree: T | null }>(first: T | null): number {
+  let n = 0;
+  for (let each = first; each; each = each.nextFree) n++;
+  return n;
 }
 
 /** References of a frame that page tables, caches, buffers and batches account for. */

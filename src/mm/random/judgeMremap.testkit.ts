@@ -41,8 +41,10 @@ function relocate(w: World, space: Space, s: Step, length: number, to: number, k
   const last = moved[length - 1];
   if (keeps && last.locked) {
     space.lockedOff = true;
-    // The whole area that the pages are taken from is unlocked.
-    for (let j = w.areaStart; j < w.areaEnd; j++) {
+    // The whole area that the pages are taken from is unlocked, as far as the new place has left it.
+    const start = to < at ? Math.max(w.areaStart, to + pages) : w.areaStart;
+    const end = to > at ? Math.min(w.areaEnd, to) : w.areaEnd;
+    for (let j = start; j < end; j++) {
       const place = space.places.get(j);
       if (place) space.places.set(j, { ...place, locked: false });
     }

@@ -48,6 +48,7 @@ function build(): Stage {
       files: 6,
       filePages: 48,
       gatherPages: 6,
+      watchPtes: true,
     });
     PATHS.forEach((path) => {
       nameFile(k, path);
