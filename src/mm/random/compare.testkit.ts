@@ -25,6 +25,26 @@ export function compare(w: World): string | null {
   return unchecked(() => compareSpaces(w) ?? compareFiles(w) ?? compareReferences(w));
 }
 
+/**
+ * What reclaim may throw away without asking has gone: pages that MADV_FREE gave up, and clean pages of files on disk.
+ * Before a call, so that the oracle goes on with what is left.
+ */
+export function adoptReclaimed(w: World): void {
+  unchecked(() => {
+    for (const { process, space } of w.oracle.actors) {
+      for (const [at, place] of space.places) {
+        if (place.own && !place.own.dirty && pteAt(w.k, process.mm as Mm, at) === 0) place.own = null;
+      }
+    }
+    w.files.forEach((file, i) => {
+      for (const [index, cell] of w.oracle.files[i].cells) {
+        const cached = w.k.cache.page[cacheSlot(w.k, file.inode as Inode, index)] > 0;
+        if (w.oracle.files[i].ext4 && !cell.dirty && !cached) w.oracle.files[i].cells.delete(index);
+      }
+    });
+  });
+}
+
 function compareSpaces(w: World): string | null {
   for (const { process, space } of w.oracle.actors) {
     const wrong = compareSpace(w.k, process.mm as Mm, space);
@@ -68,7 +88,7 @@ function compareArea(vma: Vma, at: number, place: Place): string | null {
 }
 
 function comparePage(k: Kernel, vma: Vma, pte: Pte, place: Place): string | null {
-  if (pte === 0) return place.own ? `has lost its content ${place.own.value}` : null;
+  if (pte === 0) return place.own?.dirty ? `has lost its content ${place.own.value}` : null;
   if (!ptePresent(pte)) return `has the entry ${pte} when nothing is being moved`;
   const pfn = ptePfn(pte);
   const anon = !pteSpecial(pte) && (k.frames.flags[pfn] & PG_anon) !== 0;
@@ -106,7 +126,8 @@ function compareFile(k: Kernel, inode: Inode, model: FileModel, dirtyPtes: Reado
     if (inode.kind === EXT4 && k.cache.disk[slot] !== disk) {
       return `page ${index} has ${k.cache.disk[slot]} on disk instead of ${disk}`;
     }
-    const expected = cell ? cell.value : disk;
+    const dropped = pfn < 0 && inode.kind === EXT4 && cell?.dirty === false;
+    const expected = cell && !dropped ? cell.value : disk;
     const got = pfn >= 0 ? k.frames.content[pfn] : k.cache.disk[slot];
     if (got !== expected) return `page ${index} has ${got} instead of ${expected}`;
     const dirty = pfn >= 0 && ((k.frames.flags[pfn] & PG_dirty) !== 0 || dirtyPtes.has(pfn));

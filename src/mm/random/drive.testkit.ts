@@ -12,7 +12,7 @@ import type { Mm, Process } from "../mmTypes.ts";
 import { lruAddDrain } from "../swap.ts";
 import { truncateSetsize } from "../truncate.ts";
 import { vmaLookup } from "../vma.ts";
-import { compare } from "./compare.testkit.ts";
+import { adoptReclaimed, compare } from "./compare.testkit.ts";
 import { judge } from "./judge.testkit.ts";
 import type { Oracle } from "./oracle.testkit.ts";
 import { perform, unpins } from "./perform.testkit.ts";
@@ -49,6 +49,7 @@ const calls = (): number => Math.max(run.raws.length, run.steps.length);
 const NOTHING: Raw = [0, 0, 0, 0, 0, 0];
 
 function begin(i: number): void {
+  adoptReclaimed(w());
   const { files, k, oracle } = w();
   const { startBrk } = oracle.actors[0].space;
   const processes = oracle.actors.map((actor) => actor.process);
