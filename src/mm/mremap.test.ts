@@ -26,3 +26,8 @@ test("places overlap with MREMAP_DONTUNMAP too", () => {
     ])[1],
   ).toBe(-22);
 });
+
+test("memory does not grow in place beyond the end of the address space", () => {
+  const last = { ...map, at: (1 << 14) - 1 - (1 << 10), n: 1 };
+  expect(results([last, { op: "mremap", at: last.at, n: 1, pages: 2, flags: 0 }])[1]).toBe(-12);
+});

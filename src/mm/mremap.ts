@@ -117,7 +117,7 @@ function* grow(k: Kernel, mm: Mm, vma: Vma, old: Vpn, oldPages: number, pages: n
   if (error !== 0) return error;
   const end = old + pages;
   const next = findVma(mm, vma.end);
-  if (vma.end === old + oldPages && (!next || next.start >= end)) {
+  if (vma.end === old + oldPages && (!next || next.start >= end) && end <= taskSize(k)) {
     const pgoff = linearPageIndex(vma, vma.end);
     const merged = yield* vmaMerge(k, mm, vma, vma.end, end, vma.flags, vma.anonVma, vma.inode, pgoff, vma.policy);
     if (!merged) return -ENOMEM;

@@ -11,6 +11,7 @@ import type { Kernel } from "../kernel.ts";
 import type { Mm, Process } from "../mmTypes.ts";
 import { lruAddDrain } from "../swap.ts";
 import { truncateSetsize } from "../truncate.ts";
+import { taskSize } from "../unmappedArea.ts";
 import { vmaLookup } from "../vma.ts";
 import { adoptReclaimed, compare } from "./compare.testkit.ts";
 import { judge } from "./judge.testkit.ts";
@@ -55,7 +56,7 @@ function begin(i: number): void {
   const processes = oracle.actors.map((actor) => actor.process);
   const pins = oracle.pins.map((pin) => pin.slot);
   const mapped = (actor: number) => [...oracle.actors[actor].space.places.keys()];
-  const cast = { processes, mapped, files, pins, heap: startBrk, base: 1 << k.windowShift };
+  const cast = { processes, mapped, files, pins, heap: startBrk, base: 1 << k.windowShift, top: taskSize(k) };
   const step: Step =
     i < run.raws.length ? decode(run.raws[i], cast) : complete(decode(NOTHING, cast), run.steps[i], cast);
   const area = vmaLookup(step.process.mm as Mm, step.at);

@@ -38,7 +38,6 @@ export function judgeAdvice(w: World, s: Step, got: number, space: Space): void 
     const place = space.places.get(at);
     if (!place) {
       result = ENOMEM;
-      if (populates) break;
       continue;
     }
     const error = populates ? populate(place, s.flags === MADV_POPULATE_WRITE) : advise(w.oracle, place, s.flags);
@@ -74,7 +73,7 @@ function advise(oracle: Oracle, place: Place, advice: number): number {
       return 0;
     case MADV_REMOVE:
       if (place.locked || !place.file) return EINVAL;
-      if (!place.shared || (place.prot & WRITE) === 0) return EACCES;
+      if (!place.shared) return EACCES;
       punch(oracle, place.file, place.index, place.index + 1);
       return 0;
     case MADV_COLD:

@@ -1,5 +1,6 @@
 /** mremap, by the page. Where one area ends and the next begins is taken from what the kernel showed before the call. */
 import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE } from "../mremap.ts";
+import { taskSize } from "../unmappedArea.ts";
 import { equal } from "./judge.testkit.ts";
 import { EFAULT, EINVAL, ENOMEM, type Place, populatePlace, type Space, unmapPlaces } from "./oracle.testkit.ts";
 import type { Step } from "./step.testkit.ts";
@@ -22,7 +23,8 @@ export function judgeMremap(w: World, s: Step, got: number, space: Space): void 
   if (moves && n > pages) unmapPlaces(space, at + pages, n - pages);
   const length = Math.min(n, pages);
   if (at + length > w.areaEnd) return equal("mremap", got, EFAULT);
-  const inPlace = !moves && w.areaEnd === at + n && isFree(space, at + n, pages - n);
+  const fits = at + pages <= taskSize(w.k);
+  const inPlace = !moves && fits && w.areaEnd === at + n && isFree(space, at + n, pages - n);
   if (!moves && !inPlace && !may) return equal("mremap", got, ENOMEM);
   const to = inPlace ? at : fixed ? s.to : got;
   equal("mremap", got, to);

@@ -16,7 +16,7 @@ import type { Mm, Process } from "../mmTypes.ts";
 import { sysMprotect } from "../mprotect.ts";
 import { sysMremap } from "../mremap.ts";
 import { fsyncFile, sysMsync } from "../msync.ts";
-import { processVmRw, procMemWrite } from "../processVmAccess.ts";
+import { processVmRw, procMemWrite, WORD } from "../processVmAccess.ts";
 import { clearRefs } from "../taskMmu.ts";
 import { punchHole, truncateSetsize } from "../truncate.ts";
 import type { Step } from "./step.testkit.ts";
@@ -80,9 +80,9 @@ function* performProcess(): Task<number> {
       if (s().pin >= 0) yield* unpins(s().pin, (s().flags & 1) !== 0);
       return 0;
     case "readv":
-      return yield* processVmRw(w().k, s().process, s().targetProcess, s().at, -1);
+      return yield* processVmRw(w().k, s().process, s().targetProcess, s().at, 1, -1, WORD);
     case "writev":
-      return yield* processVmRw(w().k, s().process, s().targetProcess, s().at, s().value);
+      return yield* processVmRw(w().k, s().process, s().targetProcess, s().at, 1, s().value, WORD);
     case "memWrite":
       return yield* procMemWrite(w().k, s().targetProcess, s().at, s().value);
     case "clearRefs":
@@ -92,12 +92,13 @@ function* performProcess(): Task<number> {
     case "migrate":
       return yield* sysMigratePages(w().k, s().process, s().flags & 1, (s().flags >> 1) & 1);
     case "mbind":
-      return yield* sysMbind(w().k, s().process, s().at, s().n, mbindMode(), 1 << (s().flags & 1), s().flags & 2);
+      return yield* sysMbind(w().k, s().process, s().at, s().n, mbindMode(), mbindNodes(), s().flags & 2);
     default:
       return yield* performFile();
   }
 }
 
+const mbindNodes = (): number => (mbindMode() === 0 ? 0 : 1 << (s().flags & 1));
 const mbindMode = (): number => ((s().flags & 12) === 0 ? 0 : 2);
 
 function* performFile(): Task<number> {

@@ -93,6 +93,8 @@ export interface Cast {
   /** First page of the heap. */
   readonly heap: number;
   readonly base: number;
+  /** Behind the last page of an address space. */
+  readonly top: number;
 }
 
 const OF_TARGET: ReadonlySet<Op> = new Set(["readv", "writev", "memWrite"]);
@@ -154,14 +156,15 @@ export function decode(raw: Raw, cast: Cast): Step {
   const anywhere = near + (large ? ((place >> 1) & 3) * 16 : (place >> 1) % 40);
   const address = aimed ? mapped[(place * 7 + length) % mapped.length] : anywhere;
   const path = op === "mmap" && x % 6 < 3 ? -1 : (x >> 3) % cast.files.length;
+  const at = aimed && large ? address & ~15 : address;
   return {
     op,
     actor,
     process: cast.processes[actor],
     target,
     targetProcess: cast.processes[target],
-    at: aimed && large ? address & ~15 : address,
-    n: large ? 16 + 16 * (length & 1) : 1 + (length % 6),
+    at,
+    n: Math.min(large ? 16 + 16 * (length & 1) : 1 + (length % 6), cast.top - at),
     prot: PROTS[y & 7],
     flags: flagsOf(op, x, y),
     path,
