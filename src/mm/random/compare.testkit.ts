@@ -96,6 +96,8 @@ function comparePage(k: Kernel, vma: Vma, pte: Pte, place: Place): string | null
   const content = pteSpecial(pte) ? 0 : k.frames.content[pfn];
   if (content !== contentOf(place)) return `contains ${content} instead of ${contentOf(place)}`;
   if ((pte & PTE_WRITE) !== 0 && ((place.prot & 2) === 0 || !(place.own || place.shared))) return "is writable";
+  const clean = (k.frames.flags[pfn] & PG_dirty) === 0;
+  if (place.shared && place.file?.ext4 && clean && (pte & PTE_WRITE) !== 0) return "is clean and may be written";
   if (((pte & PTE_PROTNONE) === 0) !== (place.prot !== 0)) return "can be accessed, or not, against its rights";
   const dirty = (pte & PTE_DIRTY) !== 0 || (k.frames.flags[pfn] & PG_dirty) !== 0;
   // Reclaim throws clean pages away only if they are not swap-backed (MADV_FREE).
