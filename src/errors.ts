@@ -65,10 +65,6 @@ export const errorTable = {
     says: 'There is no pressure job "{name}" with a record{hint}.',
     remedy: "Choose one of: {known}.",
   },
-  MF0118: {
-    says: "The job {job} cannot run: the memory management of this version does not reclaim memory.",
-    remedy: "Leave --pressure out, or take a later version.",
-  },
 
   MF0201: {
     says: "The variable {variable} of {task} holds {value}, which cannot live in the array across a suspension.",

@@ -43,7 +43,7 @@ export const smallEngines: Engines = {
   load: async () => ({ default: abBa }),
   check: plainCheck,
   runWorkload: async () => ({ events: [], failed: null }),
-  pressureModel: async () => ({ run: () => ({ prefill: {}, run: {}, vmscan: [], callbacks: [] }) }),
+  pressureModel: async () => ({ run: () => ({ failed: null, prefill: {}, run: {}, vmscan: [], callbacks: [] }) }),
 };
 
 /** Jobs done in this thread. `stop` is heard between the steps of a search. */

@@ -19,6 +19,8 @@ interface JobOutcome {
   readonly rows: readonly CounterRow[];
   /** Reason in DIFFERENCES.md; null = not listed. */
   readonly listed: string | null;
+  /** Why the run in the model did not come to its end; null = it did. */
+  readonly failed: string | null;
   /** The first callback that differs; null = none. */
   readonly callback: string | null;
   /** Null = no trace in the record, or the trace is the same. */
@@ -66,13 +68,16 @@ async function runJob(c: Context, files: PressureFiles, listed: string | null): 
   try {
     const result = await c.session.call("pressure", job);
     const callbacks = log === null ? null : compareCallbacks(job.name, log, result.callbacks);
+    const rows = [
+      ...(record === null ? [] : compareCounters(job.name, record, result.run)),
+      ...(callbacks === null ? [] : [callbacks.row]),
+    ];
     return {
       name: job.name,
       listed,
-      rows: [
-        ...(record === null ? [] : compareCounters(job.name, record, result.run)),
-        ...(callbacks === null ? [] : [callbacks.row]),
-      ],
+      // A run that came to no end is no match, whatever it had counted.
+      rows: result.failed === null ? rows : rows.map((row) => ({ ...row, within: false })),
+      failed: result.failed,
       callback: callbacks?.first ?? null,
       divergence: trace === null ? null : firstDivergence(trace, result.vmscan),
     };
@@ -117,6 +122,7 @@ function detailsOf(o: JobOutcome, style: Style): string[] {
   const { divergence: d } = o;
   return [
     head,
+    ...(o.failed === null ? [] : wrap(`The run in the model failed: ${clean(o.failed, style)}`, style.width)),
     ...(o.callback === null ? [] : wrap(clean(o.callback, style), style.width)),
     ...(d === null
       ? []

@@ -146,7 +146,7 @@ export function jobsOn(engines: Engines): Jobs {
     },
     async pressure(hooks, job) {
       hooks.phase("a step");
-      return (await engines.pressureModel()).run(job);
+      return (await engines.pressureModel()).run(job, () => hooks.phase("a step"));
     },
   };
 }

@@ -7,6 +7,8 @@ import type { VmscanEvent } from "./vmscan.ts";
 export type Counters = Readonly<Record<string, number>>;
 
 export interface PressureResult {
+  /** Why the run did not come to its end; null = it did. What follows is what was counted until then. */
+  readonly failed: string | null;
   /** Changes from the accesses on, until the statistics are read again. */
   readonly run: Counters;
   /** From the first touch to the accesses. */
@@ -18,5 +20,6 @@ export interface PressureResult {
 }
 
 export interface PressureModel {
-  run(job: PressureJob): PressureResult | Promise<PressureResult>;
+  /** `alive` is called now and then while the job runs. */
+  run(job: PressureJob, alive: () => void): PressureResult | Promise<PressureResult>;
 }

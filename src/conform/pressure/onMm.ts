@@ -1,9 +1,125 @@
-/** The memory management as a model of pressure jobs. Runs nothing before it can reclaim: raises MF0118. */
-import { mayfailError } from "../../errors.ts";
-import type { PressureModel } from "./model.ts";
+/** The memory management as a model of pressure jobs: a kernel like that of the record, one process, one CPU. */
+import { observeEvents } from "../../machine/events.ts";
+import { Finding } from "../../machine/finding.ts";
+import { buildSequential, runSequentially } from "../../machine/sequential.ts";
+import { createPages } from "../../mm/gup.ts";
+import { createKernel, type Kernel, type KernelOptions } from "../../mm/kernel.ts";
+import type { Mm } from "../../mm/mmTypes.ts";
+import { pteAt, pteReadable } from "../../mm/pageTable.ts";
+import { createProcess, syscalls } from "../../mm/syscalls.ts";
+import { startProcess } from "../../mm/user/process.ts";
+import { createUserSpace } from "../../mm/user/space.ts";
+import type { ZoneName } from "../../mm/zone.ts";
+import { Recorder } from "../recorder.ts";
+import { createCpuTlb } from "./cpuTlb.ts";
+import type { PressureJob, PressureMachine, PressureParams } from "./job.ts";
+import type { Counters, PressureModel, PressureResult } from "./model.ts";
+import { GROUP, isMappedByProgram, type Mark, type PressureRun, pressureProgram } from "./program.ts";
+import { accessesOf } from "./sequence.ts";
+import { type VmscanEvent, vmscanEventOf } from "./vmscan.ts";
 
-export const pressureModel: PressureModel = {
-  run(job) {
-    throw mayfailError("MF0118", { job: job.name });
-  },
+/** QEMU's, as it starts: CPU_TLB_DYN_DEFAULT_BITS and CPU_VTLB_SIZE. */
+const TLB_ENTRIES = 256;
+const TLB_VICTIMS = 8;
+
+const ROOM: KernelOptions = {
+  tables: 512,
+  mms: 2,
+  processes: 4,
+  vmas: 64,
+  inodes: 4,
+  files: 8,
+  filePages: 2048,
 };
+
+export const pressureModel: PressureModel = { run };
+
+function run(job: PressureJob, alive: () => void): PressureResult {
+  const recorder = new Recorder();
+  const vmscan: VmscanEvent[] = [];
+  const before = observeEvents((e) => {
+    recorder.see(e);
+    const event = vmscanEventOf(e.name, e.fields, e.task === 0 ? "pressure" : "kswapd0");
+    if (event !== null) vmscan.push(event);
+  });
+  try {
+    const read = new Map<Mark, Counters>();
+    const failed = runProgram(job, read, alive);
+    const between = (from: Mark, to: Mark): Counters => difference(read.get(from), read.get(to));
+    return {
+      failed,
+      prefill: between("start", "prefill"),
+      run: between("accesses", "end"),
+      vmscan,
+      callbacks: recorder.events,
+    };
+  } finally {
+    observeEvents(before);
+  }
+}
+
+/** Fills in the statistics, as they are read. Why the run comes to no end, or null. */
+function runProgram({ params, machine }: PressureJob, read: Map<Mark, Counters>, alive: () => void): string | null {
+  const m = buildSequential((mach) => {
+    const k = createKernel(mach, kernelOf(params, machine));
+    createUserSpace(mach, k, syscalls);
+    const process = createProcess(mach, k, "P");
+    const { mm } = process;
+    const run: PressureRun = {
+      params,
+      accesses: accessesOf(params),
+      tlb: createCpuTlb(
+        TLB_ENTRIES,
+        TLB_VICTIMS,
+        (vpn) => isMappedByProgram(vpn) || pteReadable(pteAt(k, mm as Mm, vpn)),
+      ),
+      pinned: createPages("pressurePins", 1),
+      sum: 0,
+      minflt: 0,
+      majflt: 0,
+      touched: 0,
+      mark: (at) => read.set(at, { ...countersOf(k, params), minflt: run.minflt, majflt: run.majflt }),
+      alive,
+    };
+    startProcess(pressureProgram, run, process, 1);
+  });
+  const finding = findingOf(() => runSequentially(m));
+  return finding && `${finding.verdict}: ${finding.message}`;
+}
+
+/** Whether a step raised it, or the end is none. */
+function findingOf(run: () => Finding | null): Finding | null {
+  try {
+    return run();
+  } catch (e) {
+    if (e instanceof Finding) return e;
+    throw e;
+  }
+}
+
+function kernelOf(params: PressureParams, { zones, sysctl, swapPages }: PressureMachine): KernelOptions {
+  return {
+    ...ROOM,
+    zones: Object.entries(zones).map(([name, { managed }]) => ({
+      name: name.split("/")[1] as ZoneName,
+      pages: managed,
+    })),
+    nodes: 1,
+    minFreeKbytes: sysctl["min_free_kbytes"] ?? "auto",
+    swappiness: sysctl["swappiness"] ?? 60,
+    swapPages,
+    pageCluster: sysctl["page-cluster"] ?? 3,
+    memcgs: params.memcgMaxPages > 0 ? [{ max: params.memcgMaxPages }] : [],
+  };
+}
+
+/** memory.stat of the group, where there is one; what it does not count, from /proc/vmstat. */
+function countersOf(k: Kernel, params: PressureParams): Counters {
+  const { global } = k.stat;
+  if (params.memcgMaxPages === 0) return { ...global };
+  return { ...global, ...k.stat.memcg[GROUP], pswpin: global.pswpin, pswpout: global.pswpout };
+}
+
+function difference(from: Counters = {}, to: Counters = {}): Counters {
+  return Object.fromEntries(Object.entries(to).map(([name, n]) => [name, n - (from[name] ?? 0)]));
+}

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { firstDivergence, parseVmscan, type VmscanEvent, vmscanLine } from "./vmscan.ts";
+import { GFP_HIGHUSER_MOVABLE } from "../../machine/gfp.ts";
+import { firstDivergence, parseVmscan, type VmscanEvent, vmscanEventOf, vmscanLine } from "./vmscan.ts";
 
 const home = new URL("../../../conformance/golden/pressure/", import.meta.url);
 const trace = parseVmscan(
@@ -48,4 +49,29 @@ test.each([
   ['{"ev":"x","n":{}}', "line 2: n is no plain value"],
 ])("malformed: %s", (line, message) => {
   expect(() => parseVmscan(`{"ev":"a"}\n${line}\n`)).toThrow(message);
+});
+
+test("an event of the model becomes one of the trace file: its names of fields, its words for masks", () => {
+  const fields = { isolate_mode: 0, highest_zoneidx: 4, order: 0, nr_requested: 2 };
+  expect(vmscanEventOf("mm_vmscan_lru_isolate", fields, "pressure")).toEqual({
+    ev: "lru_isolate",
+    by: "pressure",
+    isolate_mode: 0,
+    classzone: 4,
+    order: 0,
+    nr_requested: 2,
+  });
+  const begin = vmscanEventOf(
+    "mm_vmscan_memcg_reclaim_begin",
+    { order: 0, gfp_flags: GFP_HIGHUSER_MOVABLE },
+    "pressure",
+  );
+  expect(vmscanLine(begin as VmscanEvent)).toBe(vmscanLine(trace[0] as VmscanEvent));
+  expect(vmscanEventOf("mm_vmscan_kswapd_wake", { nid: 0, zid: 3, order: 0 }, "kswapd0")).toEqual({
+    ev: "kswapd_wake",
+    by: "kswapd0",
+    nid: 0,
+    order: 0,
+  });
+  expect(vmscanEventOf("mm_vmscan_write_folio", { pfn: 1 }, "kswapd0")).toBeNull();
 });

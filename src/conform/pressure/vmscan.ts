@@ -2,6 +2,7 @@
  * The mm_vmscan_* events of a run, with the kernel's field names, and where a run of the model first leaves the record.
  * Counters say that a run differs; the first isolation that differs says why.
  */
+import { GFP_MASKS } from "../../machine/gfp.ts";
 import { object } from "./json.ts";
 
 /** One event: its name without mm_vmscan_, the task, and the fields of the trace point. */
@@ -71,4 +72,33 @@ export function vmscanLine(e: VmscanEvent): string {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, value]) => `${name}=${value}`);
   return [`${e.by ?? "?"}: mm_vmscan_${e.ev}:`, ...fields].join(" ").replace(/:$/, "");
+}
+
+const RECORDED =
+  /^mm_vmscan_((?:lru_(?:isolate|shrink_inactive|shrink_active))|(?:kswapd_(?:wake|sleep))|wakeup_kswapd|(?:direct|memcg|node)_reclaim_(?:begin|end))$/;
+/** Field of a trace event → what the trace file prints. */
+const PRINTED: Readonly<Record<string, string>> = {
+  highest_zoneidx: "classzone",
+  nr_activate0: "nr_activate_anon",
+  nr_activate1: "nr_activate_file",
+  reclaim_flags: "flags",
+};
+
+/** An event of the model as a trace file has it; null = not one of those that are recorded. */
+export function vmscanEventOf(
+  name: string,
+  fields: Readonly<Record<string, string | number | boolean>>,
+  by: string,
+): VmscanEvent | null {
+  const ev = RECORDED.exec(name)?.[1];
+  if (ev === undefined) return null;
+  const printed = Object.entries(fields)
+    .filter(([f]) => f !== "zid")
+    .map(([f, v]) => [PRINTED[f] ?? f, f === "gfp_flags" ? gfpName(Number(v)) : v]);
+  return { ev, by, ...Object.fromEntries(printed) };
+}
+
+function gfpName(gfp: number): string {
+  const name = Object.entries(GFP_MASKS).find(([, mask]) => mask === gfp)?.[0];
+  return name ?? `0x${gfp.toString(16)}`;
 }

@@ -1,0 +1,179 @@
+/**
+ * The process of a pressure job, as pressure.c is: pins, touches every page once, then makes the accesses. What it touches
+ * besides (its statistics) is in the group as well, and is touched in the same order.
+ */
+import type { Task } from "../../machine/core.ts";
+import { GFP_KERNEL } from "../../machine/gfp.ts";
+import { userReadResident, userWriteResident } from "../../mm/cpuAccess.ts";
+import { O_CREAT } from "../../mm/fs.ts";
+import { FOLL_LONGTERM, FOLL_PIN, FOLL_WRITE, getUserPagesFast, type Pages } from "../../mm/gup.ts";
+import type { Kernel } from "../../mm/kernel.ts";
+import { MADV_RANDOM } from "../../mm/madvise.ts";
+import { joinMemcg, tryCharge } from "../../mm/memcontrol.ts";
+import { MAP_SHARED, type Mm, type Process } from "../../mm/mmTypes.ts";
+import { pteAt, ptePfn, pteReadable, pteWrite } from "../../mm/pageTable.ts";
+import {
+  A,
+  anon,
+  B,
+  fsync,
+  get,
+  madvise,
+  mmap,
+  open,
+  PW,
+  path,
+  set,
+  unlink,
+  windowAt,
+  writePage,
+} from "../../mm/user/calls.ts";
+import { openProbe, register } from "../../mm/user/probe.ts";
+import { self, userSpace } from "../../mm/user/space.ts";
+import type { CpuTlb } from "./cpuTlb.ts";
+import type { PressureParams } from "./job.ts";
+import type { Accesses } from "./sequence.ts";
+
+/** Window of the program's own pages: bss, heap, stack, by the page numbers that the recorder's build has. */
+const PROGRAM = windowAt(20);
+/** Statistics in the order in which they are written: tables of /proc/vmstat, of memory.stat (with stdio's buffer), rusage. */
+const BEFORE = [0x4e9, 0x4ea, 0x4eb, 0x4d8, 0x501, 0x4d9, 0x4d3];
+const AFTER_PREFILL = [0x4ee, 0x4ef, 0x4f0, 0x4f1, 0x4de, 0x501, 0x4df];
+const RUSAGE = 0x4d3;
+const AFTER_RUN = [0x4f4, 0x4f5, 0x4f6, 0x4e3, 0x501, 0x4e4];
+/** In the loop: variables, the state of the generator, the stack; then stack, vdso pointer, and the latency array. */
+const LOOP_BEFORE = [0x4c6, 0x4f9, 0x7fd];
+const LOOP_AFTER = [0x7fd, 0x4c5];
+const LOOP_PAGES: ReadonlySet<number> = new Set([...LOOP_BEFORE, ...LOOP_AFTER]);
+const LATENCY = windowAt(22);
+/** Number of the memory cgroup, if the job has one. */
+export const GROUP = 1;
+/** Pages that one page table is for. */
+const TABLE = 512;
+
+/** When the statistics are read. */
+export type Mark = "start" | "prefill" | "accesses" | "end";
+
+/** What a run keeps beside the state of the machine: nothing of it decides what the kernel does, but the TLB of the CPU. */
+export interface PressureRun {
+  readonly params: PressureParams;
+  readonly accesses: Accesses;
+  readonly tlb: CpuTlb;
+  /** Where pins are noted; they last until the end. */
+  readonly pinned: Pages;
+  /** Of what was read. */
+  sum: number;
+  /** ru_minflt and ru_majflt of getrusage. */
+  minflt: number;
+  majflt: number;
+  /** Pages of the job that have been touched: the first so many. */
+  touched: number;
+  mark(at: Mark): void;
+  /** A sign of life, now and then. */
+  alive(): void;
+}
+
+/** Accesses between two signs of life. */
+const ALIVE_EVERY = 256;
+
+/** Is it a page of the program that the job's group does not pay for, and that is never unmapped? */
+export const isMappedByProgram = (vpn: number): boolean => vpn >= LATENCY || LOOP_PAGES.has(vpn - PROGRAM);
+
+export function* pressureProgram(r: PressureRun): Task {
+  const { params } = r;
+  if (params.memcgMaxPages > 0) {
+    joinMemcg(self(), GROUP);
+    yield* chargeKernel(params.memcgMaxPages, 1);
+  }
+  if (params.anon > 0) yield* anon(A, params.anon);
+  if (params.file > 0) yield* mapFile(params.file, params.madvRandom ? 1 : 0);
+  yield* anon(PROGRAM, 0x800);
+  yield* openProbe();
+  if (params.notifier) yield* register("P", params.secondaryYoung ? 2 : 0);
+  for (let i = 0; i < BEFORE.length; i++) yield* touchProgram(r, BEFORE[i]);
+  r.mark("start");
+  yield* chargeKernel(params.memcgMaxPages, params.anon > 0 ? 2 : 0);
+  yield* chargeKernel(params.memcgMaxPages, params.file > 0 ? 2 : 0);
+  const pinned = Math.trunc((params.anon * params.pinnedPercent) / 100);
+  for (let i = 0; i < pinned; i++) yield* touch(r, i, 1, i);
+  for (let i = 0; i < pinned; i++) {
+    yield* getUserPagesFast(userSpace().k, self().mm as Mm, A + i, 1, FOLL_WRITE | FOLL_PIN | FOLL_LONGTERM, r.pinned);
+  }
+  const all = params.anon + params.file;
+  for (let i = 0; params.prefill && i < all; i++) {
+    if (i % ALIVE_EVERY === 0) r.alive();
+    yield* touch(r, i, i < params.anon ? 1 : 0, i);
+  }
+  r.mark("prefill");
+  for (let i = 0; i < AFTER_PREFILL.length; i++) yield* touchProgram(r, AFTER_PREFILL[i]);
+  r.mark("accesses");
+  yield* touchProgram(r, RUSAGE);
+  r.minflt++; // the data page of the vdso, at the first look at the clock: no page of any list
+  yield* accessAll(r);
+  for (let i = 0; i < AFTER_RUN.length; i++) yield* touchProgram(r, AFTER_RUN[i]);
+  r.mark("end");
+}
+
+function* accessAll(r: PressureRun): Task {
+  const { page, write } = r.accesses;
+  for (let i = 0; i < page.length; i++) {
+    if (i % ALIVE_EVERY === 0) r.alive();
+    for (const own of LOOP_BEFORE) r.tlb.lookup(PROGRAM + own);
+    yield* touch(r, page[i], write[i], i);
+    for (const own of LOOP_AFTER) r.tlb.lookup(PROGRAM + own);
+    r.tlb.lookup(LATENCY + (i >> 10));
+  }
+}
+
+function* touchProgram(r: PressureRun, page: number): Task {
+  yield* access(r, PROGRAM + page, 1, 1);
+}
+
+function* touch(r: PressureRun, page: number, write: number, value: number): Task {
+  const { params } = r;
+  if (page === r.touched) {
+    // A page table for the next 512 pages is charged like the page itself.
+    r.touched++;
+    if (page % TABLE === 0) yield* chargeKernel(params.memcgMaxPages, 1);
+  }
+  yield* access(r, page < params.anon ? A + page : B + page - params.anon, write, value);
+}
+
+function* chargeKernel(max: number, n: number): Task {
+  for (let i = 0; max > 0 && i < n; i++) yield* tryCharge(userSpace().k, GROUP, GFP_KERNEL, 1);
+}
+
+/** An access, and whether it was a fault: one that had to read or to be repeated is a major one. */
+function* access(r: PressureRun, vpn: number, write: number, value: number): Task {
+  if (resident(r, userSpace().k, self(), vpn, write, value)) return;
+  const { pgfault, pgmajfault } = userSpace().k.stat.global;
+  if (write === 1) yield* set(vpn, value);
+  else r.sum += yield* get(vpn);
+  const counters = userSpace().k.stat.global;
+  if (counters.pgmajfault > pgmajfault || counters.pgfault - pgfault > 1) r.majflt++;
+  else r.minflt++;
+  r.tlb.flush(vpn);
+  r.tlb.lookup(vpn);
+}
+
+/** An access that needs no fault. False = it needs one. */
+function resident(r: PressureRun, k: Kernel, p: Process, vpn: number, write: number, value: number): boolean {
+  const mm = p.mm as Mm;
+  const pte = pteAt(k, mm, vpn);
+  if (!pteReadable(pte) || (write === 1 && !pteWrite(pte))) return false;
+  if (r.tlb.lookup(vpn)) {
+    if (write === 1) k.frames.content[ptePfn(pte)] = value;
+    else r.sum += k.frames.content[ptePfn(pte)];
+  } else if (write === 1) userWriteResident(k, mm, vpn, value);
+  else r.sum += userReadResident(k, mm, vpn);
+  return true;
+}
+
+function* mapFile(n: number, random: number): Task {
+  const file = yield* open(path("/mnt/p"), O_CREAT);
+  for (let i = 0; i < n; i++) yield* writePage(file, i, 0x66);
+  yield* fsync(file);
+  yield* mmap(B, n, PW, MAP_SHARED, file, 0);
+  if (random === 1) yield* madvise(B, n, MADV_RANDOM);
+  yield* unlink(path("/mnt/p"));
+}
