@@ -1,5 +1,5 @@
 /** In which context a task runs: atomic, non-blockable, and the PF_MEMALLOC* scopes. One word of its header. */
-import { current, currentBase, T_CONTEXT, W } from "./core.ts";
+import { current, currentBase, type Handle, handleId, handleOf, T_CONTEXT, T_OWNER, W } from "./core.ts";
 import { Finding } from "./finding.ts";
 import { activeMachine } from "./machine.ts";
 
@@ -20,6 +20,17 @@ export const PF_EXITING = 1 << 17;
 /** The context word of the running task. */
 export function contextWord(): number {
   return W[currentBase() + T_CONTEXT];
+}
+
+/** What the running task acts for, as `setTaskOwner` said: in a model of a kernel its process. Null = only for itself. */
+export function taskOwner(): Handle | null {
+  const id = W[currentBase() + T_OWNER];
+  return id === 0 ? null : (handleOf(id - 1) as Handle);
+}
+
+/** The running task acts for `owner` from now on. */
+export function setTaskOwner(owner: Handle | null): void {
+  W[currentBase() + T_OWNER] = owner ? handleId(owner) + 1 : 0;
 }
 
 /** Sets flag bits of the running task and returns those that were set before, for `memallocRestore`. */

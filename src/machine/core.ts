@@ -32,7 +32,8 @@ export const T_FP = 5; // word index of the top frame, 0 = none
 export const T_SP = 6; // first free word of the stack
 export const T_CONTEXT = 7; // PF_* flags and nesting depths, see context.ts
 export const T_CHILDREN = 8; // how many children this task has spawned
-export const HEADER = 9;
+export const T_OWNER = 9; // handle + 1 of what the task acts for (a process, say), see taskOwner; 0 = itself
+export const HEADER = 10;
 
 /** Words of a frame before its slots. */
 export const F_CODE = 0;

@@ -23,6 +23,8 @@ export function* sysExit(k: Kernel, p: Process): Task {
   p.mm = null;
   yield* unlock(p.taskLock);
   if (mm) yield* mmput(k, mm);
+  if (p.oomMm) yield* mmdrop(k, p.oomMm);
+  p.oomMm = null;
   freeProcess(k, p);
 }
 

@@ -72,6 +72,7 @@ export function* sysFork(k: Kernel, p: Process): Task<Process | number> {
     return -ENOMEM;
   }
   child.mm = mm;
+  child.oomScoreAdj = p.oomScoreAdj;
   const error = yield* dupMmap(k, mm, p.mm as Mm);
   if (error === 0) return child;
   yield* exitMmap(k, mm);

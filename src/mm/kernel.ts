@@ -25,6 +25,7 @@ import {
 } from "./mmTypes.ts";
 import { createGathers, type Gather } from "./mmuGatherTypes.ts";
 import { createSubscriptions, type IntervalNotifier } from "./mmuNotifierTypes.ts";
+import { createOom, type Oom, type OomNotifier } from "./oomTypes.ts";
 import { createFrames, type Frames, PG_buddy } from "./page.ts";
 import { createPageLists, type PageList } from "./pageList.ts";
 import { createPgdats, type Pgdat } from "./pgdat.ts";
@@ -81,6 +82,8 @@ export interface KernelOptions extends SwapOptions {
   readonly tables?: number;
   readonly mms?: number;
   readonly processes?: number;
+  /** MAX_OOM_REAP_RETRIES: how often the OOM reaper tries. */
+  readonly oomReapRetries?: number;
   readonly vmas?: number;
   readonly inodes?: number;
   readonly files?: number;
@@ -116,6 +119,7 @@ const DEFAULTS = {
   tables: 256,
   mms: 8,
   processes: 8,
+  oomReapRetries: 10,
   vmas: 128,
   inodes: 8,
   files: 16,
@@ -234,6 +238,11 @@ export interface Kernel {
   readonly mms: readonly Mm[];
   readonly vmas: readonly Vma[];
   readonly inodes: readonly Inode[];
+  readonly processes: readonly Process[];
+  readonly oom: Oom;
+  /** Asked by the OOM killer before it kills; set-up. */
+  readonly oomNotifiers: OomNotifier[];
+  readonly oomReapRetries: number;
   /** All interval subscribers that there may ever be. */
   readonly intervals: IntervalNotifier[];
   /** The one SRCU domain that all walks of notifier lists share, whatever their mm. */
@@ -288,11 +297,12 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
     Object.assign(mmStruct.create(`mm${i}`), { notifierSubscriptions: createSubscriptions(`mm${i}`) }),
   );
   const vmas = pool<Vma>(o.vmas, (i) => vmaStruct.create(`vma${i}`));
+  const processes = pool<Process>(o.processes, (i) => processStruct.create(`process${i}`));
   const inodes = pool<Inode>(o.inodes, (i) => Object.assign(inodeStruct.create(`inode${i}`), { slot: i - 1 }));
   state.freeMm = mms[0];
   state.freeVma = vmas[0];
   state.freeInode = inodes[0];
-  state.freeProcess = pool<Process>(o.processes, (i) => processStruct.create(`process${i}`))[0];
+  state.freeProcess = processes[0];
   state.freeAnonVma = pool<AnonVma>(o.vmas, (i) => anonVmaStruct.create(`anonVma${i}`))[0];
   state.freeChain = pool<AnonVmaChain>(4 * o.vmas, (i) => anonVmaChainStruct.create(`anonVmaChain${i}`))[0];
   state.freeFile = pool<File>(o.files, (i) => fileStruct.create(`file${i}`))[0];
@@ -340,6 +350,10 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
     gathered: gathers.pages,
     state,
     seqMask: o.seqMask,
+    processes,
+    oom: createOom(),
+    oomNotifiers: [],
+    oomReapRetries: o.oomReapRetries,
     shrinkers: createShrinkers(o.shrinkers, o.nodes, parents.length, o.shrinkers === 0 ? 0 : o.shrinking),
     tlb: createTlb(m, o.tlb, (1 << o.tableShift) << o.windowShift, () => k),
     announced: o.watchPtes ? createAnnounced() : null,

@@ -24,6 +24,7 @@ import {
   GFP_KERNEL,
   gfpAllowsBlocking,
 } from "../machine/gfp.ts";
+import { fatalSignalPending } from "./current.ts";
 import type { Kernel } from "./kernel.ts";
 import { NO_LIMIT } from "./memcontrolTypes.ts";
 import type { Mm, Process } from "./mmTypes.ts";
@@ -168,6 +169,7 @@ export function* tryCharge(k: Kernel, memcg: number, gfp: number, n: number): Ta
   let batch = Math.max(MEMCG_CHARGE_BATCH, n);
   let retries = MAX_RECLAIM_RETRIES;
   let drained = false;
+  let passedOom = false;
   for (;;) {
     let over = pageCounterTryCharge(k, memcg, batch);
     if (over >= 0 && batch > n) {
@@ -194,8 +196,11 @@ export function* tryCharge(k: Kernel, memcg: number, gfp: number, n: number): Ta
     if (reclaimed > 0 && n <= 8) continue;
     if (retries-- > 0) continue;
     if ((gfp & __GFP_RETRY_MAYFAIL) !== 0) return noMemory(k, memcg, gfp, n);
+    // Who was killed to no avail must get out of here.
+    if (passedOom && fatalSignalPending()) return noMemory(k, memcg, gfp, n);
     countMemcgEvent(k, over, "oom");
     if (!(yield* memCgroupOutOfMemory(k, over, gfp))) return noMemory(k, memcg, gfp, n);
+    passedOom = true;
     retries = MAX_RECLAIM_RETRIES;
   }
   if (batch > n) refillStock(k, memcg, batch - n);

@@ -82,14 +82,18 @@ function* presentFault(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, flags: number): 
   return 0;
 }
 
-/** do_anonymous_page: the zero page for a read, a new page for a write. */
+/**
+ * do_anonymous_page: the zero page for a read, a new page for a write. Memory that the OOM reaper may have taken must not
+ * come back as zeroes (check_stable_address_space): SIGBUS.
+ */
 function* doAnonymousPage(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<number> {
   const mm = vma.mm as Mm;
   if ((flags & FAULT_WRITE) === 0) {
     yield* lock(mm.ptl);
-    if (pteAt(k, mm, vpn) === 0) yield* setPteAt(k, mm, vpn, mkPte(ZERO_PFN, PTE_SPECIAL | vmPageProt(vma)));
+    const stable = !mm.unstable;
+    if (stable && pteAt(k, mm, vpn) === 0) yield* setPteAt(k, mm, vpn, mkPte(ZERO_PFN, PTE_SPECIAL | vmPageProt(vma)));
     yield* unlock(mm.ptl);
-    return 0;
+    return stable ? 0 : -EFAULT;
   }
   if (!vma.anonVma && !(yield* anonVmaPrepare(k, vma))) return -ENOMEM;
   const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_ZERO, vma.policy > 0 ? vma.policy - 1 : 0);
@@ -103,7 +107,8 @@ function* doAnonymousPage(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<nu
   const writable = (vma.flags & VM_WRITE) !== 0 ? PTE_WRITE | PTE_DIRTY | PTE_SOFT_DIRTY : 0;
   const entry = mkPte(pfn, vmPageProt(vma) | PTE_YOUNG | writable);
   yield* lock(mm.ptl);
-  const free = pteAt(k, mm, vpn) === 0;
+  const stable = !mm.unstable;
+  const free = stable && pteAt(k, mm, vpn) === 0;
   if (free) {
     mm.rssAnon++;
     yield* pageAddNewAnonRmap(k, pfn, vma, vpn);
@@ -112,7 +117,7 @@ function* doAnonymousPage(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<nu
   }
   yield* unlock(mm.ptl);
   if (!free) yield* folioPut(k, pfn);
-  return 0;
+  return stable ? 0 : -EFAULT;
 }
 
 /** do_swap_page: so far only entries of pages that are being moved, and markers. */

@@ -6,7 +6,7 @@
  *   write, shared  ─▶ ask the file system (page_mkwrite), map, mark dirty
  */
 import type { Task } from "../machine/core.ts";
-import { ENOMEM } from "../machine/errno.ts";
+import { EFAULT, ENOMEM } from "../machine/errno.ts";
 import { lockFolio, trylockFolio, unlockFolio } from "../machine/folioLock.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { anonVmaPrepare } from "./anonVma.ts";
@@ -51,7 +51,7 @@ function* doReadFault(k: Kernel, vma: Vma, vpn: Vpn): Task<number> {
   const mapped = yield* finishFault(k, vma, vpn, pfn, false);
   yield* unlockFolio(folioLockWord(k, pfn));
   if (!mapped) yield* folioPut(k, pfn);
-  return 0;
+  return mapped || !isUnstable(vma) ? 0 : -EFAULT;
 }
 
 /** do_fault_around, filemap_map_pages: maps what is cached and unlocked. True when that was enough. */
@@ -97,12 +97,15 @@ function* doSetPte(k: Kernel, vma: Vma, vpn: Vpn, pfn: Pfn, write: boolean): Tas
   yield* setPteAt(k, vma.mm as Mm, vpn, write ? maybeMkwrite(bare, vma) : bare);
 }
 
-/** finish_fault: false when somebody was faster. */
+/** check_stable_address_space: private pages that the OOM reaper has taken must not come back from the file. */
+const isUnstable = (vma: Vma): boolean => (vma.flags & VM_SHARED) === 0 && (vma.mm as Mm).unstable;
+
+/** finish_fault: false when somebody was faster, or the memory is gone for good. */
 function* finishFault(k: Kernel, vma: Vma, vpn: Vpn, pfn: Pfn, write: boolean): Task<boolean> {
   const mm = vma.mm as Mm;
   if (!pteAlloc(k, mm, vpn)) return false;
   yield* lock(mm.ptl);
-  const free = pteAt(k, mm, vpn) === 0;
+  const free = !isUnstable(vma) && pteAt(k, mm, vpn) === 0;
   if (free) yield* doSetPte(k, vma, vpn, pfn, write);
   yield* unlock(mm.ptl);
   return free;
@@ -122,7 +125,7 @@ function* doCowFault(k: Kernel, vma: Vma, vpn: Vpn): Task<number> {
   k.frames.content[fresh] = k.frames.content[pfn];
   setFlag(k, fresh, PG_uptodate);
   yield* lock(mm.ptl);
-  const free = pteAt(k, mm, vpn) === 0;
+  const free = !isUnstable(vma) && pteAt(k, mm, vpn) === 0;
   if (free) {
     mm.rssAnon++;
     yield* pageAddNewAnonRmap(k, fresh, vma, vpn);
@@ -133,7 +136,7 @@ function* doCowFault(k: Kernel, vma: Vma, vpn: Vpn): Task<number> {
   yield* unlockFolio(folioLockWord(k, pfn));
   yield* folioPut(k, pfn);
   if (!free) yield* folioPut(k, fresh);
-  return 0;
+  return free || !isUnstable(vma) ? 0 : -EFAULT;
 }
 
 /** do_shared_fault. */

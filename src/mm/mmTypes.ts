@@ -163,6 +163,12 @@ export interface Mm extends Handle {
   hasPinned: boolean;
   /** MMF_OOM_SKIP. */
   oomSkip: boolean;
+  /** MMF_UNSTABLE: private memory may have been reaped. */
+  unstable: boolean;
+  /** MMF_OOM_REAP_QUEUED, the next one in the queue, and when the reaper comes (ms). */
+  oomReapQueued: boolean;
+  oomReapNext: Mm | null;
+  oomReapDue: number;
   /** tlb_flush_pending: page-table changes whose flush is to come. */
   tlbFlushPending: number;
   readonly notifierSubscriptions: NotifierSubscriptions;
@@ -189,6 +195,10 @@ export const mmStruct = pooledStruct("mm", {
   defFlags: int({ ordered: mmapLock }),
   hasPinned: bool({ ordered: "atomic bit" }),
   oomSkip: bool({ ordered: "atomic bit" }),
+  unstable: bool({ ordered: "atomic bit" }),
+  oomReapQueued: bool({ ordered: "atomic bit" }),
+  oomReapNext: ref<Mm>({ ordered: "oom_reaper_lock" }),
+  oomReapDue: int({ ordered: "set when it is queued" }),
   tlbFlushPending: int({ ordered: "atomic" }),
   nextFree: ref<Mm>({ ordered: "slab", whenFree: true }),
 });
@@ -200,6 +210,10 @@ export interface Process extends Handle {
   mm: Mm | null;
   /** Set by SIGKILL: it will never run user code again. */
   killed: boolean;
+  /** -1000 = never to be killed for memory; in thousandths of all memory. */
+  oomScoreAdj: number;
+  /** signal->oom_mm: set once it was chosen by the OOM killer; it keeps the struct. */
+  oomMm: Mm | null;
   /** Content that process_vm_readv has read last. */
   remote: number;
   nextFree: Process | null;
@@ -208,6 +222,8 @@ export const processStruct = struct("process", {
   taskLock: spinlockField(),
   mm: ref<Mm>({ ordered: "changed by the process itself under task_lock" }),
   killed: bool({ ordered: "atomic bit" }),
+  oomScoreAdj: int({ ordered: "oom_adj_mutex; readers take any value" }),
+  oomMm: ref<Mm>({ ordered: "set once, under oom_lock or by the process itself" }),
   remote: int({ ordered: "memory of the process" }),
   nextFree: ref<Process>({ ordered: "slab" }),
 });

@@ -81,6 +81,9 @@ function initMm(k: Kernel, mm: Mm, pgd: number): void {
   mm.defFlags = 0;
   mm.hasPinned = false;
   mm.oomSkip = false;
+  mm.unstable = false;
+  mm.oomReapQueued = false;
+  mm.oomReapDue = 0;
   mm.tlbFlushPending = 0;
 }
 
@@ -92,6 +95,8 @@ export function allocProcess(k: Kernel): Process | null {
   p.nextFree = null;
   p.mm = null;
   p.killed = false;
+  p.oomScoreAdj = 0;
+  p.oomMm = null;
   p.remote = 0;
   return p;
 }

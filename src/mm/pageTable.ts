@@ -128,6 +128,21 @@ export function freeTable(k: Kernel, t: number): void {
   k.state.tablesInUse--;
 }
 
+/** mm_pgtables_bytes, in tables: those below the top one. */
+export function tablesOf(k: Kernel, mm: Mm): number {
+  return mm.pgd === 0 ? 0 : tablesBelow(k, mm.pgd, 3);
+}
+
+function tablesBelow(k: Kernel, table: number, levels: number): number {
+  let n = 0;
+  const first = table << k.tableShift;
+  for (let i = 0; i < 1 << k.tableShift; i++) {
+    const next = k.tables.entry[first + i];
+    if (next !== 0) n += 1 + (levels > 1 ? tablesBelow(k, next, levels - 1) : 0);
+  }
+  return n;
+}
+
 /** pte_alloc: all levels for `vpn` exist afterwards. False without memory. Whoever installs a table first wins. */
 export function pteAlloc(k: Kernel, mm: Mm, vpn: Vpn): boolean {
   return pteSlot(k, mm, vpn) !== 0 || (pmdAlloc(k, mm, vpn) && populateLevel(k, pmdSlot(k, mm, vpn)));

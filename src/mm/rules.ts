@@ -17,6 +17,8 @@ import { mayfailError } from "../errors.ts";
  *  - `mlockVmIo`: while mlock counts the pages of a VMA, others who map one there do not.
  *  - `anonVmaRef`: migration keeps the anon_vma of a page whose last mapping may vanish meanwhile.
  *  - `mreleaseRef`: process_mrelease has a reference to the mm that it reaps.
+ *  - `oomReaperRef`: so does the OOM reaper.
+ *  - `oomUnstable`: faults bring no page back where the OOM reaper was.
  */
 export type Guard =
   | "gupFastRecheck"
@@ -28,7 +30,9 @@ export type Guard =
   | "allLocksMutex"
   | "mlockVmIo"
   | "anonVmaRef"
-  | "mreleaseRef";
+  | "mreleaseRef"
+  | "oomReaperRef"
+  | "oomUnstable";
 
 export interface Rules {
   /** Name of the preset, with a note when single switches were changed. */

@@ -19,7 +19,7 @@ import { createProcess as takeProcess } from "./mmUsers.ts";
 import { sysMprotect } from "./mprotect.ts";
 import { sysMremap } from "./mremap.ts";
 import { fsyncFile, sysMsync } from "./msync.ts";
-import { processMrelease } from "./oomKill.ts";
+import { processMrelease } from "./oomReaper.ts";
 import { PAGE, processVmRw, procMemWrite, WORD } from "./processVmAccess.ts";
 import { clearRefs } from "./taskMmu.ts";
 import { punchHole, truncateSetsize } from "./truncate.ts";

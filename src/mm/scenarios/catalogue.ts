@@ -21,6 +21,7 @@ import { mprotectMirror } from "./mprotectMirror.ts";
 import { mrelease } from "./mrelease.ts";
 import { mremapFault } from "./mremapFault.ts";
 import { mremapMigrate } from "./mremapMigrate.ts";
+import { oomReaper } from "./oomReaper.ts";
 import { registerLocks } from "./registerLocks.ts";
 import { tlbFile } from "./tlbFile.ts";
 import { tlbProtect } from "./tlbProtect.ts";
@@ -51,6 +52,7 @@ export const SCENARIOS: readonly Case[] = [
   mrelease,
   mremapFault,
   mremapMigrate,
+  oomReaper,
   registerLocks,
   tlbFile,
   tlbProtect,

@@ -26,7 +26,7 @@ import {
 import { createNotifier, mmuNotifierRegister, mmuNotifierUnregister } from "../mmuNotifier.ts";
 import type { IntervalNotifier, IntervalNotifierOps, MmuNotifier, MmuNotifierOps } from "../mmuNotifierTypes.ts";
 import { rangeBlockable } from "../mmuNotifierTypes.ts";
-import { processMrelease } from "../oomKill.ts";
+import { processMrelease } from "../oomReaper.ts";
 import { type Guard, rules } from "../rules.ts";
 import { lruAddDrain } from "../swap.ts";
 import { classicMap, classicOps, createDevice, type Device, deviceStop, mirrorMap } from "./devices.ts";

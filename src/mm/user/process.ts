@@ -4,12 +4,14 @@
  *
  *   fork(child) ──▶ task of the child: child(); exit      childWait(pid) joins it and its threads
  */
-import { readOnce, touch } from "../../machine/cell.ts";
+import { touch } from "../../machine/cell.ts";
 import { current, type Handle, handleId, handleOf, runAs, type Task } from "../../machine/core.ts";
 import { activeMachine } from "../../machine/machine.ts";
 import { choose, join, until } from "../../machine/wait.ts";
+import { becomeProcess } from "../current.ts";
 import type { Process } from "../mmTypes.ts";
 import type { Vpn } from "../page.ts";
+import { scheduleTimeoutIdle } from "../timer.ts";
 import { inheritProbe, releaseProbes } from "./probeFile.ts";
 import { loadProgram, returnFromFork } from "./program.ts";
 import { EXITED, RUNNING, self, userSpace } from "./space.ts";
@@ -42,6 +44,7 @@ function* runFirst(body: (argument: unknown) => Task, argument: unknown, process
 /** The running task is `process` from now on. */
 function become(process: Process, leader: number): void {
   const { tasks } = userSpace();
+  becomeProcess(process);
   tasks.process[current] = handleId(process) + 1;
   tasks.leader[current] = leader + 1;
 }
@@ -155,11 +158,7 @@ export function* pause(): Task {
 
 /** Sleeps for so many milliseconds; signals do not wake it. */
 export function* sleep(ms: number): Task {
-  const { tasks, clock } = userSpace();
-  const wake = (yield* readOnce(clock)) + ms;
-  tasks.alarm[current] = wake;
-  yield* until(() => clock.value >= wake, clock);
-  tasks.alarm[current] = 0;
+  yield* scheduleTimeoutIdle(userSpace().k, ms);
 }
 
 /** A byte into the pipe. */

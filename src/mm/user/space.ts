@@ -12,6 +12,7 @@ import { current, handleOf } from "../../machine/core.ts";
 import { activeMachine, type Machine } from "../../machine/machine.ts";
 import type { Kernel } from "../kernel.ts";
 import type { Process } from "../mmTypes.ts";
+import { attachTimers, passTime as passTimeOf } from "../timer.ts";
 import { createProbe, type Probe } from "./probeFile.ts";
 import type { DriverCalls, SystemCalls } from "./types.ts";
 
@@ -76,6 +77,7 @@ export function createUserSpace(m: Machine, k: Kernel, calls: Calls, withProgram
     first: { slot: 0 },
   };
   spaces.set(m, space);
+  attachTimers(k, space);
   return m.keep(space);
 }
 
@@ -91,9 +93,5 @@ export function self(): Process {
 
 /** From outside of a run in which nobody can go on: wakes who sleeps shortest. False when nobody sleeps. */
 export function passTime(space: UserSpace): boolean {
-  const { alarm } = space.tasks;
-  const next = Math.min(...alarm.filter((ms) => ms > 0));
-  if (next === Number.POSITIVE_INFINITY) return false;
-  space.clock.value = next;
-  return true;
+  return passTimeOf(space);
 }
