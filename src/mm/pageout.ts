@@ -97,7 +97,14 @@ export function* releaseFolio(k: Kernel, pfn: Pfn): Task<boolean> {
 export function* removeMapping(k: Kernel, pfn: Pfn, target: number): Task<boolean> {
   if (hasFlag(k, pfn, PG_swapcache)) return yield* removeFromSwapCache(k, pfn, target);
   const inode = folioInode(k, pfn);
-  return inode !== null && (yield* removeFromPageCache(k, inode, pfn, target));
+  return inode !== null && (yield* removeFromPageCache(k, inode, pfn, target, true));
+}
+
+/** remove_mapping, for invalidation: no shadow is left, and the caller has the only reference. Folio locked. */
+export function* removeMappingOnly(k: Kernel, inode: Inode, pfn: Pfn): Task<boolean> {
+  if (!(yield* removeFromPageCache(k, inode, pfn, -1, false))) return false;
+  yield* folioRefUnfreeze(k, pfn, 1);
+  return true;
 }
 
 /** Nobody finds it while the lock is held; so if the known references are all, they stay all. The lock is held. */
@@ -118,12 +125,12 @@ function* removeFromSwapCache(k: Kernel, pfn: Pfn, target: number): Task<boolean
   return frozen;
 }
 
-function* removeFromPageCache(k: Kernel, inode: Inode, pfn: Pfn, target: number): Task<boolean> {
+function* removeFromPageCache(k: Kernel, inode: Inode, pfn: Pfn, target: number, shadows: boolean): Task<boolean> {
   yield* lock(inode.xaLock);
   const frozen = yield* freezeClean(k, pfn);
   if (frozen) {
     // Shared memory leaves no shadow: its place is taken by a swap entry, if it is not simply gone.
-    const shadow = hasFlag(k, pfn, PG_swapbacked) ? 0 : workingsetEviction(k, pfn, target);
+    const shadow = !shadows || hasFlag(k, pfn, PG_swapbacked) ? 0 : workingsetEviction(k, pfn, target);
     k.cache.page[cacheSlot(k, inode, k.frames.index[pfn])] = shadow;
     k.frames.mapping[pfn] = 0;
     inode.nrpages--;

@@ -1,6 +1,7 @@
 /** The system calls in one table, for user space; each is at home in the file that it is in in Linux. */
 import type { Machine } from "../machine/machine.ts";
 import { directRead, directWrite } from "./directIo.ts";
+import { dropCaches } from "./dropCaches.ts";
 import { sysExec, sysExit } from "./exit.ts";
 import { fileRead, fileWrite } from "./filemap.ts";
 import { sysFork, sysVfork } from "./fork.ts";
@@ -65,6 +66,7 @@ export const syscalls: SystemCalls & DriverCalls = {
   processVmReadvPages: (k, p, target, at, n) => processVmRw(k, p, target, at, n, -1, PAGE),
   processVmWritevPages: (k, p, target, at, n, content) => processVmRw(k, p, target, at, n, content, PAGE),
   procMemWrite: (k, _p, target, at, content) => procMemWrite(k, target, at, content),
+  dropCaches: (k, _p, what) => dropCaches(k, what),
   clearRefs: (k, p, what) => clearRefs(k, p, p.mm as Mm, what),
   processMrelease: (k, _p, target) => processMrelease(k, target),
   movePages: sysMovePages,

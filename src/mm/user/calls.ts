@@ -154,6 +154,10 @@ export function* fsync(file: File): Task<number> {
   return yield* userSpace().calls.fsync(userSpace().k, self(), file);
 }
 /** write(2) of one digit to /proc/self/clear_refs: 0, or -errno. */
+/** Write to /proc/sys/vm/drop_caches: 1 = page cache, 2 = slab. */
+export function* dropCaches(what: number): Task {
+  yield* userSpace().calls.dropCaches(userSpace().k, self(), what);
+}
 export function* clearRefs(what: number): Task<number> {
   return Math.min(yield* userSpace().calls.clearRefs(userSpace().k, self(), what), 0);
 }
