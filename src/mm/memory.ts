@@ -4,8 +4,8 @@
  *   none ─anonymous─▶ zero page (read) or new page (write)        none ─file─▶ memoryFile.ts
  *   read-only ─write─▶ memoryCow.ts                               migration entry ─▶ wait until the page is unlocked
  */
-import { readWord } from "../machine/cell.ts";
-import { keepOrder, type Task } from "../machine/core.ts";
+import { point } from "../machine/cell.ts";
+import { immediately, keepOrder, sequential, type Task } from "../machine/core.ts";
 import { EFAULT, ENOMEM } from "../machine/errno.ts";
 import { waitFolioLocked } from "../machine/folioLock.ts";
 import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../machine/gfp.ts";
@@ -34,7 +34,6 @@ import {
   pteAt,
   ptePresent,
   ptepSetBits,
-  pteSlot,
   pteWrite,
   SWP_MARKER,
   setPteAt,
@@ -151,17 +150,19 @@ export function* userFault(k: Kernel, mm: Mm, vpn: Vpn, write: boolean): Task<nu
   return error;
 }
 
-/** Between the end of a fault and the access that is tried again, others may change the entry. */
-function* returnToUser(k: Kernel, mm: Mm, vpn: Vpn): Task {
-  const slot = pteSlot(k, mm, vpn);
-  // No access: the scheduling point is all that is wanted. The CPU walks anew, and page tables outlive its walks.
-  if (slot !== 0) yield* readWord(k.words.pte + slot);
+/**
+ * A store or load of user code is a step of its own: what it finds in the entry depends on everybody who changes entries.
+ * Without a scheduling point here it would be done along with whatever the task did before.
+ */
+function aboutToAccess(): Task {
+  return sequential ? (immediately(undefined) as never) : point();
 }
 
 /** A load from page `vpn`: its content, or -EFAULT. */
 export function* userRead(k: Kernel, p: Process, vpn: Vpn): Task<number> {
   const mm = p.mm as Mm;
   for (;;) {
+    if (k.tlb === null) yield* aboutToAccess();
     keepOrder(); // accesses of user memory race as they do
     const stale = k.tlb === null ? 0 : yield* tlbLookup(k, mm, vpn, false);
     if (stale > 0) return staleRead(k, vpn, stale);
@@ -169,7 +170,6 @@ export function* userRead(k: Kernel, p: Process, vpn: Vpn): Task<number> {
     if (content !== NOT_RESIDENT) return content;
     const error = yield* userFault(k, mm, vpn, false);
     if (error !== 0) return error;
-    yield* returnToUser(k, mm, vpn);
   }
 }
 
@@ -177,6 +177,7 @@ export function* userRead(k: Kernel, p: Process, vpn: Vpn): Task<number> {
 export function* userWrite(k: Kernel, p: Process, vpn: Vpn, content: number): Task<number> {
   const mm = p.mm as Mm;
   for (;;) {
+    if (k.tlb === null) yield* aboutToAccess();
     keepOrder();
     const stale = k.tlb === null ? 0 : yield* tlbLookup(k, mm, vpn, true);
     if (stale > 0) {
@@ -186,6 +187,5 @@ export function* userWrite(k: Kernel, p: Process, vpn: Vpn, content: number): Ta
     if (userWriteResident(k, mm, vpn, content)) return 0;
     const error = yield* userFault(k, mm, vpn, true);
     if (error !== 0) return error;
-    yield* returnToUser(k, mm, vpn);
   }
 }
