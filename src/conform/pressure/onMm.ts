@@ -2,7 +2,6 @@
 import { observeEvents } from "../../machine/events.ts";
 import { Finding } from "../../machine/finding.ts";
 import { buildSequential, runSequentially } from "../../machine/sequential.ts";
-import { createPages } from "../../mm/gup.ts";
 import { createKernel, type Kernel, type KernelOptions } from "../../mm/kernel.ts";
 import type { Mm } from "../../mm/mmTypes.ts";
 import { pteAt, pteReadable } from "../../mm/pageTable.ts";
@@ -14,7 +13,7 @@ import { Recorder } from "../recorder.ts";
 import { createCpuTlb } from "./cpuTlb.ts";
 import type { PressureJob, PressureMachine, PressureParams } from "./job.ts";
 import type { Counters, PressureModel, PressureResult } from "./model.ts";
-import { GROUP, isMappedByProgram, type Mark, type PressureRun, pressureProgram } from "./program.ts";
+import { GROUP, isMappedByProgram, type Mark, noteOfPins, type PressureRun, pressureProgram } from "./program.ts";
 import { accessesOf } from "./sequence.ts";
 import { type VmscanEvent, vmscanEventOf } from "./vmscan.ts";
 
@@ -73,7 +72,7 @@ function runProgram({ params, machine }: PressureJob, read: Map<Mark, Counters>,
         TLB_VICTIMS,
         (vpn) => isMappedByProgram(vpn) || pteReadable(pteAt(k, mm as Mm, vpn)),
       ),
-      pinned: createPages("pressurePins", 1),
+      pinned: noteOfPins(),
       sum: 0,
       minflt: 0,
       majflt: 0,

@@ -6,7 +6,7 @@ import type { Task } from "../../machine/core.ts";
 import { GFP_KERNEL } from "../../machine/gfp.ts";
 import { userReadResident, userWriteResident } from "../../mm/cpuAccess.ts";
 import { O_CREAT } from "../../mm/fs.ts";
-import { FOLL_LONGTERM, FOLL_PIN, FOLL_WRITE, getUserPagesFast, type Pages } from "../../mm/gup.ts";
+import { createPages, FOLL_LONGTERM, FOLL_PIN, FOLL_WRITE, getUserPagesFast, type Pages } from "../../mm/gup.ts";
 import type { Kernel } from "../../mm/kernel.ts";
 import { MADV_RANDOM } from "../../mm/madvise.ts";
 import { joinMemcg, tryCharge } from "../../mm/memcontrol.ts";
@@ -72,6 +72,9 @@ export interface PressureRun {
   /** A sign of life, now and then. */
   alive(): void;
 }
+
+/** Set-up: where pins are noted, one at a time. */
+export const noteOfPins = (): Pages => createPages("pressurePins", 1);
 
 /** Accesses between two signs of life. */
 const ALIVE_EVERY = 256;
