@@ -184,72 +184,72 @@ const pointOp = defineOp({
 
 /** READ_ONCE. */
 export function readOnce(c: Cell): Task<number> {
-  return pend(readOp.id, c.at) as never;
+  return pend(readOp, c.at) as never;
 }
 
 /** WRITE_ONCE. */
 export function writeOnce(c: Cell, value: number): Task {
-  return pend(writeOp.id, c.at, asWord(value, c)) as never;
+  return pend(writeOp, c.at, asWord(value, c)) as never;
 }
 
 /** atomic_fetch_add: the old value. */
 export function fetchAdd(c: Cell, n: number): Task<number> {
-  return pend(addOp.id, c.at, asWord(n, c)) as never;
+  return pend(addOp, c.at, asWord(n, c)) as never;
 }
 
 /** xchg: the old value. */
 export function exchange(c: Cell, value: number): Task<number> {
-  return pend(exchangeOp.id, c.at, asWord(value, c)) as never;
+  return pend(exchangeOp, c.at, asWord(value, c)) as never;
 }
 
 /** cmpxchg: the old value; the exchange took place iff it equals `expected`. */
 export function cmpxchg(c: Cell, expected: number, desired: number): Task<number> {
-  return pend(cmpxchgOp.id, c.at, asWord(expected, c), asWord(desired, c)) as never;
+  return pend(cmpxchgOp, c.at, asWord(expected, c), asWord(desired, c)) as never;
 }
 
 /** A scheduling point after which this step may read and write the `value` of one or two cells as one atomic action. */
 export function touch(c: Cell, c2?: Cell): Task {
-  return pend(touchOp.id, c.at, c2 ? c2.at : 0) as never;
+  return pend(touchOp, c.at, c2 ? c2.at : 0) as never;
 }
 
 /** A bare scheduling point: anything may happen here. Conflicts with everything, so prefer the others. */
 export function point(): Task {
-  return pend(pointOp.id, 0) as never;
+  return pend(pointOp, 0) as never;
 }
 
 // The same for words without a handle of their own, such as those of columns (`columns.wordOf`).
 
 /** READ_ONCE of word `at`. */
 export function readWord(at: number): Task<number> {
-  return pend(readOp.id, at) as never;
+  return pend(readOp, at) as never;
 }
 
 /** WRITE_ONCE of word `at`. */
 export function writeWord(at: number, value: number): Task {
-  return pend(writeOp.id, at, value) as never;
+  return pend(writeOp, at, value) as never;
 }
 
 /** atomic_fetch_add of word `at`: the old value. */
 export function addWord(at: number, n: number): Task<number> {
-  return pend(addOp.id, at, n) as never;
+  return pend(addOp, at, n) as never;
 }
 
 /** cmpxchg of word `at`: the old value. */
 export function cmpxchgWord(at: number, expected: number, desired: number): Task<number> {
-  return pend(cmpxchgOp.id, at, expected, desired) as never;
+  return pend(cmpxchgOp, at, expected, desired) as never;
 }
 
 /** Adds to the count at word `at`, of which there is one already; else a `use-after-free` finding. The old value. */
 export function refAddWord(at: number, n: number): Task<number> {
-  return pend(refAddOp.id, at, n) as never;
+  return pend(refAddOp, at, n) as never;
 }
 
 /** Adds to the count at word `at` unless that is 0. True = added. */
 export function refTryAddWord(at: number, n: number): Task<boolean> {
-  return pend(refTryAddOp.id, at, n) as never;
+  return pend(refTryAddOp, at, n) as never;
 }
 
 /** Takes `n` from the count at word `at`, which has as many; else a `use-after-free` finding. True = it was the rest. */
 export function refPutWord(at: number, n: number): Task<boolean> {
-  return pend(refPutOp.id, at, n) as never;
+  return pend(refPutOp, at, n) as never;
 }

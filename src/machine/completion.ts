@@ -98,11 +98,11 @@ const reinitOp = defineOp({
 /** wait_for_completion: passes once for each `complete`, always after `completeAll`. */
 export function waitForCompletion(c: Completion): Task {
   mightSleep("wait for", c.name);
-  return pend(waitOp.id, c.at) as never;
+  return pend(waitOp, c.at) as never;
 }
 
 function completeBy(c: Completion, n: number): Task {
-  if (releaseIsVisible(c.at)) return pend(completeOp.id, c.at, n) as never;
+  if (releaseIsVisible(c.at)) return pend(completeOp, c.at, n) as never;
   add(c.at, n);
   return immediately(undefined) as never;
 }
@@ -119,17 +119,17 @@ export function completeAll(c: Completion): Task {
 
 /** try_wait_for_completion: true when it passed. */
 export function tryWaitForCompletion(c: Completion): Task<boolean> {
-  return pend(tryOp.id, c.at, 1) as never;
+  return pend(tryOp, c.at, 1) as never;
 }
 
 /** completion_done: would a wait pass? */
 export function completionDone(c: Completion): Task<boolean> {
-  return pend(tryOp.id, c.at, 0) as never;
+  return pend(tryOp, c.at, 0) as never;
 }
 
 /** reinit_completion. */
 export function reinitCompletion(c: Completion): Task {
-  return pend(reinitOp.id, c.at) as never;
+  return pend(reinitOp, c.at) as never;
 }
 
 /**

@@ -285,11 +285,10 @@ export function probe(value: boolean): void {
 // ---------------------------------------------------------------------------------------------------------------------
 // What primitives call
 
-/** The running task is about to do operation `op`: its step ends here. */
-export function pend(op: number, at: number, arg = 0, arg2 = 0): unknown {
-  if (W[base + T_OP] !== 0) throw twice(op);
+/** The running task is about to do an operation of this kind: its step ends here. */
+export function pend(kind: OpKind, at: number, arg = 0, arg2 = 0): unknown {
+  if (W[base + T_OP] !== 0) throw twice(kind.id);
   if (sequential) {
-    const kind = ops[op];
     if (!kind.blocks || (!kind.probes && kind.choices === undefined && kind.enabled(at, arg, arg2, current))) {
       const v = kind.apply(at, arg, arg2, current);
       if (W[base + T_OP] !== 0) return undefined; // it goes on as a second operation
@@ -297,7 +296,7 @@ export function pend(op: number, at: number, arg = 0, arg2 = 0): unknown {
       return done;
     }
   }
-  W[base + T_OP] = op;
+  W[base + T_OP] = kind.id;
   W[base + T_OBJ] = at;
   W[base + T_ARG] = arg;
   W[base + T_ARG2] = arg2;

@@ -122,11 +122,11 @@ const reschedOp = defineOp({
 /** cond_resched: another task of this CPU may run here. Raises `atomic-sleep` in atomic context. */
 export function condResched(): Task {
   mightSleep("cond_resched");
-  return pend(reschedOp.id, 0) as never;
+  return pend(reschedOp, 0) as never;
 }
 
 /** sched_yield: the same to a checker, which tries everything; says that the caller waits for somebody. */
 export function yieldCpu(): Task {
   mightSleep("sched_yield");
-  return pend(reschedOp.id, 0) as never;
+  return pend(reschedOp, 0) as never;
 }

@@ -98,24 +98,24 @@ const initOp = defineOp({
 /** dma_fence_wait: returns when it is signaled. */
 export function fenceWait(f: Fence): Task {
   mightSleep("wait for", f.name);
-  return pend(waitOp.id, f.at) as never;
+  return pend(waitOp, f.at) as never;
 }
 
 /** dma_fence_signal. Raises an `assertion` finding when it is signaled already or another task has promised to. */
 export function fenceSignal(f: Fence): Task {
-  if (releaseIsVisible(f.at)) return pend(signalOp.id, f.at) as never;
+  if (releaseIsVisible(f.at)) return pend(signalOp, f.at) as never;
   signal(f.at);
   return immediately(undefined) as never;
 }
 
 /** dma_fence_is_signaled. */
 export function fenceIsSignaled(f: Fence): Task<boolean> {
-  return pend(peekOp.id, f.at) as never;
+  return pend(peekOp, f.at) as never;
 }
 
 /** dma_fence_init on memory that was a fence before: unsignaled again, to be signaled by the running task. */
 export function fenceInit(f: Fence): Task {
-  return pend(initOp.id, f.at, current + 1) as never;
+  return pend(initOp, f.at, current + 1) as never;
 }
 
 /** Only `task` (in task code: the running one) will signal it, so a wait for it is a wait for that task. */

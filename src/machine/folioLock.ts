@@ -117,25 +117,25 @@ const trylockOp = defineOp({
 export function lockFolio(x: WordRef): Task {
   const at = wordOf(x);
   mightSleep("lock a folio");
-  return pend(lockOp.id, at) as never;
+  return pend(lockOp, at) as never;
 }
 
 /** folio_trylock: true when it was unlocked and now is ours. */
 export function trylockFolio(x: WordRef): Task<boolean> {
-  return pend(trylockOp.id, wordOf(x)) as never;
+  return pend(trylockOp, wordOf(x)) as never;
 }
 
 /** folio_wait_locked: sleeps until it is unlocked, without locking it. */
 export function waitFolioLocked(x: WordRef): Task {
   mightSleep("wait for a folio");
-  return pend(waitOp.id, wordOf(x)) as never;
+  return pend(waitOp, wordOf(x)) as never;
 }
 
 /** folio_unlock. Raises an `assertion` finding when it is not locked, or when another task is to unlock it. */
 export function unlockFolio(x: WordRef): Task {
   const at = wordOf(x);
   if (W[at] !== current + 1 && W[at] !== ANYBODY) throw wrongTask(at);
-  if (releaseIsVisible(at)) return pend(unlockOp.id, at) as never;
+  if (releaseIsVisible(at)) return pend(unlockOp, at) as never;
   W[at] = 0;
   return immediately(undefined) as never;
 }

@@ -151,11 +151,11 @@ export function locksHeld(t: number): HeldLock[] {
 
 /** True when the release of the lock at `at` must be a step of its own: somebody can see that it is held. */
 export function releaseIsVisible(at: number): boolean {
-  return fine || activeMachine().tried[at] === 1;
+  return !sequential && (fine || activeMachine().tried[at] === 1);
 }
 
 /** Somebody looks at whether the lock at `at` is held. Raises `NeedsRefinement` the first time in coarse runs. */
 export function noteTried(at: number): void {
-  if (releaseIsVisible(at) || sequential) return;
+  if (sequential || releaseIsVisible(at)) return;
   throw new NeedsRefinement(activeMachine().layout.find(at)?.name ?? "?");
 }

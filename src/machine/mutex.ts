@@ -97,20 +97,20 @@ const trylockOp = defineOp({
  * `subclass` 1 … 7 tells lockdep that this level of nesting within the class is meant (mutex_lock_nested).
  */
 export function lock(l: Mutex, subclass = 0): Task {
-  if (l.kind === "spinlock") return pend(spinLockOp.id, l.at, subclass) as never;
+  if (l.kind === "spinlock") return pend(spinLockOp, l.at, subclass) as never;
   mightSleep("lock", l.name);
-  return pend(lockOp.id, l.at, subclass) as never;
+  return pend(lockOp, l.at, subclass) as never;
 }
 
 /** mutex_unlock, spin_unlock. Raises an `assertion` finding when the caller does not hold it. */
 export function unlock(l: Mutex): Task {
   if (W[l.at] !== current + 1) throw notHeld(l);
-  if (releaseIsVisible(l.at)) return pend(unlockOp.id, l.at) as never;
+  if (releaseIsVisible(l.at)) return pend(unlockOp, l.at) as never;
   release(l);
   return immediately(undefined) as never;
 }
 
 /** mutex_trylock, spin_trylock: true when it was free and now is ours. */
 export function trylock(l: Mutex): Task<boolean> {
-  return pend(trylockOp.id, l.at) as never;
+  return pend(trylockOp, l.at) as never;
 }

@@ -139,23 +139,23 @@ const untilOp = defineOp({ name: "refUntil", waits: "any", ...untilKind });
 
 /** refcount_inc. Raises `use-after-free` when the count is 0 and that is final. */
 export function refGet(r: Refcount): Task {
-  return pend(getOp.id, r.at) as never;
+  return pend(getOp, r.at) as never;
 }
 
 /** refcount_inc_not_zero: false when the last reference is gone. */
 export function refGetUnlessZero(r: Refcount): Task<boolean> {
-  return pend(tryGetOp.id, r.at) as never;
+  return pend(tryGetOp, r.at) as never;
 }
 
 /** refcount_dec_and_test: true when that was the last one. Raises an `assertion` finding below zero. */
 export function refPut(r: Refcount): Task<boolean> {
-  return pend(putOp.id, r.at) as never;
+  return pend(putOp, r.at) as never;
 }
 
 /** Sleeps until the count is at most `n`. */
 export function refUntil(r: Refcount, n = 0): Task {
   mightSleep("wait for", r.name);
-  return pend(r.tracked && n === 0 ? untilZeroOp.id : untilOp.id, r.at, n) as never;
+  return pend(r.tracked && n === 0 ? untilZeroOp : untilOp, r.at, n) as never;
 }
 
 /** The running task's reference now belongs to `to` (a slot): hands over who must put it. Tracked counts only. */

@@ -25,7 +25,7 @@ export { decodeSlow, encodeSlow } from "./values.ts";
 /** `until(() => condition)`: the wait itself. The condition is tested by probing the frame, see core.ts `probeTask`. */
 export function awaitPoint(owner?: { readonly at: number }): unknown {
   mightSleep("wait for a condition");
-  return pend(awaitOp.id, 0, owner ? owner.at : 0);
+  return pend(awaitOp, 0, owner ? owner.at : 0);
 }
 
 /** Task code may catch its own exceptions, never the machine's. */

@@ -151,7 +151,7 @@ const writeKind = {
     const l = rwsemAt(at);
     if (W[at] === 0) return enter(l, -(task + 1), subclass);
     W[at + QUEUED]++;
-    pend(l.kind === "rwsem" ? queuedOp.id : queuedSpinOp.id, at, subclass);
+    pend(l.kind === "rwsem" ? queuedOp : queuedSpinOp, at, subclass);
   },
   owners: (at: number) => rwsemAt(at).holders(),
   access: (at, _a, _b, _t, out) => writerAccess(at, out),
@@ -235,16 +235,16 @@ const tryWriteOp = defineOp({
 
 /** down_read, read_lock: waits until no writer is inside (nor in the queue). `subclass` as for `lock`. */
 export function downRead(l: RwSem, subclass = 0): Task {
-  if (l.kind === "rwlock") return pend(l.queue ? fairReadSpinOp.id : readSpinOp.id, l.at, subclass) as never;
+  if (l.kind === "rwlock") return pend(l.queue ? fairReadSpinOp : readSpinOp, l.at, subclass) as never;
   mightSleep("lock", l.name);
-  return pend(l.queue ? fairReadOp.id : readOp.id, l.at, subclass) as never;
+  return pend(l.queue ? fairReadOp : readOp, l.at, subclass) as never;
 }
 
 /** down_write, write_lock: waits until nobody is inside. */
 export function downWrite(l: RwSem, subclass = 0): Task {
-  if (l.kind === "rwlock") return pend(l.queue ? fairWriteSpinOp.id : writeSpinOp.id, l.at, subclass) as never;
+  if (l.kind === "rwlock") return pend(l.queue ? fairWriteSpinOp : writeSpinOp, l.at, subclass) as never;
   mightSleep("lock", l.name);
-  return pend(l.queue ? fairWriteOp.id : writeOp.id, l.at, subclass) as never;
+  return pend(l.queue ? fairWriteOp : writeOp, l.at, subclass) as never;
 }
 
 /** up_read, read_unlock. Raises an `assertion` finding when the caller does not hold it for reading. */
@@ -260,7 +260,7 @@ export function upWrite(l: RwSem): Task {
 }
 
 function leave(l: RwSem): Task {
-  if (releaseIsVisible(l.at)) return pend(unlockOp.id, l.at) as never;
+  if (releaseIsVisible(l.at)) return pend(unlockOp, l.at) as never;
   exit(l);
   return immediately(undefined) as never;
 }
@@ -268,14 +268,14 @@ function leave(l: RwSem): Task {
 /** downgrade_write: the writer becomes a reader, without letting another writer in between. */
 export function downgradeWrite(l: RwSem): Task {
   if (W[l.at] !== -(current + 1)) throw notHeld(l);
-  if (releaseIsVisible(l.at)) return pend(downgradeOp.id, l.at) as never;
+  if (releaseIsVisible(l.at)) return pend(downgradeOp, l.at) as never;
   downgrade(l);
   return immediately(undefined) as never;
 }
 
 /** down_read_trylock, read_trylock: true when we are inside now. */
 export function downReadTrylock(l: RwSem): Task<boolean> {
-  return pend(tryReadOp.id, l.at) as never;
+  return pend(tryReadOp, l.at) as never;
 }
 
 /** rwsem_is_contended: writers in the queue, of a lock that has one. */
@@ -285,5 +285,5 @@ export function rwsemIsContended(l: RwSem): Task<number> {
 
 /** down_write_trylock, write_trylock: true when we are inside now. */
 export function downWriteTrylock(l: RwSem): Task<boolean> {
-  return pend(tryWriteOp.id, l.at) as never;
+  return pend(tryWriteOp, l.at) as never;
 }

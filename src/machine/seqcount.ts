@@ -90,17 +90,17 @@ const writeEndOp = defineOp({
 
 /** read_seqcount_begin: waits until no writer is inside; the sequence number for `readSeqcountRetry`. */
 export function readSeqcountBegin(s: Seqcount): Task<number> {
-  return pend(readBeginOp.id, s.at) as never;
+  return pend(readBeginOp, s.at) as never;
 }
 
 /** read_seqcount_retry: true when a writer came in between, so that what was read must be thrown away. */
 export function readSeqcountRetry(s: Seqcount, start: number): Task<boolean> {
-  return pend(readRetryOp.id, s.at, start) as never;
+  return pend(readRetryOp, s.at, start) as never;
 }
 
 /** write_seqcount_begin. Raises `data-race` when another writer is inside. */
 export function writeSeqcountBegin(s: Seqcount): Task {
-  return pend(writeBeginOp.id, s.at) as never;
+  return pend(writeBeginOp, s.at) as never;
 }
 
 /** write_seqcount_end. Raises an `assertion` finding when the caller is not the writer. */
@@ -108,5 +108,5 @@ export function writeSeqcountEnd(s: Seqcount): Task {
   if (W[s.at + WRITER] !== current + 1) {
     throw new Finding("assertion", `${s.name} is ended by a task that did not begin to write under it`);
   }
-  return pend(writeEndOp.id, s.at) as never;
+  return pend(writeEndOp, s.at) as never;
 }

@@ -97,7 +97,7 @@ const synchronizeOp = defineOp({
     const old = W[at];
     W[at] = 1 - old;
     W[at + GRACE] = task + 1;
-    return pend(graceOp.id, at, old);
+    return pend(graceOp, at, old);
   },
   owners: (at) => promisedBy(at + GRACE),
   access: (at, _a, _b, _t, out) => {
@@ -125,13 +125,13 @@ const graceOp = defineOp({
 
 /** srcu_read_lock: never waits; the index for `srcuReadUnlock`. */
 export function srcuReadLock(s: Srcu): Task<number> {
-  return pend(readLockOp.id, s.at) as never;
+  return pend(readLockOp, s.at) as never;
 }
 
 /** srcu_read_unlock. Raises an `assertion` finding when the caller is in no section of that index. */
 export function srcuReadUnlock(s: Srcu, index: number): Task {
   if (!holds(current, s.sections[index])) throw notHeld(s);
-  if (releaseIsVisible(s.at)) return pend(readUnlockOp.id, s.at, index) as never;
+  if (releaseIsVisible(s.at)) return pend(readUnlockOp, s.at, index) as never;
   leaveSection(s.at, index);
   return immediately(undefined) as never;
 }
@@ -139,7 +139,7 @@ export function srcuReadUnlock(s: Srcu, index: number): Task {
 /** synchronize_srcu: sleeps until every reader that is inside now has left. In a read section it waits for itself. */
 export function synchronizeSrcu(s: Srcu): Task {
   mightSleep("synchronize", s.name);
-  return pend(synchronizeOp.id, s.at) as never;
+  return pend(synchronizeOp, s.at) as never;
 }
 
 /**

@@ -50,7 +50,7 @@ export function spawn<A extends unknown[]>(f: TaskFunction<A>, ...args: A): Task
 export function join(task: TaskInfo): Task {
   mightSleep("join", task.name);
   requestSettling();
-  return pend(joinOp.id, task.base) as never;
+  return pend(joinOp, task.base) as never;
 }
 
 const chooseOp = defineOp({
@@ -64,7 +64,7 @@ const chooseOp = defineOp({
 
 /** The environment decides: every value 0 … n-1 is explored. */
 export function choose(n: number): Task<number> {
-  return pend(chooseOp.id, 0, n) as never;
+  return pend(chooseOp, 0, n) as never;
 }
 
 const neverOp = defineOp({
@@ -79,7 +79,7 @@ const neverOp = defineOp({
 
 /** Blocks for ever. */
 export function never(): Task<never> {
-  return pend(neverOp.id, 0) as never;
+  return pend(neverOp, 0) as never;
 }
 
 /** Marks the running step as progress: a run that comes by here again and again is no livelock. */

@@ -115,13 +115,13 @@ const wakeOp = defineOp({
 
 /** prepare_to_wait: puts the running task on the queue and marks it as sleeping; it still runs until `schedule`. */
 export function prepareToWait(wq: WaitQueue): Task {
-  return pend(prepareOp.id, wq.at) as never;
+  return pend(prepareOp, wq.at) as never;
 }
 
 /** schedule: sleeps until a wake-up; returns at once when it came already, or when the task is not on a queue. */
 export function schedule(): Task {
   mightSleep("schedule");
-  return pend(scheduleOp.id, sleepers(), current) as never;
+  return pend(scheduleOp, sleepers(), current) as never;
 }
 
 /** finish_wait: off the queue and running. A wake-up before or after makes no difference: no scheduling point. */
@@ -133,7 +133,7 @@ export function finishWait(wq: WaitQueue): Task {
 
 /** wake_up, wake_up_all: every task on the queue may go on, and is taken off it. */
 export function wakeUp(wq: WaitQueue): Task {
-  return pend(wakeOp.id, wq.at) as never;
+  return pend(wakeOp, wq.at) as never;
 }
 
 /** wait_event(wq, cell == value), as the kernel spells it out: whoever changes the cell must wake the queue afterwards. */

@@ -217,7 +217,7 @@ const flushOp = defineOp({
   enabled: () => true,
   apply: (at, _a, _b, task) => {
     if (!joinFlushers(at, task)) return undefined;
-    return pend(queueOf(at).workers.length === 1 ? flushWaitOp.id : flushAnyOp.id, at);
+    return pend(queueOf(at).workers.length === 1 ? flushWaitOp : flushAnyOp, at);
   },
   access: (at, _a, _b, _t, out) => out.write(at),
   describe: (at) => `flush ${workAt(at).name}`,
@@ -247,7 +247,7 @@ const cancelOp = defineOp({
     }
     if (sync === 0 || W[at + RUNNER] === 0) return pending;
     W[at + CANCELERS]++;
-    return pend(cancelWaitOp.id, at, pending ? 1 : 0);
+    return pend(cancelWaitOp, at, pending ? 1 : 0);
   },
   access: (at, _a, _b, _t, out) => {
     out.write(at);
@@ -275,7 +275,7 @@ const flushQueueOp = defineOp({
   enabled: () => true,
   apply: (at, _a, _b, task) => {
     for (const w of queueAt(at).works) joinFlushers(w.at, task);
-    return pend(queueAt(at).workers.length === 1 ? flushQueueWaitOp.id : flushQueueAnyOp.id, at);
+    return pend(queueAt(at).workers.length === 1 ? flushQueueWaitOp : flushQueueAnyOp, at);
   },
   access: (at, _a, _b, _t, out) => {
     out.read(at);
@@ -302,43 +302,43 @@ const flushQueueAnyOp = defineOp({ name: "flushQueueWaitAny", waits: "any", ...f
 
 /** queue_work: never waits; false when it is pending already or being cancelled. */
 export function queueWork(w: Work): Task<boolean> {
-  return pend(queueOp.id, w.at) as never;
+  return pend(queueOp, w.at) as never;
 }
 
 /** flush_work: sleeps until the run that was asked for last has ended; returns at once when there is none. */
 export function flushWork(w: Work): Task {
   mightSleep("flush", w.name);
   lockMapTouch(w.map);
-  return pend(flushOp.id, w.at) as never;
+  return pend(flushOp, w.at) as never;
 }
 
 /** cancel_work_sync: takes it off the queue (true if it was pending) and sleeps until a run that has begun ends. */
 export function cancelWorkSync(w: Work): Task<boolean> {
   mightSleep("cancel", w.name);
   lockMapTouch(w.map);
-  return pend(cancelOp.id, w.at, 1) as never;
+  return pend(cancelOp, w.at, 1) as never;
 }
 
 /** cancel_work: takes it off the queue; true if it was pending. */
 export function cancelWork(w: Work): Task<boolean> {
-  return pend(cancelOp.id, w.at, 0) as never;
+  return pend(cancelOp, w.at, 0) as never;
 }
 
 /** flush_workqueue: sleeps until everything that is pending or running now has ended. */
 export function flushWorkqueue(wq: WorkQueue): Task {
   mightSleep("flush", wq.name);
   for (const w of wq.works) lockMapTouch(w.map);
-  return pend(flushQueueOp.id, wq.at) as never;
+  return pend(flushQueueOp, wq.at) as never;
 }
 
 /** For workers: waits until there is work, and takes it. */
 export function takeWork(wq: WorkQueue): Task<Work> {
-  return pend(takeOp.id, wq.at) as never;
+  return pend(takeOp, wq.at) as never;
 }
 
 /** For workers: the run of `w` has ended. No scheduling point in coarse runs: it only lets others go on. */
 export function finishWork(w: Work, visible: boolean): Task {
-  if (visible) return pend(finishOp.id, w.at) as never;
+  if (visible) return pend(finishOp, w.at) as never;
   finish(w.at);
   return immediately(undefined) as never;
 }

@@ -176,7 +176,7 @@ const lockOp = defineOp({
     if (mustBackOff(at, ctx, task)) return -EDEADLK;
     const wounded = victim(at, ctx);
     if (wounded !== null) W[wounded.at + WOUNDED] = 1;
-    return pend(waitOp.id, at, ctx);
+    return pend(waitOp, at, ctx);
   },
   owners: (at) => wwAt(at).holders(),
   access: (at, ctx, _arg2, _task, out) => access(at, ctx, out),
@@ -241,7 +241,7 @@ const initOp = defineOp({
 /** ww_acquire_init: takes a ticket. Raises an `assertion` finding when the context is in use already. */
 export function wwAcquireInit(ctx: AcquireCtx): Task {
   if (W[ctx.at] !== 0) throw new Finding("assertion", `${ctx.name} is initialised while it is in use`);
-  return pend(initOp.id, ctx.at) as never;
+  return pend(initOp, ctx.at) as never;
 }
 
 /**
@@ -265,7 +265,7 @@ export function wwAcquireFini(ctx: AcquireCtx): Task {
 export function wwLock(l: WwMutex, ctx: AcquireCtx | null = null): Task<number> {
   mightSleep("lock", l.name);
   if (ctx !== null && W[ctx.at] === 0) throw new Finding("assertion", `${ctx.name} is used before wwAcquireInit`);
-  return pend(lockOp.id, l.at, ctx === null ? 0 : ctx.at) as never;
+  return pend(lockOp, l.at, ctx === null ? 0 : ctx.at) as never;
 }
 
 /** ww_mutex_lock_slow: after -EDEADLK, with all locks dropped; never fails. Raises an `assertion` finding otherwise. */
@@ -279,12 +279,12 @@ export function wwLockSlow(l: WwMutex, ctx: AcquireCtx): Task<number> {
 /** ww_mutex_unlock. Raises an `assertion` finding when the caller does not hold it. */
 export function wwUnlock(l: WwMutex): Task {
   if (W[l.at] !== current + 1) throw notHeld(l);
-  if (releaseIsVisible(l.at)) return pend(unlockOp.id, l.at) as never;
+  if (releaseIsVisible(l.at)) return pend(unlockOp, l.at) as never;
   release(l.at);
   return immediately(undefined) as never;
 }
 
 /** ww_mutex_trylock: true when it was free and now is ours. */
 export function wwTrylock(l: WwMutex, ctx: AcquireCtx | null = null): Task<boolean> {
-  return pend(trylockOp.id, l.at, ctx === null ? 0 : ctx.at) as never;
+  return pend(trylockOp, l.at, ctx === null ? 0 : ctx.at) as never;
 }

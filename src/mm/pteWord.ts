@@ -74,12 +74,12 @@ const freeWordOf = (k: Kernel, slot: number): number => k.words.tableFree + (slo
 
 /** READ_ONCE of entry `slot`. Raises a `use-after-free` finding when its table is free. */
 export function readPteWord(k: Kernel, slot: number): Task<number> {
-  return pend(readOp.id, k.words.pte + slot, freeWordOf(k, slot)) as never;
+  return pend(readOp, k.words.pte + slot, freeWordOf(k, slot)) as never;
 }
 
 function change(k: Kernel, which: number, slot: number, arg: number): Task<number> {
-  const { id } = (k.tlb === null ? plain : cached)[which];
-  return pend(id, k.words.pte + slot, freeWordOf(k, slot), arg) as never;
+  const op = (k.tlb === null ? plain : cached)[which];
+  return pend(op, k.words.pte + slot, freeWordOf(k, slot), arg) as never;
 }
 
 /** xchg of entry `slot`: the old one. Raises a `use-after-free` finding when its table is free, as all changes do. */
@@ -99,5 +99,5 @@ export function setPteBits(k: Kernel, slot: number, bits: number): Task<number> 
 
 /** A scheduling point in front of the freeing of table `t`, which the same step must do. */
 export function aboutToFreeTable(k: Kernel, t: number): Task {
-  return pend(freeOp.id, k.words.tableFree + t) as never;
+  return pend(freeOp, k.words.tableFree + t) as never;
 }

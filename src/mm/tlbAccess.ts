@@ -45,7 +45,7 @@ export function* tlbLookup(k: Kernel, mm: Mm, vpn: Vpn, write: boolean): Task<nu
 }
 
 function accessAt(tlb: Tlb, arg: number): Task<number> {
-  return pend(accessOp.id, tlb.at, arg) as never;
+  return pend(accessOp, tlb.at, arg) as never;
 }
 
 /** Which entry `choice` means, + 1. */
