@@ -26,7 +26,7 @@ import {
   type Pte,
   ptePfn,
   ptePresent,
-} from "./pageTable.ts";
+} from "./pte.ts";
 
 /** Changes of an entry that need no section, with the reason. `is` is asked about an entry that was present before. */
 export const NO_LOSS: readonly {
