@@ -1,6 +1,7 @@
 /** Address spaces, areas and what ties them to pages (mm_types.h, rmap.h): structs from small pools. */
 import { type Cell, cellField } from "../machine/cell.ts";
-import type { Handle } from "../machine/core.ts";
+import { current, type Handle } from "../machine/core.ts";
+import type { Lock } from "../machine/lock.ts";
 import { type Mutex, spinlockField } from "../machine/mutex.ts";
 import { type RwSem, rwsemField } from "../machine/rwsem.ts";
 import { bool, int, pooledStruct, ref, struct } from "../machine/struct.ts";
@@ -114,19 +115,34 @@ export interface Vma extends Handle {
   policy: number;
   nextFree: Vma | null;
 }
+/**
+ * What lets a task read where a VMA lies and what it allows: mmap_lock in any mode, or for walks of the reverse mapping the
+ * lock by which they have found the VMA. Changes need mmap_lock for writing; `vmaSetRange` takes the rmap locks as well.
+ */
+function vmaGuard(vma: Vma): Lock {
+  const { mmapLock } = vma.mm as Mm;
+  if (mmapLock.heldBy(current, false)) return mmapLock;
+  const root = vma.chains?.anonVma?.root;
+  if (root?.rwsem.heldBy(current, false)) return root.rwsem;
+  const { inode } = vma;
+  return inode?.immapRwsem.heldBy(current, false) ? inode.immapRwsem : mmapLock;
+}
+const guarded = { guardedBy: vmaGuard };
+
 export const vmaStruct = pooledStruct("vma", {
-  mm: ref<Mm>({ ordered: mmapLock }),
-  start: int({ ordered: mmapLock }),
-  end: int({ ordered: mmapLock }),
-  flags: int({ ordered: mmapLock }),
-  pgoff: int({ ordered: mmapLock }),
+  mm: ref<Mm>({ ordered: "set as long as the VMA lives" }),
+  start: int(guarded),
+  end: int(guarded),
+  flags: int(guarded),
+  pgoff: int(guarded),
+  // The first fault sets it with mmap_lock for reading and the lock of the root; whoever unmaps clears it with the same.
   anonVma: ref<AnonVma>({ ordered: mmapLock }),
   chains: ref<AnonVmaChain>({ ordered: mmapLock }),
-  inode: ref<Inode>({ ordered: mmapLock }),
-  next: ref<Vma>({ ordered: mmapLock }),
-  prev: ref<Vma>({ ordered: mmapLock }),
+  inode: ref<Inode>({ ordered: "set as long as the VMA is mapped" }),
+  next: ref<Vma>(guarded),
+  prev: ref<Vma>(guarded),
   nextShared: ref<Vma>({ ordered: "i_mmap_rwsem" }),
-  policy: int({ ordered: mmapLock }),
+  policy: int(guarded),
   nextFree: ref<Vma>({ ordered: "slab", whenFree: true }),
 });
 
@@ -181,18 +197,18 @@ export const mmStruct = pooledStruct("mm", {
   tableWalkers: cellField(),
   mmUsers: cellField(),
   mmCount: cellField(),
-  mmap: ref<Vma>({ ordered: mmapLock }),
-  mapCount: int({ ordered: mmapLock }),
+  mmap: ref<Vma>({ guardedBy: "mmapLock" }),
+  mapCount: int({ guardedBy: "mmapLock" }),
   pgd: int({ ordered: "set when the mm is made" }),
-  startBrk: int({ ordered: mmapLock }),
-  brk: int({ ordered: mmapLock }),
+  startBrk: int({ guardedBy: "mmapLock" }),
+  brk: int({ guardedBy: "mmapLock" }),
   rssAnon: int({ ordered: "atomic" }),
   rssFile: int({ ordered: "atomic" }),
   rssShmem: int({ ordered: "atomic" }),
   swapEntries: int({ ordered: "atomic" }),
-  lockedVm: int({ ordered: mmapLock }),
+  lockedVm: int({ ordered: "changed with mmap_lock for writing; reports read it as it is" }),
   memcg: int({ ordered: "changed by its owner only" }),
-  defFlags: int({ ordered: mmapLock }),
+  defFlags: int({ guardedBy: "mmapLock" }),
   hasPinned: bool({ ordered: "atomic bit" }),
   oomSkip: bool({ ordered: "atomic bit" }),
   unstable: bool({ ordered: "atomic bit" }),

@@ -1,6 +1,6 @@
 /** Users and references of an mm, and the pools of mms and processes (kernel/fork.c). */
 import { cmpxchg, fetchAdd, readOnce } from "../machine/cell.ts";
-import type { Task } from "../machine/core.ts";
+import { type Task, unchecked } from "../machine/core.ts";
 import { must } from "../machine/finding.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { freeObject, reuseObject } from "../machine/struct.ts";
@@ -59,7 +59,8 @@ export function* mmAlloc(k: Kernel): Task<Mm | null> {
   k.state.freeMm = mm.nextFree;
   reuseObject(mm);
   mm.nextFree = null;
-  initMm(k, mm, pgd);
+  // Without mmap_lock: nobody else knows it yet.
+  unchecked(() => initMm(k, mm, pgd));
   yield* fetchAdd(mm.mmUsers, 1);
   yield* fetchAdd(mm.mmCount, 1);
   return mm;

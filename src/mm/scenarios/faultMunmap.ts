@@ -86,8 +86,8 @@ export const faultMunmap = defineCase({
   variants: {
     "linux-6.1": { fault: PROPER, unmap: PROPER, second: 0, expect: "ok" },
     "linux-6.1-two-faults": { fault: PROPER, unmap: PROPER, second: 1, expect: "ok" },
-    "fault-without-mmap-lock": { fault: NO_LOCK, unmap: PROPER, second: 0, expect: "use-after-free" },
-    "munmap-without-mmap-lock": { fault: PROPER, unmap: NO_LOCK, second: 0, expect: "use-after-free" },
+    "fault-without-mmap-lock": { fault: NO_LOCK, unmap: PROPER, second: 0, expect: "data-race" },
+    "munmap-without-mmap-lock": { fault: PROPER, unmap: NO_LOCK, second: 0, expect: "data-race" },
     "two-faults-without-recheck": { fault: NO_RECHECK, unmap: PROPER, second: 1, expect: "missed-notification" },
   },
   setup(m, v) {

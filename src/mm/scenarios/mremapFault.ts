@@ -73,7 +73,7 @@ export const mremapFault = defineCase<Shared & { readonly locked?: boolean }>({
   variants: {
     "linux-6.1-untouched": { touched: 0, written: 1, expect: "ok" },
     "linux-6.1-touched": { touched: 0, written: 0, expect: "ok" },
-    "fault-without-mmap-lock": { touched: 0, written: 1, locked: false, expect: "use-after-free" },
+    "fault-without-mmap-lock": { touched: 0, written: 1, locked: false, expect: "data-race" },
   },
   setup(m, v) {
     const k = smallKernel(m, { tables: 12 });
