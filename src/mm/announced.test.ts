@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Task } from "../machine/core.ts";
 import { lock, unlock } from "../machine/mutex.ts";
+import { downRead, upRead } from "../machine/rwsem.ts";
 import { join, spawn } from "../machine/wait.ts";
 import { type Announced, losesRights, NO_LOSS, openSection } from "./announced.ts";
 import { createKernel, type Kernel } from "./kernel.ts";
@@ -55,7 +56,9 @@ function outcome(body: Body): string {
 
 function* main(k: Kernel, p: Process, body: Body): Task {
   const mm = p.mm as Mm;
+  yield* downRead(mm.mmapLock);
   pteAlloc(k, mm, AT);
+  yield* upRead(mm.mmapLock);
   yield* set(k, mm, mkPte(1, PTE_WRITE));
   yield* body(k, mm);
 }

@@ -123,7 +123,7 @@ function isMine(ranges: Announced["ranges"], i: number, mm: Mm): boolean {
 }
 
 /** Has the running task announced a change of [start, end)? */
-function covers({ ranges, count }: Announced, mm: Mm, start: Vpn, end: Vpn): boolean {
+export function sectionCovers({ ranges, count }: Announced, mm: Mm, start: Vpn, end: Vpn): boolean {
   for (let i = 0; i < count; i++) {
     if (isMine(ranges, i, mm) && ranges.start[i] <= start && ranges.end[i] >= end) return true;
   }
@@ -137,14 +137,8 @@ export function pteChanges(k: Kernel, mm: Mm, vpn: Vpn, old: Pte, now: Pte): voi
   if (checking && !mm.ptl.heldBy(current)) {
     throw new Finding("data-race", `${task()} changes page ${vpn} of ${mm.name} without holding ${mm.ptl.name}`);
   }
-  if (!losesRights(old, now) || covers(a, mm, vpn, vpn + 1)) return;
+  if (!losesRights(old, now) || sectionCovers(a, mm, vpn, vpn + 1)) return;
   throw missed(`${task()} takes rights from page ${vpn} of ${mm.name} (${loss(old, now)}), which no section covers`);
-}
-
-/** All entries of a page table leave their place. */
-export function tableMoves(k: Kernel, mm: Mm, start: Vpn, end: Vpn): void {
-  if (covers(k.announced as Announced, mm, start, end)) return;
-  throw missed(`${task()} moves the table of pages ${start} to ${end} of ${mm.name}, which no section covers`);
 }
 
 /** Does a subscriber that has copied the old entry have more than the new one gives? */

@@ -16,11 +16,14 @@ import type { Vpn } from "./page.ts";
 import { addrEnd, freeTable, pgdPages, pgdSlot, pmdPages, pmdSlot, pudPages, pudSlot } from "./pageTable.ts";
 import { aboutToFreeTable } from "./pteWord.ts";
 import { guards } from "./rules.ts";
+import { mustBeHidden, tablesChange } from "./tableGuards.ts";
 
 /** free_pgtables: `vma` and those linked after it are unmapped already. */
 export function* freePgtables(k: Kernel, tlb: Gather, vma: Vma | null, floor: Vpn, ceiling: Vpn): Task {
   // Walks without locks see a table or do not: the point at which it leaves the mm.
   if (vma) yield* touch((tlb.mm as Mm).tableWalkers);
+  for (let each = vma; each; each = each.next) mustBeHidden(k, each);
+  if (vma) tablesChange(k, tlb.mm as Mm);
   while (vma) {
     const start = vma.start;
     let last: Vma = vma;

@@ -256,7 +256,9 @@ export interface Kernel {
 }
 
 const createTables = (count: number, shift: number) =>
-  columns("pageTable", (count + 1) << shift, { entry: column({ ordered: "page-table lock, or atomic" }) });
+  columns("pageTable", (count + 1) << shift, {
+    entry: column({ ordered: "locks of the mm that has the table: tableGuards.ts" }),
+  });
 const createTableSlab = (count: number) =>
   columns("pageTableSlab", count + 1, {
     free: column({ ordered: "slab", initial: 1 }),

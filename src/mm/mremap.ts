@@ -7,7 +7,6 @@ import type { Task } from "../machine/core.ts";
 import { EFAULT, EINVAL, ENOMEM } from "../machine/errno.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downWrite, upRead, upWrite } from "../machine/rwsem.ts";
-import { tableMoves } from "./announced.ts";
 import { anonVmaClone, unlinkAnonVmas } from "./anonVma.ts";
 import { mmPopulate } from "./gup.ts";
 import { getInode } from "./inode.ts";
@@ -40,6 +39,7 @@ import {
   pteSlot,
   setPteAt,
 } from "./pageTable.ts";
+import { tableMoves } from "./tableGuards.ts";
 import { flushTlbLocked, noteTableMove } from "./tlb.ts";
 import { flushTlbBatchedPending } from "./tlbBatch.ts";
 import { getUnmappedArea, taskSize } from "./unmappedArea.ts";
@@ -240,7 +240,7 @@ function* moveNormalPmd(k: Kernel, vma: Vma, at: Vpn, target: Vpn): Task<boolean
   const to = pmdSlot(k, mm, target);
   const free = entry[to] === 0;
   if (free) {
-    if (k.announced !== null) tableMoves(k, mm, at, at + pmdPages(k));
+    tableMoves(k, mm, at, at + pmdPages(k));
     noteTableMove(k, mm, at);
     entry[to] = entry[from];
     entry[from] = 0;
