@@ -69,7 +69,7 @@ export const mprotectFault = defineCase<{ touched: number; locked?: boolean }>({
     "linux-6.1-untouched": { touched: NONE, expect: "ok" },
     "linux-6.1-zero-page": { touched: READ, expect: "ok" },
     "linux-6.1-writable": { touched: WRITTEN, expect: "ok" },
-    "fault-without-mmap-lock": { touched: NONE, locked: false, expect: "assertion" },
+    "fault-without-mmap-lock": { touched: NONE, locked: false, expect: "data-race" },
   },
   setup(m, v) {
     const k = smallKernel(m);
