@@ -19,18 +19,22 @@ import { downWrite, type RwSem, upWrite } from "../machine/rwsem.ts";
 import { srcuReadLock, srcuReadUnlock, synchronizeSrcu } from "../machine/srcu.ts";
 import { rangeClosed, rangeOpened } from "./announced.ts";
 import type { Kernel } from "./kernel.ts";
-import type { Mm, Vma } from "./mmTypes.ts";
+import { type Mm, VM_READ, type Vma } from "./mmTypes.ts";
 import { mmdrop, mmgrab } from "./mmUsers.ts";
 import { itreeInvalidate, itreeInvEnd, itreeRelease } from "./mmuIntervalNotifier.ts";
 import {
+  MMU_NOTIFY_PROTECTION_VMA,
   type MmuNotifier,
   type MmuNotifierOps,
+  type NotifierSubscriptions,
   notifierStruct,
   rangeBlockable,
+  rangeEvent,
   rangeMayFail,
 } from "./mmuNotifierTypes.ts";
 import type { Pfn, Vpn } from "./page.ts";
 import { guards } from "./rules.ts";
+import { vmaLookup } from "./vma.ts";
 
 export * from "./mmuNotifierTypes.ts";
 
@@ -167,6 +171,43 @@ export function* clearFlushYoung(k: Kernel, mm: Mm, start: Vpn, end: Vpn): Task<
   return young !== 0;
 }
 
+/** mmu_notifier_clear_young: the same without a flush, for whoever only samples. Page-table lock held. */
+export function* clearYoung(k: Kernel, mm: Mm, start: Vpn, end: Vpn): Task<boolean> {
+  const subs = mm.notifierSubscriptions;
+  if (!subs.active) return false;
+  let young = 0;
+  const section = yield* srcuReadLock(k.notifierSrcu);
+  for (let sub = yield* rcuDereference(subs.first); sub; sub = yield* rcuDereference(sub.next)) {
+    if (sub.ops.clearYoung) young |= yield* sub.ops.clearYoung(k, sub, start, end);
+  }
+  yield* srcuReadUnlock(k.notifierSrcu, section);
+  return young !== 0;
+}
+
+/** mmu_notifier_test_young: the first who says yes is enough. Page-table lock held. */
+export function* testYoung(k: Kernel, mm: Mm, vpn: Vpn): Task<boolean> {
+  const subs = mm.notifierSubscriptions;
+  if (!subs.active) return false;
+  let young = 0;
+  const section = yield* srcuReadLock(k.notifierSrcu);
+  for (let sub = yield* rcuDereference(subs.first); sub && young === 0; sub = yield* rcuDereference(sub.next)) {
+    if (sub.ops.testYoung) young = yield* sub.ops.testYoung(k, sub, vpn);
+  }
+  yield* srcuReadUnlock(k.notifierSrcu, section);
+  return young !== 0;
+}
+
+/** The newest classic subscriber, and the next older one. Lock of the subscriptions held, or in a read section. */
+export const firstNotifier = (subs: NotifierSubscriptions): Task<MmuNotifier | null> => rcuDereference(subs.first);
+export const nextNotifier = (sub: MmuNotifier): Task<MmuNotifier | null> => rcuDereference(sub.next);
+
+/** mmu_notifier_range_update_to_read_only: a section after which the memory may still be read. mmap_lock held. */
+export function rangeUpdateToReadOnly(mm: Mm, start: Vpn, flags: number): boolean {
+  if (rangeEvent(flags) !== MMU_NOTIFY_PROTECTION_VMA) return false;
+  const vma = vmaLookup(mm, start);
+  return vma !== null && (vma.flags & VM_READ) !== 0;
+}
+
 /** rcu_dereference of a list pointer. */
 function* rcuDereference(pointer: Cell): Task<MmuNotifier | null> {
   const id = yield* readOnce(pointer);
@@ -246,7 +287,7 @@ export function* mmuNotifierUnregister(k: Kernel, sub: MmuNotifier): Task {
     if (sub.ops.release) yield* sub.ops.release(k, sub);
     yield* srcuReadUnlock(k.notifierSrcu, section);
     yield* lock(subs.lock);
-    yield* unlink(sub);
+    yield* unlinkNotifier(sub);
     yield* unlock(subs.lock);
   }
   yield* synchronizeSrcu(k.notifierSrcu);
@@ -255,7 +296,7 @@ export function* mmuNotifierUnregister(k: Kernel, sub: MmuNotifier): Task {
 }
 
 /** hlist_del_init_rcu, unless somebody else was faster. Lock held. */
-function* unlink(sub: MmuNotifier): Task {
+export function* unlinkNotifier(sub: MmuNotifier): Task {
   if (!sub.hashed) return;
   const subs = (sub.mm as Mm).notifierSubscriptions;
   let pointer = subs.first;
@@ -277,7 +318,8 @@ export function* mmuNotifierRelease(k: Kernel, mm: Mm): Task {
     if (sub.ops.release) yield* sub.ops.release(k, sub);
   }
   yield* lock(subs.lock);
-  for (let sub = yield* rcuDereference(subs.first); sub; sub = yield* rcuDereference(subs.first)) yield* unlink(sub);
+  for (let sub = yield* rcuDereference(subs.first); sub; sub = yield* rcuDereference(subs.first))
+    yield* unlinkNotifier(sub);
   yield* unlock(subs.lock);
   yield* srcuReadUnlock(k.notifierSrcu, section);
   yield* synchronizeSrcu(k.notifierSrcu);

@@ -1,6 +1,7 @@
 /** What MMU notifiers are made of (mmu_notifier.h). */
 import { type Cell, cellField } from "../machine/cell.ts";
 import type { Handle, Task } from "../machine/core.ts";
+import { must } from "../machine/finding.ts";
 import { type Mutex, spinlockField } from "../machine/mutex.ts";
 import { bool, int, ref, struct } from "../machine/struct.ts";
 import type { Kernel } from "./kernel.ts";
@@ -37,6 +38,30 @@ export const ALL_END: Vpn = 1 << 28;
 export const rangeBlockable = (flags: number): boolean => (flags & RANGE_BLOCKABLE) !== 0;
 export const rangeMayFail = (flags: number): boolean => (flags & RANGE_MAYFAIL) !== 0;
 export const rangeEvent = (flags: number): number => flags & MMU_NOTIFY_EVENT_MASK;
+
+const OWNER_SHIFT = 5;
+
+/**
+ * mmu_notifier_range_init_owner: flags of a section that device memory opens (MIGRATE, EXCLUSIVE), with whoever opens it,
+ * null where an exclusive entry is taken back.
+ */
+export const rangeWithOwner = (event: number, owner: Handle | null): number =>
+  event | RANGE_BLOCKABLE | ((owner === null ? 0 : owner.id + 1) << OWNER_SHIFT);
+
+/**
+ * Is it a section that `owner` opened itself, so that its callback need not do anything? The owner field of all other
+ * events is not set in the kernel, and must not be looked at: an `assertion` finding.
+ */
+export function rangeIsOwn(flags: number, owner: Handle): boolean {
+  const event = rangeEvent(flags);
+  const set = event === MMU_NOTIFY_MIGRATE || event === MMU_NOTIFY_EXCLUSIVE;
+  must(
+    set,
+    "assertion",
+    `the owner of a range is looked at, which ${EVENT_NAMES[event]} does not set: ask for the event first`,
+  );
+  return flags >> OWNER_SHIFT === owner.id + 1;
+}
 
 /** Callbacks of a classic subscriber; missing ones are not called. `flags`: event and RANGE_BLOCKABLE. */
 export interface MmuNotifierOps {
