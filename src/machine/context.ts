@@ -84,6 +84,7 @@ const FLAG_NAMES: readonly (readonly [number, string])[] = [
   [PF_MEMALLOC_PIN, "PF_MEMALLOC_PIN"],
   [PF_KSWAPD, "PF_KSWAPD"],
   [PF_EXITING, "PF_EXITING"],
+  [1 << 18, "killed"],
 ];
 
 /** A context word in words; "" when it says nothing. */

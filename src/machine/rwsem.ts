@@ -93,7 +93,8 @@ export function rwlockField(options: RwSemOptions = {}): Embedded<RwSem> {
 
 const rwsemAt = (at: number): RwSem => objectAt(at) as RwSem;
 
-function enter(l: RwSem, state: number, subclass: number): void {
+/** Takes it, without a look whether that is possible. */
+export function enter(l: RwSem, state: number, subclass: number): void {
   noteAcquired(l, state < 0 ? "exclusive" : "shared", subclass);
   W[l.at] = state;
   if (l.kind === "rwlock") W[currentBase() + T_CONTEXT] += SPIN_DEPTH;

@@ -5,7 +5,8 @@
  *   pinned are copied for the child instead. One PROTECTION_PAGE section for each private VMA that has anonymous pages.
  */
 import type { Task } from "../machine/core.ts";
-import { ENOMEM } from "../machine/errno.ts";
+import { EINTR, ENOMEM } from "../machine/errno.ts";
+import { downWriteKillable } from "../machine/killable.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downWrite, upWrite } from "../machine/rwsem.ts";
 import { anonVmaFork } from "./anonVma.ts";
@@ -92,7 +93,7 @@ export function* sysVfork(k: Kernel, p: Process): Task<Process | number> {
 
 /** dup_mmap. 0 or -ENOMEM. */
 function* dupMmap(k: Kernel, mm: Mm, old: Mm): Task<number> {
-  yield* downWrite(old.mmapLock);
+  if ((yield* downWriteKillable(old.mmapLock)) !== 0) return -EINTR;
   yield* downWrite(mm.mmapLock, 1);
   mm.startBrk = old.startBrk;
   mm.brk = old.brk;

@@ -10,8 +10,9 @@ import { cmpxchgWord, fetchAdd, readOnce, readWord } from "../machine/cell.ts";
 import { type Columns, column, columns } from "../machine/columns.ts";
 import { memallocRestore, memallocSave, PF_MEMALLOC_PIN } from "../machine/context.ts";
 import type { Task } from "../machine/core.ts";
-import { EFAULT, EINVAL } from "../machine/errno.ts";
+import { EFAULT, EINTR, EINVAL } from "../machine/errno.ts";
 import { must } from "../machine/finding.ts";
+import { fatalSignalPending } from "../machine/killable.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
 import { checkAndMigrateMovable, isLongtermPinnable } from "./gupLongterm.ts";
@@ -148,6 +149,8 @@ function checkVma(vma: Vma, flags: number): number {
 /** faultin_page, until the page can be followed. The frame, or -errno. mmap_lock held. */
 function* getOne(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<Pfn | number> {
   for (;;) {
+    // Who is killed must not go on to take memory.
+    if (fatalSignalPending()) return -EINTR;
     const found = yield* followPage(k, vma, vpn, flags);
     if (found >= 0) return found;
     const how = found === MUST_UNSHARE ? FAULT_UNSHARE : (flags & FOLL_WRITE) !== 0 ? FAULT_WRITE : FAULT_READ;

@@ -2,8 +2,9 @@
 import type { Task } from "../machine/core.ts";
 import { EACCES, EFAULT, EINTR, EINVAL, ENOMEM } from "../machine/errno.ts";
 import { trylockFolio, unlockFolio } from "../machine/folioLock.ts";
+import { downWriteKillable } from "../machine/killable.ts";
 import { lock, unlock } from "../machine/mutex.ts";
-import { downRead, downWrite, upRead, upWrite } from "../machine/rwsem.ts";
+import { downRead, upRead, upWrite } from "../machine/rwsem.ts";
 import { FOLL_TOUCH, FOLL_WRITE, faultinRange, mayPopulate } from "./gup.ts";
 import { getInode, putInode } from "./inode.ts";
 import type { Kernel } from "./kernel.ts";
@@ -113,7 +114,7 @@ export function* sysMadvise(k: Kernel, p: Process, at: Vpn, n: number, advice: n
   if ((!reads && !KNOWN.includes(advice)) || n < 0) return -EINVAL;
   if (n === 0) return 0;
   if (reads) yield* downRead(mm.mmapLock);
-  else yield* downWrite(mm.mmapLock);
+  else if ((yield* downWriteKillable(mm.mmapLock)) !== 0) return -EINTR;
   const error = yield* walkVmas(k, mm, at, at + n, advice);
   if (reads) yield* upRead(mm.mmapLock);
   else yield* upWrite(mm.mmapLock);

@@ -6,9 +6,10 @@
  */
 import { point } from "../machine/cell.ts";
 import { immediately, keepOrder, sequential, type Task } from "../machine/core.ts";
-import { EFAULT, ENOMEM } from "../machine/errno.ts";
+import { EFAULT, EINTR, ENOMEM } from "../machine/errno.ts";
 import { waitFolioLocked } from "../machine/folioLock.ts";
 import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../machine/gfp.ts";
+import { fatalSignalPending } from "../machine/killable.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
 import { anonVmaPrepare } from "./anonVma.ts";
@@ -147,7 +148,8 @@ export function* userFault(k: Kernel, mm: Mm, vpn: Vpn, write: boolean): Task<nu
   const error =
     vma && accessAllowed(vma, write) ? yield* handleMmFault(k, vma, vpn, write ? FAULT_WRITE : FAULT_READ) : -EFAULT;
   yield* upRead(mm.mmapLock);
-  return error;
+  // fault_signal_pending: the access is not tried again, the task dies on its way back to user code.
+  return error === 0 && fatalSignalPending() ? -EINTR : error;
 }
 
 /**
@@ -158,7 +160,7 @@ function aboutToAccess(): Task {
   return sequential ? (immediately(undefined) as never) : point();
 }
 
-/** A load from page `vpn`: its content, or -EFAULT. */
+/** A load from page `vpn`: its content; -EFAULT, or -EINTR once the task has been killed. */
 export function* userRead(k: Kernel, p: Process, vpn: Vpn): Task<number> {
   const mm = p.mm as Mm;
   for (;;) {
@@ -173,7 +175,7 @@ export function* userRead(k: Kernel, p: Process, vpn: Vpn): Task<number> {
   }
 }
 
-/** A store to page `vpn`. 0 or -EFAULT. */
+/** A store to page `vpn`. 0, -EFAULT or -EINTR. */
 export function* userWrite(k: Kernel, p: Process, vpn: Vpn, content: number): Task<number> {
   const mm = p.mm as Mm;
   for (;;) {

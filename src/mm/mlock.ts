@@ -1,8 +1,9 @@
 /** mlock(2), mlock2(2), mlockall(2) and their opposites (mm/mlock.c). No notifier is involved. */
 import type { Task } from "../machine/core.ts";
-import { EAGAIN, EFAULT, EINVAL, ENOMEM } from "../machine/errno.ts";
+import { EAGAIN, EFAULT, EINTR, EINVAL, ENOMEM } from "../machine/errno.ts";
+import { downWriteKillable } from "../machine/killable.ts";
 import { lock, unlock } from "../machine/mutex.ts";
-import { downWrite, upWrite } from "../machine/rwsem.ts";
+import { upWrite } from "../machine/rwsem.ts";
 import { mmPopulate, mmPopulateStrictly } from "./gup.ts";
 import type { Kernel } from "./kernel.ts";
 import { mlockFolio, munlockFolio } from "./mlockPage.ts";
@@ -33,7 +34,7 @@ export function* sysMlock2(k: Kernel, p: Process, at: Vpn, n: number, flags: num
 }
 
 function* doMlock(k: Kernel, mm: Mm, start: Vpn, end: Vpn, add: number): Task<number> {
-  yield* downWrite(mm.mmapLock);
+  if ((yield* downWriteKillable(mm.mmapLock)) !== 0) return -EINTR;
   const error = yield* applyVmaLockFlags(k, mm, start, end, add);
   yield* upWrite(mm.mmapLock);
   if (error !== 0) return error;
@@ -46,7 +47,7 @@ function* doMlock(k: Kernel, mm: Mm, start: Vpn, end: Vpn, add: number): Task<nu
 export function* sysMlockall(k: Kernel, p: Process, flags: number): Task<number> {
   if (flags === 0 || flags === MCL_ONFAULT || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) !== 0) return -EINVAL;
   const mm = p.mm as Mm;
-  yield* downWrite(mm.mmapLock);
+  if ((yield* downWriteKillable(mm.mmapLock)) !== 0) return -EINTR;
   yield* applyMlockallFlags(k, mm, flags);
   yield* upWrite(mm.mmapLock);
   if ((flags & MCL_CURRENT) !== 0) yield* mmPopulate(k, mm, 0, taskSize(k));
@@ -55,7 +56,7 @@ export function* sysMlockall(k: Kernel, p: Process, flags: number): Task<number>
 
 export function* sysMunlockall(k: Kernel, p: Process): Task<number> {
   const mm = p.mm as Mm;
-  yield* downWrite(mm.mmapLock);
+  if ((yield* downWriteKillable(mm.mmapLock)) !== 0) return -EINTR;
   yield* applyMlockallFlags(k, mm, 0);
   yield* upWrite(mm.mmapLock);
   return 0;
@@ -75,7 +76,7 @@ function* applyMlockallFlags(k: Kernel, mm: Mm, flags: number): Task {
 
 export function* sysMunlock(k: Kernel, p: Process, at: Vpn, n: number): Task<number> {
   const mm = p.mm as Mm;
-  yield* downWrite(mm.mmapLock);
+  if ((yield* downWriteKillable(mm.mmapLock)) !== 0) return -EINTR;
   const error = yield* applyVmaLockFlags(k, mm, at, at + n, 0);
   yield* upWrite(mm.mmapLock);
   return error;

@@ -1,7 +1,8 @@
 /** mmap, munmap and brk (second half of mm/mmap.c). Results below 0 are -errno. */
 import type { Task } from "../machine/core.ts";
-import { EEXIST, EINVAL, ENOMEM } from "../machine/errno.ts";
-import { downgradeWrite, downWrite, upRead, upWrite } from "../machine/rwsem.ts";
+import { EEXIST, EINTR, EINVAL, ENOMEM } from "../machine/errno.ts";
+import { downWriteKillable } from "../machine/killable.ts";
+import { downgradeWrite, upRead, upWrite } from "../machine/rwsem.ts";
 import { unlinkAnonVmas } from "./anonVma.ts";
 import { freePgtables } from "./freePgtables.ts";
 import { type File, type Inode, TMPFS } from "./fs.ts";
@@ -70,7 +71,7 @@ export function* ksysMmap(
   pgoff: number,
 ): Task<number> {
   const mm = p.mm as Mm;
-  yield* downWrite(mm.mmapLock);
+  if ((yield* downWriteKillable(mm.mmapLock)) !== 0) return -EINTR;
   const start = mmapPlace(k, mm, at, n, flags);
   let error = start < 0 ? start : 0;
   const shared = (flags & MAP_SHARED) !== 0;
@@ -139,7 +140,7 @@ function* mmapRegion(
 export function* sysMunmap(k: Kernel, p: Process, at: Vpn, n: number): Task<number> {
   const mm = p.mm as Mm;
   if (n <= 0 || at < 0 || at + n > taskSize(k)) return -EINVAL;
-  yield* downWrite(mm.mmapLock);
+  if ((yield* downWriteKillable(mm.mmapLock)) !== 0) return -EINTR;
   const ret = yield* doMunmap(k, mm, at, at + n, true);
   if (ret === 1) yield* upRead(mm.mmapLock);
   else yield* upWrite(mm.mmapLock);
@@ -217,7 +218,7 @@ function brkVma(mm: Mm, start: Vpn, end: Vpn): boolean {
 /** brk(2): the break afterwards. 0 asks. It does not move down where the program has unmapped the heap itself. */
 export function* sysBrk(k: Kernel, p: Process, to: Vpn): Task<Vpn> {
   const mm = p.mm as Mm;
-  yield* downWrite(mm.mmapLock);
+  if ((yield* downWriteKillable(mm.mmapLock)) !== 0) return -EINTR;
   const before = mm.brk;
   let downgraded = false;
   if (to >= mm.startBrk && to < before && brkVma(mm, to, before)) {

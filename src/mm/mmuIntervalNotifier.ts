@@ -117,7 +117,7 @@ export function* itreeRelease(k: Kernel, mm: Mm): Task {
   yield* itreeInvEnd(k, mm.notifierSubscriptions);
 }
 
-/** mmu_interval_notifier_insert: may take mmap_lock for writing. 0 or -EOVERFLOW. */
+/** mmu_interval_notifier_insert: may take mmap_lock for writing. 0, -EOVERFLOW, or -EINTR when the task is killed. */
 export function* mmuIntervalNotifierInsert(
   k: Kernel,
   sub: IntervalNotifier,
@@ -129,8 +129,9 @@ export function* mmuIntervalNotifierInsert(
   if (pages <= 0) return -EOVERFLOW;
   if (!subs.hasItree) {
     yield* downWrite(mm.mmapLock);
-    yield* mmuNotifierRegisterLocked(k, null, mm);
+    const error = yield* mmuNotifierRegisterLocked(k, null, mm);
     yield* upWrite(mm.mmapLock);
+    if (error !== 0) return error;
   }
   yield* mmgrab(mm);
   sub.mm = mm;

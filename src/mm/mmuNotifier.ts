@@ -11,7 +11,9 @@
 import { type Cell, readOnce, writeOnce } from "../machine/cell.ts";
 import { mightSleep, nonBlockEnd, nonBlockStart } from "../machine/context.ts";
 import { current, handleOf, type Task } from "../machine/core.ts";
+import { EINTR } from "../machine/errno.ts";
 import { must } from "../machine/finding.ts";
+import { fatalSignalPending } from "../machine/killable.ts";
 import { lockMapAcquire, lockMapRelease, mmuNotifierInvalidateRangeStart } from "../machine/lockMap.ts";
 import type { Machine } from "../machine/machine.ts";
 import { lock, unlock } from "../machine/mutex.ts";
@@ -214,7 +216,7 @@ function* rcuDereference(pointer: Cell): Task<MmuNotifier | null> {
   return id === 0 ? null : (handleOf(id - 1) as MmuNotifier);
 }
 
-/** mmu_notifier_register: takes mmap_lock for writing. 0. The mm must have users. */
+/** mmu_notifier_register: takes mmap_lock for writing. 0, or -EINTR when the task is killed. The mm must have users. */
 export function* mmuNotifierRegister(k: Kernel, sub: MmuNotifier, mm: Mm): Task<number> {
   yield* downWrite(mm.mmapLock);
   const error = yield* mmuNotifierRegisterLocked(k, sub, mm);
@@ -229,7 +231,10 @@ export function* mmuNotifierRegister(k: Kernel, sub: MmuNotifier, mm: Mm): Task<
  */
 export function* mmuNotifierRegisterLocked(k: Kernel, sub: MmuNotifier | null, mm: Mm): Task<number> {
   const subs = mm.notifierSubscriptions;
-  yield* mmTakeAllLocks(k, mm);
+  if (!(yield* mmTakeAllLocks(k, mm))) {
+    yield* mmDropAllLocks(k, mm);
+    return -EINTR;
+  }
   subs.active = true;
   if (sub) {
     yield* mmgrab(mm);
@@ -249,19 +254,25 @@ export function* mmuNotifierRegisterLocked(k: Kernel, sub: MmuNotifier | null, m
 
 const holdsForWrite = (l: RwSem): boolean => l.heldBy(current, true);
 
-/** mm_take_all_locks: every i_mmap_rwsem, then every anon_vma root, each once. mmap_lock held for writing. */
-function* mmTakeAllLocks(k: Kernel, mm: Mm): Task {
+/**
+ * mm_take_all_locks: every i_mmap_rwsem, then every anon_vma root, each once. False when the task is killed meanwhile.
+ * mmap_lock held for writing.
+ */
+function* mmTakeAllLocks(k: Kernel, mm: Mm): Task<boolean> {
   if (guards(k.rules, "allLocksMutex")) yield* lock(k.state.mmAllLocksMutex);
-  if (!guards(k.rules, "takeAllLocks")) return;
+  if (!guards(k.rules, "takeAllLocks")) return true;
   for (let vma = mm.mmap; vma; vma = vma.next) {
+    if (fatalSignalPending()) return false;
     if (vma.inode && !holdsForWrite(vma.inode.immapRwsem)) yield* downWrite(vma.inode.immapRwsem, 1);
   }
   for (let vma: Vma | null = mm.mmap; vma; vma = vma.next) {
+    if (fatalSignalPending()) return false;
     for (let avc = vma.chains; avc; avc = avc.sameVma) {
       const root = avc.anonVma?.root;
       if (root && !holdsForWrite(root.rwsem)) yield* downWrite(root.rwsem, 1);
     }
   }
+  return true;
 }
 
 function* mmDropAllLocks(k: Kernel, mm: Mm): Task {

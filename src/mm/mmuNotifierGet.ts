@@ -53,7 +53,7 @@ export function createSharedNotifier<D extends object>(
   return Object.assign(sub, { ops, freeing });
 }
 
-/** mmu_notifier_get: takes mmap_lock for writing. The subscriber with these callbacks, to be put; or -ENOMEM. */
+/** mmu_notifier_get: takes mmap_lock for writing. The subscriber with these callbacks, to be put; -ENOMEM, -EINTR. */
 export function* mmuNotifierGet(k: Kernel, ops: SharedNotifierOps, mm: Mm): Task<SharedNotifier | number> {
   yield* downWrite(mm.mmapLock);
   const sub = yield* mmuNotifierGetLocked(k, ops, mm);
@@ -67,8 +67,10 @@ export function* mmuNotifierGetLocked(k: Kernel, ops: SharedNotifierOps, mm: Mm)
   if (found) return found;
   const sub = yield* ops.allocNotifier(k, mm);
   if (!sub) return -ENOMEM;
-  yield* mmuNotifierRegisterLocked(k, sub, mm);
-  return sub;
+  const error = yield* mmuNotifierRegisterLocked(k, sub, mm);
+  if (error === 0) return sub;
+  yield* ops.freeNotifier(k, sub);
+  return error;
 }
 
 /** find_get_mmu_notifier. */

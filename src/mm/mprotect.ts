@@ -1,8 +1,9 @@
 /** mprotect(2), and changing the protection of page-table entries (mm/mprotect.c). */
 import type { Task } from "../machine/core.ts";
-import { EACCES, EINVAL, ENOMEM } from "../machine/errno.ts";
+import { EACCES, EINTR, EINVAL, ENOMEM } from "../machine/errno.ts";
+import { downWriteKillable } from "../machine/killable.ts";
 import { lock, unlock } from "../machine/mutex.ts";
-import { downWrite, upWrite } from "../machine/rwsem.ts";
+import { upWrite } from "../machine/rwsem.ts";
 import { populateVmaRange } from "./gup.ts";
 import type { Kernel } from "./kernel.ts";
 import {
@@ -57,7 +58,7 @@ export function* sysMprotect(k: Kernel, p: Process, at: Vpn, n: number, prot: nu
   const end = at + n;
   if (n < 0 || at < 0) return -EINVAL;
   if (n === 0) return 0;
-  yield* downWrite(mm.mmapLock);
+  if ((yield* downWriteKillable(mm.mmapLock)) !== 0) return -EINTR;
   const error = yield* doMprotect(k, mm, at, end, prot);
   yield* upWrite(mm.mmapLock);
   return error;

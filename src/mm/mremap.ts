@@ -4,7 +4,8 @@
  */
 import { touch } from "../machine/cell.ts";
 import type { Task } from "../machine/core.ts";
-import { EFAULT, EINVAL, ENOMEM } from "../machine/errno.ts";
+import { EFAULT, EINTR, EINVAL, ENOMEM } from "../machine/errno.ts";
+import { downWriteKillable } from "../machine/killable.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downWrite, upRead, upWrite } from "../machine/rwsem.ts";
 import { anonVmaClone, unlinkAnonVmas } from "./anonVma.ts";
@@ -66,7 +67,7 @@ export function* sysMremap(
   const needsMove = flags & (MREMAP_FIXED | MREMAP_DONTUNMAP);
   if (needsMove !== 0 && (flags & MREMAP_MAYMOVE) === 0) return -EINVAL;
   if ((flags & MREMAP_DONTUNMAP) !== 0 && oldPages !== pages) return -EINVAL;
-  yield* downWrite(mm.mmapLock);
+  if ((yield* downWriteKillable(mm.mmapLock)) !== 0) return -EINTR;
   const vma = vmaLookup(mm, old);
   let ret = -EFAULT;
   let shrunk = false;

@@ -1,8 +1,9 @@
 /** /proc/PID/clear_refs (fs/proc/task_mmu.c). */
 import type { Task } from "../machine/core.ts";
-import { EINVAL } from "../machine/errno.ts";
+import { EINTR, EINVAL } from "../machine/errno.ts";
+import { downWriteKillable } from "../machine/killable.ts";
 import { lock, unlock } from "../machine/mutex.ts";
-import { downWrite, upWrite } from "../machine/rwsem.ts";
+import { upWrite } from "../machine/rwsem.ts";
 import type { Kernel } from "./kernel.ts";
 import { isCowMapping, type Mm, type Process, VM_PFNMAP, VM_SOFTDIRTY, type Vma } from "./mmTypes.ts";
 import {
@@ -40,7 +41,7 @@ const CLEAR_REFS_HIWATER = 5;
  */
 export function* clearRefs(k: Kernel, _p: Process, mm: Mm, what: number): Task<number> {
   if (what < CLEAR_REFS_ALL || what > CLEAR_REFS_HIWATER) return -EINVAL;
-  yield* downWrite(mm.mmapLock);
+  if ((yield* downWriteKillable(mm.mmapLock)) !== 0) return -EINTR;
   const soft = what === CLEAR_REFS_SOFT_DIRTY;
   const flags = MMU_NOTIFY_SOFT_DIRTY | RANGE_BLOCKABLE;
   if (soft) {

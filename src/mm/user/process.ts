@@ -6,6 +6,7 @@
  */
 import { touch } from "../../machine/cell.ts";
 import { current, type Handle, handleId, handleOf, runAs, type Task } from "../../machine/core.ts";
+import { setFatalSignal } from "../../machine/killable.ts";
 import { activeMachine } from "../../machine/machine.ts";
 import { choose, join, until } from "../../machine/wait.ts";
 import { becomeProcess } from "../current.ts";
@@ -145,8 +146,9 @@ export function* childWait(pid: Pid): Task<number> {
 export function kill(pid: Pid): void {
   const { tasks } = userSpace();
   for (let t = 0; t < tasks.count; t++) {
-    if (tasks.leader[t] === pid + 1 && tasks.how[t] === RUNNING)
-      (handleOf(tasks.process[t] - 1) as Process & Handle).killed = true;
+    if (tasks.leader[t] !== pid + 1 || tasks.how[t] !== RUNNING) continue;
+    (handleOf(tasks.process[t] - 1) as Process & Handle).killed = true;
+    setFatalSignal(t);
   }
 }
 
