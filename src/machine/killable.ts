@@ -36,7 +36,7 @@ const killOp = defineOp({
 
 /** Kills the task in `slot`, at a moment of its own. */
 export function sendSigkill(slot: number): Task {
-  return pend(killOp.id, 0, slot) as never;
+  return pend(killOp, 0, slot) as never;
 }
 
 const semAt = (at: number): RwSem => objectAt(at) as RwSem;
@@ -81,11 +81,11 @@ const readOp = defineOp({
 /** down_write_killable, for a rwsem without a queue: 0, or -EINTR. */
 export function downWriteKillable(l: RwSem, subclass = 0): Task<number> {
   mightSleep("lock", l.name);
-  return pend(writeOp.id, l.at, subclass) as never;
+  return pend(writeOp, l.at, subclass) as never;
 }
 
 /** down_read_killable. */
 export function downReadKillable(l: RwSem, subclass = 0): Task<number> {
   mightSleep("lock", l.name);
-  return pend(readOp.id, l.at, subclass) as never;
+  return pend(readOp, l.at, subclass) as never;
 }
