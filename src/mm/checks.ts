@@ -6,11 +6,12 @@ import { unchecked } from "../machine/core.ts";
 import type { Machine } from "../machine/machine.ts";
 import { openSection } from "./announced.ts";
 import { checkMaps } from "./checkMaps.ts";
+import { checkSwap, isUnusedSwapCache, slotsLeft } from "./checkSwap.ts";
 import { cacheSlot } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
 import { BATCH_SIZE, NR_BATCHES, NR_LRU_LISTS } from "./lruTypes.ts";
 import type { Vma } from "./mmTypes.ts";
-import { PG_private } from "./page.ts";
+import { PG_private, PG_swapcache } from "./page.ts";
 
 /** Set-up: every step of a search ends with all checks. */
 export function checkEveryStep(m: Machine, k: Kernel): void {
@@ -23,7 +24,7 @@ export function checkEveryStep(m: Machine, k: Kernel): void {
  */
 export function checkKernel(k: Kernel, quiet = true): string | null {
   return unchecked(() => {
-    return checkMaps(k, quiet) ?? checkVmas(k) ?? checkLru(k);
+    return checkMaps(k, quiet) ?? checkVmas(k) ?? checkLru(k) ?? checkSwap(k, quiet);
   });
 }
 
@@ -81,6 +82,7 @@ export function checkNothingLeft(k: Kernel): string | null {
     }
     for (let pfn = 1; pfn < k.frames.count; pfn++) {
       const refs = k.frames.refcount[pfn];
+      if (isUnusedSwapCache(k, pfn)) continue;
       if (refs > 0 && !batched.has(pfn)) return `frame ${pfn} still has ${refs} references`;
     }
     const { tablesInUse } = k.state;
@@ -90,7 +92,9 @@ export function checkNothingLeft(k: Kernel): string | null {
     const inode = k.inodes.find((i) => i.kind !== 0);
     if (inode) return `${inode.name} is still in use`;
     const mm = k.mms.find((each) => each.pgd !== 0);
-    return mm ? `${mm.name} is still in use` : (linksLeft(k) ?? (k.announced && openSection(k.announced)));
+    return mm
+      ? `${mm.name} is still in use`
+      : (slotsLeft(k) ?? linksLeft(k) ?? (k.announced && openSection(k.announced)));
   });
 }
 
@@ -112,6 +116,7 @@ export function namedReferences(k: Kernel, pfn: number): number {
   return unchecked(() => {
     const { frames, lru } = k;
     let n = frames.mapcount[pfn] + ((frames.flags[pfn] & PG_private) !== 0 ? 1 : 0);
+    if ((frames.flags[pfn] & PG_swapcache) !== 0) n++;
     for (const inode of k.inodes) {
       for (let i = 0; i < k.filePages; i++) if (k.cache.page[cacheSlot(k, inode, i)] === pfn + 1) n++;
     }

@@ -52,13 +52,14 @@ export const EXISTS = 1;
 
 /**
  * __filemap_add_folio: `pfn`, locked and charged, becomes the cached page. EXISTS when somebody was faster, else what was
- * there before: 0, or the shadow of a page that was evicted.
+ * there before: 0, or the shadow of a page that was evicted. `onlyHole`: what is below 0 is no shadow, but a page in swap.
  */
-export function* addToPageCache(k: Kernel, inode: Inode, index: number, pfn: Pfn): Task<number> {
+export function* addToPageCache(k: Kernel, inode: Inode, index: number, pfn: Pfn, onlyHole = false): Task<number> {
   yield* lock(inode.xaLock);
   const slot = cacheSlot(k, inode, index);
   const before = k.cache.page[slot];
-  if (before <= 0) {
+  const free = onlyHole ? before === 0 : before <= 0;
+  if (free) {
     if (before < 0) inode.nrshadows--;
     yield* folioGet(k, pfn);
     k.frames.mapping[pfn] = inode.id + 1;
@@ -67,7 +68,7 @@ export function* addToPageCache(k: Kernel, inode: Inode, index: number, pfn: Pfn
     inode.nrpages++;
   }
   yield* unlock(inode.xaLock);
-  return before <= 0 ? before : EXISTS;
+  return free ? before : EXISTS;
 }
 
 /** filemap_remove_folio: out of the cache, whose reference is dropped. Folio locked, the caller has a reference. */

@@ -39,6 +39,7 @@ import {
   isMigrationType,
   mkPte,
   PTE_DIRTY,
+  PTE_UFFD_WP,
   PTE_WRITE,
   PTE_YOUNG,
   type Pte,
@@ -51,7 +52,9 @@ import {
   pteSlot,
   pteSpecial,
   pteWrite,
+  SWP_EXCLUSIVE,
   SWP_MIGRATION_READ,
+  SWP_SWAP,
   setPteAt,
   swpOffset,
   swpType,
@@ -60,6 +63,7 @@ import { vmPageProt } from "./pgprot.ts";
 import { pageAddNewAnonRmap, pageAddRmap, pageTryDupAnonRmap } from "./rmap.ts";
 import { rssAdd } from "./rss.ts";
 import { folioPut } from "./swap.ts";
+import { swapDuplicate } from "./swapfile.ts";
 import { FLUSH_FORK, flushTlbMm } from "./tlb.ts";
 import { vmaAlloc, vmaLink } from "./vma.ts";
 
@@ -214,10 +218,18 @@ function* copyPage(k: Kernel, dst: Vma, at: Vpn, pfn: Pfn, fresh: Pfn): Task {
   yield* setPteAt(k, mm, at, maybeMkwrite(mkPte(fresh, vmPageProt(dst)), dst));
 }
 
-/** copy_nonpresent_pte: migration entries become read-only in both. Both page-table locks held. */
+/** copy_nonpresent_pte: swap entries are exclusive no more, migration entries become read-only in both. Both page-table locks held. */
 function* copyNonPresent(k: Kernel, dst: Vma, src: Vma, at: Vpn, pte: Pte): Task {
   const mm = dst.mm as Mm;
   const type = swpType(pte);
+  if (type === SWP_SWAP) {
+    yield* swapDuplicate(k, swpOffset(pte));
+    mm.swapEntries++;
+    const shared = pte & ~SWP_EXCLUSIVE;
+    if (shared !== pte) yield* setPteAt(k, src.mm as Mm, at, shared);
+    yield* setPteAt(k, mm, at, shared & ~PTE_UFFD_WP);
+    return;
+  }
   if (!isMigrationType(type)) return;
   rssAdd(k, mm, swpOffset(pte), 1);
   let copy = pte;

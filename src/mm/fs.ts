@@ -32,6 +32,8 @@ export interface Inode extends Handle {
   /** Which path: index into the kernel's names; 0 = none (anonymous shared memory). */
   path: number;
   nrpages: number;
+  /** Pages of tmpfs that are in swap: see shmemSwap.ts. */
+  swapped: number;
   /** Entries of evicted pages (workingset.ts) in its page cache. */
   nrshadows: number;
   /** First VMA that maps it. */
@@ -52,6 +54,7 @@ export const inodeStruct = pooledStruct("inode", {
   linked: bool({ ordered: own, whenFree: true }),
   path: int({ ordered: own }),
   nrpages: int({ ordered: "i_pages lock" }),
+  swapped: int({ ordered: "i_pages lock" }),
   nrshadows: int({ ordered: "i_pages lock" }),
   immap: ref<Vma>({ ordered: "i_mmap_rwsem" }),
   nextFree: ref<Inode>({ ordered: "slab", whenFree: true }),

@@ -18,6 +18,7 @@ export function inodeAlloc(k: Kernel, kind: number, size: number): Inode | null 
   inode.linked = false;
   inode.path = 0;
   inode.nrpages = 0;
+  inode.swapped = 0;
   inode.nrshadows = 0;
   return inode;
 }

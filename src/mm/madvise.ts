@@ -5,8 +5,10 @@ import { trylockFolio, unlockFolio } from "../machine/folioLock.ts";
 import { downWriteKillable } from "../machine/killable.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead, upWrite } from "../machine/rwsem.ts";
+import { type Inode, TMPFS } from "./fs.ts";
 import { FOLL_TOUCH, FOLL_WRITE, faultinRange, mayPopulate } from "./gup.ts";
 import { getInode, putInode } from "./inode.ts";
+import { folioIsolateLru, folioPutbackLru } from "./isolate.ts";
 import type { Kernel } from "./kernel.ts";
 import { ZAP_ALL, zapPageRangeSingle } from "./memoryZap.ts";
 import {
@@ -40,11 +42,15 @@ import {
   PG_dirty,
   PG_referenced,
   PG_swapcache,
+  PG_unevictable,
   type Vpn,
 } from "./page.ts";
+import { freePageListHead, listAddTail, newPageList, type PageList } from "./pageList.ts";
 import {
+  addrEnd,
   PTE_DIRTY,
   PTE_YOUNG,
+  pmdPages,
   pteAt,
   ptePfn,
   ptePresent,
@@ -52,13 +58,20 @@ import {
   ptepGetAndClear,
   pteSlot,
   pteSpecial,
+  SWP_SWAP,
   setPteAt,
+  swpOffset,
+  swpType,
 } from "./pageTable.ts";
-import { deactivatePage, lruAddDrain, markPageLazyfree } from "./swap.ts";
+import { shmemSwapEntry } from "./shmemSwap.ts";
+import { deactivatePage, folioPut, lruAddDrain, markPageLazyfree } from "./swap.ts";
+import { folioFreeSwap, freeSwapAndCache } from "./swapfile.ts";
+import { readSwapCacheAsync } from "./swapReadahead.ts";
 import { flushTlbBatchedPending } from "./tlbBatch.ts";
 import { punchHole } from "./truncate.ts";
 import { findVma } from "./vma.ts";
 import { vmaForChange } from "./vmaFlags.ts";
+import { reclaimPages } from "./vmscan.ts";
 
 export const MADV_NORMAL = 0;
 export const MADV_RANDOM = 1;
@@ -153,12 +166,12 @@ function* behavior(k: Kernel, vma: Vma, start: Vpn, end: Vpn, advice: number): T
       return yield* madviseFree(k, vma, start, end);
     case MADV_COLD:
     case MADV_PAGEOUT:
-      return yield* madviseCold(k, vma, start, end, advice === MADV_COLD);
+      return yield* madviseCold(k, vma, start, end, advice === MADV_PAGEOUT);
     case MADV_POPULATE_READ:
     case MADV_POPULATE_WRITE:
       return yield* madvisePopulate(k, vma, start, end, advice === MADV_POPULATE_WRITE);
     case MADV_WILLNEED:
-      return 0;
+      return yield* madviseWillneed(k, vma, start, end);
     default:
       return yield* updateFlags(k, vma, start, end, advice);
   }
@@ -215,7 +228,10 @@ function* madviseFree(k: Kernel, vma: Vma, start: Vpn, end: Vpn): Task<number> {
   yield* invalidateRangeStart(k, mm, start, end, flags);
   yield* lock(mm.ptl);
   flushTlbBatchedPending(k, mm);
-  for (let at = start; at < end; at++) if (isPage(k, mm, at)) yield* freePte(k, tlb, mm, at);
+  for (let at = start; at < end; at++) {
+    if (isPage(k, mm, at)) yield* freePte(k, tlb, mm, at);
+    else if (swpType(pteAt(k, mm, at)) === SWP_SWAP) yield* freeSwapEntry(k, mm, at);
+  }
   yield* unlock(mm.ptl);
   yield* invalidateRangeEnd(k, mm, start, end, flags);
   yield* tlbFinish(k, tlb);
@@ -241,30 +257,50 @@ function* freePte(k: Kernel, tlb: Gather, mm: Mm, at: Vpn): Task {
   yield* markPageLazyfree(k, pfn);
 }
 
+/** What is not in memory need not be read: the next access finds zeros. Page-table lock held. */
+function* freeSwapEntry(k: Kernel, mm: Mm, at: Vpn): Task {
+  const slot = swpOffset(pteAt(k, mm, at));
+  mm.swapEntries--;
+  yield* freeSwapAndCache(k, slot);
+  yield* setPteAt(k, mm, at, 0);
+}
+
 /** A page that was written back to swap, or is to be: only its only user may throw the content away. */
 function* cleanAnon(k: Kernel, pfn: Pfn): Task<boolean> {
   if (!(yield* trylockFolio(folioLockWord(k, pfn)))) return false;
-  const mine = (yield* folioMapcount(k, pfn)) === 1;
+  let mine = (yield* folioMapcount(k, pfn)) === 1;
+  if (mine && hasFlag(k, pfn, PG_swapcache)) mine = yield* folioFreeSwap(k, pfn);
   if (mine) clearFlag(k, pfn, PG_dirty);
   yield* unlockFolio(folioLockWord(k, pfn));
   return mine;
 }
 
-/** madvise_cold, and the first half of madvise_pageout: young bits are cleared without any notifier. */
-function* madviseCold(k: Kernel, vma: Vma, start: Vpn, end: Vpn, deactivate: boolean): Task<number> {
+/** madvise_cold, madvise_pageout: young bits are cleared without any notifier; what is paged out goes at the end of each table. */
+function* madviseCold(k: Kernel, vma: Vma, start: Vpn, end: Vpn, pageout: boolean): Task<number> {
   const mm = vma.mm as Mm;
   if ((vma.flags & (VM_LOCKED | VM_PFNMAP)) !== 0) return -EINVAL;
   yield* lruAddDrain(k);
   const tlb = tlbGather(k, mm);
-  yield* lock(mm.ptl);
-  flushTlbBatchedPending(k, mm);
-  for (let at = start; at < end; at++) if (isPage(k, mm, at)) yield* coldPte(k, tlb, mm, at, deactivate);
-  yield* unlock(mm.ptl);
+  const list = pageout ? newPageList(k) : null;
+  for (let at = start; at < end; at = addrEnd(at, end, pmdPages(k))) {
+    if (pteSlot(k, mm, at) === 0) continue;
+    yield* coldPteRange(k, tlb, mm, at, addrEnd(at, end, pmdPages(k)), list);
+    if (list) yield* reclaimPages(k, list);
+  }
+  if (list) freePageListHead(k, list);
   yield* tlbFinish(k, tlb);
   return 0;
 }
 
-function* coldPte(k: Kernel, tlb: Gather, mm: Mm, at: Vpn, deactivate: boolean): Task {
+/** madvise_cold_or_pageout_pte_range. `list`: where pages go that are to be paged out; null = they only become cold. */
+function* coldPteRange(k: Kernel, tlb: Gather, mm: Mm, start: Vpn, end: Vpn, list: PageList | null): Task {
+  yield* lock(mm.ptl);
+  flushTlbBatchedPending(k, mm);
+  for (let at = start; at < end; at++) if (isPage(k, mm, at)) yield* coldPte(k, tlb, mm, at, list);
+  yield* unlock(mm.ptl);
+}
+
+function* coldPte(k: Kernel, tlb: Gather, mm: Mm, at: Vpn, list: PageList | null): Task {
   const pte = pteAt(k, mm, at);
   const pfn = ptePfn(pte);
   if ((yield* folioMapcount(k, pfn)) !== 1) return;
@@ -273,7 +309,43 @@ function* coldPte(k: Kernel, tlb: Gather, mm: Mm, at: Vpn, deactivate: boolean):
     tlbAdjustRange(tlb, at, at + 1);
   }
   clearFlag(k, pfn, PG_referenced);
-  if (deactivate) yield* deactivatePage(k, pfn);
+  if (!list) {
+    yield* deactivatePage(k, pfn);
+  } else if (yield* folioIsolateLru(k, pfn)) {
+    if (hasFlag(k, pfn, PG_unevictable)) yield* folioPutbackLru(k, pfn);
+    else listAddTail(k, list, pfn);
+  }
+}
+
+/** madvise_willneed: what is in swap is read into the swap cache. Files are read when they are used. */
+function* madviseWillneed(k: Kernel, vma: Vma, start: Vpn, end: Vpn): Task<number> {
+  const mm = vma.mm as Mm;
+  if (!vmaIsAnonymous(vma)) {
+    yield* forceShmSwapin(k, vma, start, end);
+    return 0;
+  }
+  for (let at = start; at < end; at++) {
+    if (pteSlot(k, mm, at) === 0) continue;
+    yield* lock(mm.ptl);
+    const pte = pteAt(k, mm, at);
+    yield* unlock(mm.ptl);
+    const pfn = swpType(pte) === SWP_SWAP ? yield* readSwapCacheAsync(k, swpOffset(pte), mm) : -1;
+    if (pfn >= 0) yield* folioPut(k, pfn);
+  }
+  yield* lruAddDrain(k);
+  return 0;
+}
+
+/** force_shm_swapin_readahead. */
+function* forceShmSwapin(k: Kernel, vma: Vma, start: Vpn, end: Vpn): Task {
+  const inode = vma.inode as Inode;
+  if (inode.kind !== TMPFS) return;
+  for (let at = start; at < end; at++) {
+    const slot = yield* shmemSwapEntry(k, inode, linearPageIndex(vma, at));
+    const pfn = slot > 0 ? yield* readSwapCacheAsync(k, slot, vma.mm) : -1;
+    if (pfn >= 0) yield* folioPut(k, pfn);
+  }
+  yield* lruAddDrain(k);
 }
 
 /** madvise_remove: a hole in the file; without mmap_lock meanwhile. */

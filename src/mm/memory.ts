@@ -2,7 +2,7 @@
  * Page faults (mm/memory.c): from an access that the page table does not allow to a page-table entry that does.
  *
  *   none ─anonymous─▶ zero page (read) or new page (write)        none ─file─▶ memoryFile.ts
- *   read-only ─write─▶ memoryCow.ts                               migration entry ─▶ wait until the page is unlocked
+ *   read-only ─write─▶ memoryCow.ts                               swap ─▶ memorySwap.ts; migration entry ─▶ wait
  */
 import { point } from "../machine/cell.ts";
 import { immediately, keepOrder, sequential, type Task } from "../machine/core.ts";
@@ -18,6 +18,7 @@ import type { Kernel } from "./kernel.ts";
 import { memCgroupCharge } from "./memcontrol.ts";
 import { doWpPage } from "./memoryCow.ts";
 import { doFault } from "./memoryFile.ts";
+import { doSwapPage } from "./memorySwap.ts";
 import { lruCacheAdd } from "./mlockPage.ts";
 import { type Mm, type Process, VM_EXEC, VM_READ, VM_WRITE, type Vma, vmaIsAnonymous } from "./mmTypes.ts";
 import { folioLockWord, PG_uptodate, setFlag, type Vpn, ZERO_PFN } from "./page.ts";
@@ -37,6 +38,7 @@ import {
   ptepSetBits,
   pteWrite,
   SWP_MARKER,
+  SWP_SWAP,
   setPteAt,
   swpOffset,
   swpType,
@@ -68,7 +70,8 @@ export function* handleMmFault(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Ta
   if (pte === 0) {
     return vmaIsAnonymous(vma) ? yield* doAnonymousPage(k, vma, vpn, flags) : yield* doFault(k, vma, vpn, flags);
   }
-  return yield* doSwapPage(k, vma, vpn, pte);
+  if (swpType(pte) === SWP_SWAP) return yield* doSwapPage(k, vma, vpn, pte, flags);
+  return yield* nonSwapEntry(k, vma, vpn, pte);
 }
 
 /** The second half of handle_pte_fault. Page-table lock held, dropped here. */
@@ -120,8 +123,8 @@ function* doAnonymousPage(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<nu
   return stable ? 0 : -EFAULT;
 }
 
-/** do_swap_page: so far only entries of pages that are being moved, and markers. */
-function* doSwapPage(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte): Task<number> {
+/** The first lines of do_swap_page: entries of pages that are being moved, and markers. */
+function* nonSwapEntry(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte): Task<number> {
   const mm = vma.mm as Mm;
   const type = swpType(pte);
   if (isMigrationType(type)) {

@@ -103,7 +103,8 @@ function* zapPresent(k: Kernel, tlb: Gather, vma: Vma, addr: Vpn, pte: Pte, deta
 function* zapNonPresent(k: Kernel, vma: Vma, addr: Vpn, pte: Pte, details: number): Task {
   const mm = vma.mm as Mm;
   const type = swpType(pte);
-  if (details === ZAP_EVEN_COWS_NOT) return;
+  const file = isMigrationType(type) && !hasFlag(k, swpOffset(pte), PG_anon);
+  if (details === ZAP_EVEN_COWS_NOT && !file) return;
   if (type === SWP_SWAP) {
     mm.swapEntries--;
     yield* freeSwapAndCache(k, swpOffset(pte));

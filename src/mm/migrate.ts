@@ -32,13 +32,16 @@ import {
   PG_private,
   PG_referenced,
   PG_swapbacked,
+  PG_swapcache,
   PG_unevictable,
   PG_uptodate,
   PG_workingset,
+  PG_writeback,
   pageToNid,
   setFlag,
 } from "./page.ts";
 import { allocPageNode } from "./pageAlloc.ts";
+import { folioWaitWriteback } from "./pageIo.ts";
 import { freePageListHead, listAddTail, listShift, listSplice, newPageList, type PageList } from "./pageList.ts";
 import { folioInode } from "./rmap.ts";
 import { removeMigrationPtes, tryToMigrate } from "./rmapMigrate.ts";
@@ -86,6 +89,14 @@ function* unmapAndMove(k: Kernel, src: Pfn, gfp: number, nid: number, force: boo
     yield* lockFolio(folioLockWord(k, src));
     locked = true;
   }
+  if (locked && hasFlag(k, src, PG_writeback)) {
+    if (force) {
+      yield* folioWaitWriteback(k, src);
+    } else {
+      yield* unlockFolio(folioLockWord(k, src));
+      locked = false;
+    }
+  }
   if (locked) {
     yield* lockFolio(folioLockWord(k, dst));
     moved = yield* moveLocked(k, src, dst);
@@ -123,6 +134,7 @@ function* getAnonVma(k: Kernel, src: Pfn): Task<AnonVma | null> {
 /** folio_migrate_mapping: only if all references are the isolation's, the cache's and the buffers'. */
 function* migrateMapping(k: Kernel, src: Pfn, dst: Pfn): Task<boolean> {
   const { frames } = k;
+  if (hasFlag(k, src, PG_swapcache)) return yield* migrateSwapCache(k, src, dst);
   const inode = folioInode(k, src);
   const buffers = hasFlag(k, src, PG_private);
   const expected = 1 + (inode ? 1 : 0) + (buffers ? 1 : 0);
@@ -153,6 +165,25 @@ function* migrateMapping(k: Kernel, src: Pfn, dst: Pfn): Task<boolean> {
   }
   frames.mapping[src] = 0;
   return true;
+}
+
+/** The same for a folio in the swap cache. */
+function* migrateSwapCache(k: Kernel, src: Pfn, dst: Pfn): Task<boolean> {
+  const { cacheLock } = k.swap;
+  yield* lock(cacheLock);
+  const free = yield* folioRefFreeze(k, src, 2);
+  if (free) {
+    copyIdentity(k, src, dst);
+    setFlag(k, dst, PG_swapcache);
+    yield* folioGet(k, dst);
+    k.swap.slots.cache[k.frames.private[src]] = dst + 1;
+    k.frames.private[dst] = k.frames.private[src];
+    k.frames.private[src] = 0;
+    clearFlag(k, src, PG_swapcache);
+    yield* folioRefUnfreeze(k, src, 1);
+  }
+  yield* unlock(cacheLock);
+  return free;
 }
 
 function copyIdentity(k: Kernel, src: Pfn, dst: Pfn): void {

@@ -113,6 +113,10 @@ export interface Vma extends Handle {
   nextShared: Vma | null;
   /** Memory policy: node + 1, 0 = none. */
   policy: number;
+  /** swap_readahead_info: page of the last fault on swap, the window then, and hits since; all 0 = never. */
+  raAddress: Vpn;
+  raWindow: number;
+  raHits: number;
   nextFree: Vma | null;
 }
 /**
@@ -143,6 +147,10 @@ export const vmaStruct = pooledStruct("vma", {
   prev: ref<Vma>(guarded),
   nextShared: ref<Vma>({ ordered: "i_mmap_rwsem" }),
   policy: int(guarded),
+  policy: int({ ordered: mmapLock }),
+  raAddress: int({ ordered: "faults race, as it is only a guess" }),
+  raWindow: int({ ordered: "faults race, as it is only a guess" }),
+  raHits: int({ ordered: "faults race, as it is only a guess" }),
   nextFree: ref<Vma>({ ordered: "slab", whenFree: true }),
 });
 

@@ -9,6 +9,7 @@ import type { Kernel } from "./kernel.ts";
 import { memCgroupChargeCurrent } from "./memcontrol.ts";
 import { folioLockWord, type Pfn, PG_swapbacked, PG_uptodate, setFlag } from "./page.ts";
 import { allocPage } from "./pageAlloc.ts";
+import { EEXIST_AGAIN, shmemSwapEntry, shmemSwapin } from "./shmemSwap.ts";
 import { folioAddLru, folioPut } from "./swap.ts";
 
 /** shmem_get_folio: the page, made if it is a hole; locked, with a reference. -ENOMEM. */
@@ -16,6 +17,12 @@ export function* shmemGetPage(k: Kernel, inode: Inode, index: number): Task<Pfn 
   for (;;) {
     const cached = yield* findLockPage(k, inode, index);
     if (cached >= 0) return cached;
+    const slot = yield* shmemSwapEntry(k, inode, index);
+    if (slot > 0) {
+      const pfn = yield* shmemSwapin(k, inode, index, slot);
+      if (pfn === EEXIST_AGAIN) continue;
+      return pfn;
+    }
     const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_ZERO);
     if (pfn < 0) return -ENOMEM;
     if ((yield* memCgroupChargeCurrent(k, pfn, GFP_KERNEL)) !== 0) {
@@ -24,7 +31,7 @@ export function* shmemGetPage(k: Kernel, inode: Inode, index: number): Task<Pfn 
     }
     yield* lockFolio(folioLockWord(k, pfn));
     setFlag(k, pfn, PG_swapbacked | PG_uptodate);
-    if ((yield* addToPageCache(k, inode, index, pfn)) !== EXISTS) {
+    if ((yield* addToPageCache(k, inode, index, pfn, true)) !== EXISTS) {
       yield* folioAddLru(k, pfn);
       return pfn;
     }

@@ -12,8 +12,10 @@ import { BLOCK, cacheSlot, EXT4, type Inode, pagesOf } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
 import { unmapMappingPages, ZAP_ALL, ZAP_EVEN_COWS_NOT } from "./memoryZap.ts";
 import { folioLockWord, folioMapcount, type Pfn } from "./page.ts";
+import { folioWaitWriteback } from "./pageIo.ts";
 import { folioMkclean, setPageDirty, writeAndWait } from "./pageWriteback.ts";
 import { folioInode } from "./rmap.ts";
+import { shmemFreeSwap, shmemSwapEntry } from "./shmemSwap.ts";
 import { folioMarkAccessed, folioPut, lruAddDrain } from "./swap.ts";
 
 /** truncate_inode_pages: everything from page `from` on leaves the cache. */
@@ -24,16 +26,26 @@ export function* truncateInodePages(k: Kernel, inode: Inode, from: number): Task
 /** truncate_inode_pages_range for whole pages [from, to). */
 export function* truncateRange(k: Kernel, inode: Inode, from: number, to: number): Task {
   if (inode.nrshadows > 0) clearShadows(k, inode, from, to);
-  if (inode.nrpages === 0) return;
+  if (inode.nrpages === 0 && inode.swapped === 0) return;
   let found = false;
   for (let index = from; index < to; index++) {
+    // A page may go to swap, or come from there, before we have it.
+    if (inode.swapped > 0 && (yield* shmemFreeSwap(k, inode, index))) continue;
     const pfn = yield* findGetPage(k, inode, index);
-    if (pfn < 0) continue;
+    if (pfn < 0) {
+      if ((yield* shmemSwapEntry(k, inode, index)) > 0) index--;
+      continue;
+    }
     found = true;
     yield* lockFolio(folioLockWord(k, pfn));
-    if (folioInode(k, pfn) === inode) yield* truncateFolio(k, inode, pfn);
+    const here = folioInode(k, pfn) === inode;
+    if (here) {
+      yield* folioWaitWriteback(k, pfn);
+      yield* truncateFolio(k, inode, pfn);
+    }
     yield* unlockFolio(folioLockWord(k, pfn));
     yield* folioPut(k, pfn);
+    if (!here && (yield* shmemSwapEntry(k, inode, index)) > 0) index--;
   }
   if (found) yield* lruAddDrain(k);
 }

@@ -46,6 +46,9 @@ export function vmaAlloc(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number,
   vma.flags = flags;
   vma.pgoff = pgoff;
   vma.policy = 0;
+  vma.raAddress = 0;
+  vma.raWindow = 0;
+  vma.raHits = 0;
   return vma;
 }
 
