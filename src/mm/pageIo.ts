@@ -25,6 +25,7 @@ import {
 } from "./page.ts";
 import { folioRotateReclaimable } from "./swap.ts";
 import { folioFreeSwap } from "./swapfile.ts";
+import { countVm } from "./vmstat.ts";
 
 /** swap_writepage: 0. The folio is locked, in the swap cache and not dirty any more; it comes back unlocked. */
 export function* swapWritepage(k: Kernel, pfn: Pfn): Task<number> {
@@ -35,6 +36,7 @@ export function* swapWritepage(k: Kernel, pfn: Pfn): Task<number> {
     return 0;
   }
   setFlag(k, pfn, PG_writeback);
+  countVm(k, "pswpout");
   if (k.swap.slow) {
     yield* queueRequest(k, (pfn << 1) | 1);
     yield* unlockFolio(folioLockWord(k, pfn));
@@ -48,6 +50,7 @@ export function* swapWritepage(k: Kernel, pfn: Pfn): Task<number> {
 
 /** swap_readpage: the folio is locked, and its `private` says which slot; the one who completes the request unlocks it. */
 export function* swapReadpage(k: Kernel, pfn: Pfn): Task {
+  countVm(k, "pswpin");
   if (k.swap.slow) {
     k.frames.lock[pfn] = ANYBODY;
     yield* queueRequest(k, pfn << 1);
