@@ -22,6 +22,7 @@ import {
 import { swapWritepage } from "./pageIo.ts";
 import { ext4Writepage, folioClearDirtyForIo } from "./pageWriteback.ts";
 import { folioInode } from "./rmap.ts";
+import { AOP_WRITEPAGE_ACTIVATE, shmemWritepage } from "./shmemSwap.ts";
 import { folioPut } from "./swap.ts";
 import { putSwapFolio } from "./swapfile.ts";
 import { deleteFromSwapCacheLocked } from "./swapState.ts";
@@ -35,9 +36,6 @@ export const PAGE_ACTIVATE = 1;
 /** It was sent off, and is unlocked. */
 export const PAGE_SUCCESS = 2;
 export const PAGE_CLEAN = 3;
-
-/** What ->writepage answers when it will not write now; the folio is still locked. */
-export const AOP_WRITEPAGE_ACTIVATE = 0x80000;
 
 /** pageout. Folio locked, dirty, unmapped. */
 export function* pageout(k: Kernel, pfn: Pfn): Task<number> {
@@ -77,9 +75,7 @@ function* clearDirty(k: Kernel, pfn: Pfn, inode: Inode | null): Task<boolean> {
 function* writepage(k: Kernel, pfn: Pfn, inode: Inode | null): Task<number> {
   if (hasFlag(k, pfn, PG_swapcache)) return yield* swapWritepage(k, pfn);
   if (inode?.kind === EXT4) return yield* ext4Writepage(k, inode, pfn);
-  // Shared memory is not moved to swap.
-  setFlag(k, pfn, PG_dirty);
-  return AOP_WRITEPAGE_ACTIVATE;
+  return yield* shmemWritepage(k, inode as Inode, pfn);
 }
 
 /** filemap_release_folio, try_to_free_buffers: false while they are written. Folio locked. */
