@@ -4,11 +4,16 @@ import { observeEvents } from "../machine/events.ts";
 import { Finding } from "../machine/finding.ts";
 import type { Machine } from "../machine/machine.ts";
 import { buildSequential } from "../machine/sequential.ts";
+import { until } from "../machine/wait.ts";
+import { type File, O_CREAT } from "../mm/fs.ts";
+import { nameFile } from "../mm/inode.ts";
 import { createKernel, type Kernel, type KernelOptions } from "../mm/kernel.ts";
+import type { Process } from "../mm/mmTypes.ts";
+import { lruAddDrain } from "../mm/swap.ts";
 import { createProcess, syscalls } from "../mm/syscalls.ts";
 import { openProbe, unregister } from "../mm/user/probe.ts";
 import { startProcess } from "../mm/user/process.ts";
-import { createUserSpace, passTime, type UserSpace } from "../mm/user/space.ts";
+import { createUserSpace, EXITED, passTime, type UserSpace, userSpace } from "../mm/user/space.ts";
 import type { RecordEvent } from "./record.ts";
 import { Recorder } from "./recorder.ts";
 
@@ -31,7 +36,15 @@ const GUEST: KernelOptions = {
   inodes: 16,
   files: 32,
   filePages: 1024,
+  // 64 MiB on zram.
+  swapPages: 16384,
+  memcgs: [{}],
 };
+/**
+ * Pages of programs that were read more than once since the boot. The root file system of the guest is a tmpfs, so they are on
+ * the active list of anonymous memory, and what comes back from swap soon is taken for a part of the working set.
+ */
+const PROGRAMS = 256;
 const BETWEEN_CALLS: ReadonlySet<string> = new Set(["probe:mark", "probe:begin", "probe:result"]);
 const MAX_CHILDREN = 12;
 
@@ -61,6 +74,8 @@ export function recordWorkload(workload: Workload, options: KernelOptions = {}, 
     const m = buildSequential((machine) => {
       const k = createKernel(machine, { ...GUEST, ...options });
       space = createUserSpace(machine, k, syscalls, true);
+      const programs = nameFile(k, "/tmp/programs");
+      machine.spawn("init", init, [k, createProcess(machine, k, "init"), programs]);
       const process = createProcess(machine, k, "P");
       startProcess(main, { ...workload }, process, MAX_CHILDREN);
     });
@@ -73,6 +88,23 @@ export function recordWorkload(workload: Workload, options: KernelOptions = {}, 
     observeEvents(before);
   }
   return { events: recorder.events, failed };
+}
+
+/** The rest of the guest: there before the first process, and until the last one has gone. */
+function* init(k: Kernel, p: Process, programs: number): Task {
+  const file = (yield* syscalls.open(k, p, programs, O_CREAT)) as File;
+  for (let i = 0; i < PROGRAMS; i++) {
+    yield* syscalls.fileWrite(k, p, file, i, 0);
+    yield* syscalls.fileRead(k, p, file, i);
+    if (i % 8 === 7) yield* lruAddDrain(k);
+  }
+  for (let i = 0; i < PROGRAMS; i++) yield* syscalls.fileRead(k, p, file, i);
+  yield* lruAddDrain(k);
+  const { tasks, first } = userSpace();
+  yield* until(() => tasks.how[first.slot] === EXITED);
+  yield* syscalls.close(k, p, file);
+  yield* syscalls.unlink(k, p, programs);
+  yield* syscalls.exit(k, p);
 }
 
 function* main(workload: Workload): Task {

@@ -48,8 +48,10 @@ function* dropSlab(k: Kernel): Task {
 /** invalidate_mapping_pages: clean pages [from, to) that nobody uses leave the cache; shadows do too. How many pages. */
 export function* invalidateMappingPages(k: Kernel, inode: Inode, from: number, to: number): Task<number> {
   let dropped = 0;
+  let found = false;
   for (let index = from; index < to; index++) {
-    if (k.cache.page[cacheSlot(k, inode, index)] < 0) yield* clearShadow(k, inode, index);
+    // In shared memory an entry below 0 is a page in swap: it stays.
+    if (inode.nrshadows > 0 && k.cache.page[cacheSlot(k, inode, index)] < 0) yield* clearShadow(k, inode, index);
     const pfn = yield* findGetPage(k, inode, index);
     if (pfn < 0) continue;
     if (yield* trylockFolio(folioLockWord(k, pfn))) {
@@ -58,8 +60,11 @@ export function* invalidateMappingPages(k: Kernel, inode: Inode, from: number, t
       if (gone) dropped++;
       else yield* deactivateFileFolio(k, pfn);
     }
+    found = true;
     yield* folioPut(k, pfn);
   }
+  // Releasing the batch of pages that were looked up drains the LRU batches.
+  if (found) yield* lruAddDrain(k);
   return dropped;
 }
 

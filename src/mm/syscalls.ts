@@ -3,6 +3,7 @@ import type { Machine } from "../machine/machine.ts";
 import { directRead, directWrite } from "./directIo.ts";
 import { dropCaches } from "./dropCaches.ts";
 import { sysExec, sysExit } from "./exit.ts";
+import { fadviseDontneed } from "./fadvise.ts";
 import { fileRead, fileWrite } from "./filemap.ts";
 import { sysFork, sysVfork } from "./fork.ts";
 import type { Inode } from "./fs.ts";
@@ -10,6 +11,8 @@ import { hmmRangeFault } from "./hmm.ts";
 import { closeFile, openFile, unlinkFile } from "./inode.ts";
 import type { Kernel } from "./kernel.ts";
 import { sysMadvise } from "./madvise.ts";
+import { memoryReclaim, setMemoryHigh, setMemoryMax } from "./memcontrol.ts";
+import { NO_LIMIT } from "./memcontrolTypes.ts";
 import { userRead, userWrite } from "./memory.ts";
 import { movePageStatus, sysMbind, sysMigratePages, sysMovePages, sysPagesStatus } from "./mempolicy.ts";
 import { sysMincore } from "./mincore.ts";
@@ -73,6 +76,10 @@ export const syscalls: SystemCalls & DriverCalls = {
   pagesStatus: sysPagesStatus,
   migratePages: sysMigratePages,
   mbind: sysMbind,
+  memoryReclaim,
+  memoryHigh: (k, memcg, high) => setMemoryHigh(k, memcg, high < 0 ? NO_LIMIT : high),
+  memoryMax: (k, memcg, max) => setMemoryMax(k, memcg, max < 0 ? NO_LIMIT : max),
+  fadviseDontneed,
   hmmRangeFault,
   movePageStatus,
 };

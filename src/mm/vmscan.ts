@@ -209,7 +209,8 @@ export function* reclaimPages(k: Kernel, list: PageList): Task<number> {
 
 function* reclaimFolioList(k: Kernel, list: PageList, nid: number): Task<number> {
   const sc = newScanControl(k, GFP_KERNEL);
-  const reclaimed = yield* shrinkFolioList(k, list, nid, sc, true);
+  // Being used counts, with the accessed bits that madvise has cleared.
+  const reclaimed = yield* shrinkFolioList(k, list, nid, sc, false);
   freeScanControl(k, sc);
   for (let pfn = listShift(k, list); pfn >= 0; pfn = listShift(k, list)) yield* folioPutbackLru(k, pfn);
   return reclaimed;

@@ -59,7 +59,7 @@ const GO_ON = 0;
 
 /**
  * shrink_folio_list: decides about every folio of `list`, all of node `nid`; those that stay are in `list` afterwards. How many
- * were freed. Statistics of the batch in `sc`. `ignoreReferences`: being used does not count (MADV_PAGEOUT).
+ * were freed. Statistics of the batch in `sc`. `ignoreReferences`: being used does not count.
  */
 export function* shrinkFolioList(
   k: Kernel,

@@ -18,6 +18,7 @@ export {
 } from "../mmTypes.ts";
 export type { Vpn } from "../page.ts";
 export * from "./calls.ts";
+export * from "./cgroup.ts";
 export * from "./flags.ts";
 export * from "./probe.ts";
 export {

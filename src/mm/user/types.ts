@@ -104,6 +104,13 @@ export interface SystemCalls {
   pagesStatus(k: Kernel, p: Process, at: Vpn, n: number): Task<number>;
   migratePages(k: Kernel, p: Process, from: number, to: number): Task<number>;
   mbind(k: Kernel, p: Process, at: Vpn, n: number, mode: number, nodemask: number, flags: number): Task<number>;
+
+  /** Files of cgroup `memcg`, in pages; `max` and `high` below 0 = no limit. */
+  memoryReclaim(k: Kernel, memcg: number, n: number): Task<number>;
+  memoryHigh(k: Kernel, memcg: number, high: number): Task;
+  memoryMax(k: Kernel, memcg: number, max: number): Task;
+  /** posix_fadvise(POSIX_FADV_DONTNEED) of pages [from, to) of the file. */
+  fadviseDontneed(k: Kernel, file: File, from: number, to: number): Task<number>;
 }
 
 /** Of the entries of an hmm_range: pfn << 2 | HMM_WRITE | HMM_VALID. */
