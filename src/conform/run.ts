@@ -75,7 +75,7 @@ export function recordWorkload(workload: Workload, options: KernelOptions = {}, 
       const k = createKernel(machine, { ...GUEST, ...options });
       space = createUserSpace(machine, k, syscalls, true);
       const programs = nameFile(k, "/tmp/programs");
-      machine.spawn("init", init, [k, createProcess(machine, k, "init"), programs]);
+      machine.spawn("init", init, [k, createProcess(machine, k, "init"), programs], { daemon: true });
       const process = createProcess(machine, k, "P");
       startProcess(main, { ...workload }, process, MAX_CHILDREN);
     });
