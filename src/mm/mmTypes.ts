@@ -147,7 +147,6 @@ export const vmaStruct = pooledStruct("vma", {
   prev: ref<Vma>(guarded),
   nextShared: ref<Vma>({ ordered: "i_mmap_rwsem" }),
   policy: int(guarded),
-  policy: int({ ordered: mmapLock }),
   raAddress: int({ ordered: "faults race, as it is only a guess" }),
   raWindow: int({ ordered: "faults race, as it is only a guess" }),
   raHits: int({ ordered: "faults race, as it is only a guess" }),
