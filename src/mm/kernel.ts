@@ -137,7 +137,6 @@ const DEFAULTS = {
 export interface KernelState extends Handle {
   readonly zoneLock: Mutex;
   readonly mmAllLocksMutex: Mutex;
-  readonly oomLock: Mutex;
   freeTable: number;
   freeMm: Mm | null;
   freeProcess: Process | null;
@@ -165,7 +164,6 @@ const slab = { ordered: "slab" };
 const stateStruct = struct("kernel", {
   zoneLock: spinlockField(),
   mmAllLocksMutex: mutexField(),
-  oomLock: mutexField(),
   freeTable: int(slab),
   freeMm: ref<Mm>(slab),
   freeProcess: ref<Process>(slab),

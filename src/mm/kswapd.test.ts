@@ -42,9 +42,10 @@ test("kswapd is woken below the low watermark, and reclaims up to the high one",
   expect(checkKernel(k)).toBe(null);
 });
 
-test("without swap anonymous memory cannot be reclaimed: allocations fail in the end", () => {
+test("without swap anonymous memory cannot be reclaimed: the process is killed in the end, and its allocations fail", () => {
   const k = runScript(fill, { ...SMALL, swapPages: 0 }, (m, kernel) => startKswapd(m, kernel));
   expect(failed.n).toBeGreaterThan(N - 2048);
+  expect(k.stat.global.oom_kill).toBe(1);
   expect(k.stat.global.pgsteal_anon).toBe(0);
   unchecked(() => expect(k.pgdats[0].kswapdFailures).toBeGreaterThan(0));
 });

@@ -30,7 +30,7 @@ import {
   NR_LRU_LISTS,
 } from "./lruTypes.ts";
 import { lruvecAt } from "./lruvec.ts";
-import { outOfMemory, taskIsOomVictim } from "./oomGlobal.ts";
+import { globalOutOfMemory, taskIsOomVictim } from "./oomGlobal.ts";
 import type { Pfn } from "./page.ts";
 import { getPageFromFreelist } from "./pageAlloc.ts";
 import { MAX_RECLAIM_RETRIES } from "./scanControl.ts";
@@ -75,7 +75,7 @@ export function* allocPagesSlowpath(k: Kernel, gfp: number, nid: number): Task<P
   let pfn = yield* getPageFromFreelist(k, nid, highest, flags);
   while (pfn < 0) {
     yield* wakeAllKswapds(k, gfp, nid);
-    const reserve = gfpPfmemallocFlags(gfp, contextWord(), taskIsOomVictim(k));
+    const reserve = gfpPfmemallocFlags(gfp, contextWord(), taskIsOomVictim());
     if (reserve !== 0) flags = reserve | (flags & ALLOC_KSWAPD);
     pfn = yield* getPageFromFreelist(k, nid, highest, flags);
     if (pfn >= 0) break;
@@ -100,7 +100,7 @@ export function* allocPagesSlowpath(k: Kernel, gfp: number, nid: number): Task<P
         break;
       }
       // A victim that got nothing from the reserves must not wait for its own death.
-      const victim = taskIsOomVictim(k) && ((flags & ALLOC_OOM) !== 0 || (gfp & __GFP_NOMEMALLOC) !== 0);
+      const victim = taskIsOomVictim() && ((flags & ALLOC_OOM) !== 0 || (gfp & __GFP_NOMEMALLOC) !== 0);
       if (killed === PROGRESS && !victim) {
         loops = 0;
         continue;
@@ -176,7 +176,7 @@ const PROGRESS = -1;
 
 /** __alloc_pages_may_oom: NO_PROGRESS, PROGRESS, or a frame. */
 function* mayOom(k: Kernel, gfp: number, nid: number, highest: number): Task<number> {
-  if (!(yield* trylock(k.state.oomLock))) {
+  if (!(yield* trylock(k.oom.lock))) {
     // Somebody else is killing: give the victim time.
     yield* scheduleTimeout("wait while somebody else is out of memory");
     return PROGRESS;
@@ -185,8 +185,8 @@ function* mayOom(k: Kernel, gfp: number, nid: number, highest: number): Task<num
   const pfn = yield* getPageFromFreelist(k, nid, highest, ALLOC_WMARK_HIGH);
   let result = pfn >= 0 ? pfn : NO_PROGRESS;
   if (pfn < 0 && (gfp & (__GFP_RETRY_MAYFAIL | __GFP_THISNODE)) === 0) {
-    if (yield* outOfMemory(k, gfp)) result = PROGRESS;
+    if (yield* globalOutOfMemory(k, gfp)) result = PROGRESS;
   }
-  yield* unlock(k.state.oomLock);
+  yield* unlock(k.oom.lock);
   return result;
 }

@@ -1,6 +1,7 @@
 /** For tests: a process that touches memory in a sequential machine, and what reclaim makes of it. */
 import type { Task } from "../machine/core.ts";
 import { buildSequential, runSequentially } from "../machine/sequential.ts";
+import { becomeProcess } from "./current.ts";
 import { createKernel, type Kernel, type KernelOptions } from "./kernel.ts";
 import { userRead, userWrite } from "./memory.ts";
 import { sysMmap } from "./mmap.ts";
@@ -34,6 +35,7 @@ export function runScript(
 }
 
 function* runIt(script: Script, k: Kernel, p: Process): Task {
+  becomeProcess(p);
   yield* script(k, p);
 }
 

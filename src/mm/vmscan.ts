@@ -9,6 +9,7 @@
 import { memallocRestore, memallocSave, PF_MEMALLOC } from "../machine/context.ts";
 import type { Task } from "../machine/core.ts";
 import { fsReclaimAcquire, fsReclaimRelease, GFP_KERNEL } from "../machine/gfp.ts";
+import { fatalSignalPending } from "./current.ts";
 import { folioPutbackLru } from "./isolate.ts";
 import type { Kernel } from "./kernel.ts";
 import { wakeAllKswapds } from "./kswapd.ts";
@@ -147,7 +148,7 @@ function* noteState(k: Kernel, sc: ScanControl, nid: number): Task {
 
 /** try_to_free_pages: direct reclaim by an allocation. How many pages; 1 when a dying task need not. */
 export function* tryToFreePages(k: Kernel, gfp: number, nid: number): Task<number> {
-  yield* throttleDirectReclaim(k, gfp, nid);
+  if (yield* throttleDirectReclaim(k, gfp, nid)) return 1;
   const sc = newScanControl(k, gfp);
   sc.reclaimIdx = gfpZone(gfp);
   traceReclaimBegin("mm_vmscan_direct_reclaim_begin", sc);
@@ -180,12 +181,16 @@ export function allowDirectReclaim(k: Kernel, nid: number): boolean {
   return reserve === 0 || free > reserve >> 1;
 }
 
-/** throttle_direct_reclaim: the reserves are for those who clean pages; so wait for kswapd. */
-function* throttleDirectReclaim(k: Kernel, gfp: number, nid: number): Task {
-  if (allowDirectReclaim(k, nid)) return;
+/**
+ * throttle_direct_reclaim: the reserves are for those who clean pages, so wait for kswapd. True = the task is dying and need not
+ * reclaim at all.
+ */
+function* throttleDirectReclaim(k: Kernel, gfp: number, nid: number): Task<boolean> {
+  if (fatalSignalPending() || allowDirectReclaim(k, nid)) return false;
   countVm(k, "pgscan_direct_throttle");
   yield* wakeAllKswapds(k, gfp, nid);
   yield* scheduleTimeout("wait for kswapd to refill the reserves");
+  return fatalSignalPending();
 }
 
 /** reclaim_pages: isolated folios, whatever node, for MADV_PAGEOUT. How many were freed; the others are on their lists again. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { memallocRestore, memallocSave, PF_MEMALLOC } from "../machine/context.ts";
 import { type Task, unchecked } from "../machine/core.ts";
-import { GFP_ATOMIC, GFP_KERNEL, GFP_NOIO, GFP_NOWAIT } from "../machine/gfp.ts";
+import { __GFP_NORETRY, GFP_ATOMIC, GFP_KERNEL, GFP_NOIO, GFP_NOWAIT } from "../machine/gfp.ts";
 import { checkKernel } from "./checks.ts";
 import { createPages, FOLL_PIN, FOLL_WRITE, getUserPagesFast, type Pages, unpinUserPages } from "./gup.ts";
 import type { Kernel } from "./kernel.ts";
@@ -118,7 +118,7 @@ test("without __GFP_IO anonymous pages stay where they are", () => {
 
 /** How many pages each kind of caller gets out of an empty machine, in this order; nothing can be reclaimed. */
 function* takeAll(k: Kernel): Task {
-  yield* takeWith(k, GFP_KERNEL);
+  yield* takeWith(k, GFP_KERNEL | __GFP_NORETRY);
   yield* takeWith(k, GFP_NOWAIT);
   yield* takeWith(k, GFP_ATOMIC);
   const flags = memallocSave(PF_MEMALLOC);
@@ -144,4 +144,17 @@ test("reserves: ordinary callers stop at min, atomic ones at 3/8 of it, reclaim 
   // min 100, less half, less a quarter of the rest: 38 stay.
   expect(box.taken).toEqual([900, 0, 62, 38]);
   unchecked(() => expect(k.zoneState.free[0]).toBe(1000));
+});
+
+function* takeAsVictim(k: Kernel): Task {
+  yield* takeWith(k, GFP_KERNEL);
+  for (let i = 0; i < box.kept.length; i++) yield* folioPut(k, box.kept[i]);
+}
+
+test("whoever is killed for lack of memory gets half of what is kept, and then nothing", () => {
+  box.taken = [];
+  box.kept = [];
+  const k = runScript(takeAsVictim, { zones: [{ name: "NORMAL", pages: 1000 }], minFreeKbytes: 400 });
+  expect(box.taken).toEqual([950]);
+  expect(k.stat.global.oom_kill).toBe(1);
 });

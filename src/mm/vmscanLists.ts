@@ -7,6 +7,7 @@
 import type { Task } from "../machine/core.ts";
 import { __GFP_FS, __GFP_IO } from "../machine/gfp.ts";
 import { lock, unlock } from "../machine/mutex.ts";
+import { fatalSignalPending } from "./current.ts";
 import { wakeupFlusherThreads } from "./flusher.ts";
 import { folioReferenced, referencedExec } from "./folioReferenced.ts";
 import { folioPutbackLru } from "./isolate.ts";
@@ -129,7 +130,7 @@ export function* shrinkInactiveList(k: Kernel, n: number, lruvec: number, sc: Sc
   if (tooMany(k, nid, file, sc)) {
     yield* reclaimThrottle(k, nid, VMSCAN_THROTTLE_ISOLATED);
     // A task that was killed pretends, so that it gets out.
-    if (dying(k)) return SWAP_CLUSTER_MAX;
+    if (fatalSignalPending()) return SWAP_CLUSTER_MAX;
     if (tooMany(k, nid, file, sc)) return 0;
   }
   yield* lruAddDrain(k);
@@ -157,9 +158,6 @@ export function* shrinkInactiveList(k: Kernel, n: number, lruvec: number, sc: Sc
   traceShrinkInactive(nid, scanned, reclaimed, sc, file);
   return reclaimed;
 }
-
-/** fatal_signal_pending: no task here knows whether its process was killed; OOM victims get out by their allocations. */
-const dying = (_k: Kernel): boolean => false;
 
 function addSums(sc: ScanControl, taken: number, file: boolean): void {
   sc.dirty += sc.statDirty;
