@@ -1,5 +1,5 @@
 /** In which context a task runs: atomic, non-blockable, and the PF_MEMALLOC* scopes. One word of its header. */
-import { current, currentBase, type Handle, handleId, handleOf, T_CONTEXT, T_OWNER, W } from "./core.ts";
+import { baseOf, current, currentBase, type Handle, handleId, handleOf, T_CONTEXT, T_OWNER, W } from "./core.ts";
 import { Finding } from "./finding.ts";
 import { activeMachine } from "./machine.ts";
 
@@ -26,6 +26,11 @@ export function contextWord(): number {
 export function taskOwner(): Handle | null {
   const id = W[currentBase() + T_OWNER];
   return id === 0 ? null : (handleOf(id - 1) as Handle);
+}
+
+/** Does the task in `slot` act for `owner`? */
+export function actsFor(slot: number, owner: Handle): boolean {
+  return W[baseOf(slot) + T_OWNER] === handleId(owner) + 1;
 }
 
 /** The running task acts for `owner` from now on. */

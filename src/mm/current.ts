@@ -1,5 +1,8 @@
-/** Who is running: `current` of the kernel, as far as memory management asks. */
-import { setTaskOwner, taskOwner } from "../machine/context.ts";
+/** Who is running: `current` of the kernel, as far as memory management asks, and how a process is killed. */
+import { actsFor, setTaskOwner, taskOwner } from "../machine/context.ts";
+import type { Task } from "../machine/core.ts";
+import { sendSigkill } from "../machine/killable.ts";
+import { activeMachine } from "../machine/machine.ts";
 import type { Process } from "./mmTypes.ts";
 
 /** The process that the running task is; null = a thread of the kernel, or a task of a test. */
@@ -12,7 +15,9 @@ export function becomeProcess(p: Process): void {
   setTaskOwner(p);
 }
 
-/** fatal_signal_pending, task_is_dying: it will not return to user space. */
-export function fatalSignalPending(): boolean {
-  return currentProcess()?.killed ?? false;
+/** SIGKILL for all tasks that are `p`: they wait for no killable lock any more, and never go back to user code. */
+export function* killProcess(p: Process): Task {
+  p.killed = true;
+  const { length } = activeMachine().tasks;
+  for (let slot = 0; slot < length; slot++) if (actsFor(slot, p)) yield* sendSigkill(slot);
 }

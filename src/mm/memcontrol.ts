@@ -24,7 +24,7 @@ import {
   GFP_KERNEL,
   gfpAllowsBlocking,
 } from "../machine/gfp.ts";
-import { fatalSignalPending } from "./current.ts";
+import { fatalSignalPending } from "../machine/killable.ts";
 import type { Kernel } from "./kernel.ts";
 import { NO_LIMIT } from "./memcontrolTypes.ts";
 import type { Mm, Process } from "./mmTypes.ts";

@@ -9,7 +9,7 @@ import type { Task } from "../machine/core.ts";
 import { Finding } from "../machine/finding.ts";
 import { __GFP_FS } from "../machine/gfp.ts";
 import { lock, unlock } from "../machine/mutex.ts";
-import { currentProcess } from "./current.ts";
+import { currentProcess, killProcess } from "./current.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mm, Process } from "./mmTypes.ts";
 import { mmdrop, mmgrab } from "./mmUsers.ts";
@@ -105,13 +105,20 @@ function* oomKillProcess(k: Kernel, victim: Process): Task {
   if (!dying) {
     countVm(k, "oom_kill");
     countMemcgEvent(k, mm.memcg, "oom_kill");
-    victim.killed = true;
+    yield* killProcess(victim);
   }
   yield* markOomVictim(victim);
   yield* unlock(victim.taskLock);
-  if (!dying) for (const p of k.processes) if (p.mm === mm) p.killed = true;
+  if (!dying) yield* killSharers(k, mm);
   yield* queueOomReaper(k, mm);
   yield* mmdrop(k, mm);
+}
+
+function* killSharers(k: Kernel, mm: Mm): Task {
+  for (let i = 0; i < k.processes.length; i++) {
+    const p = k.processes[i];
+    if (p.mm === mm && !p.killed) yield* killProcess(p);
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 /** mem_cgroup_out_of_memory: the OOM killer of a cgroup whose limit nothing else keeps. */
 import type { Task } from "../machine/core.ts";
+import { fatalSignalPending } from "../machine/killable.ts";
 import { lock, unlock } from "../machine/mutex.ts";
-import { fatalSignalPending } from "./current.ts";
 import type { Kernel } from "./kernel.ts";
 import { NO_LIMIT } from "./memcontrolTypes.ts";
 import { outOfMemory } from "./oomKill.ts";

@@ -10,10 +10,11 @@
  */
 import { fetchAdd } from "../machine/cell.ts";
 import type { Task } from "../machine/core.ts";
-import { EAGAIN, EINVAL } from "../machine/errno.ts";
+import { EAGAIN, EINTR, EINVAL } from "../machine/errno.ts";
+import { downReadKillable } from "../machine/killable.ts";
 import type { Machine, TaskInfo } from "../machine/machine.ts";
 import { lock, unlock } from "../machine/mutex.ts";
-import { downRead, downReadTrylock, upRead } from "../machine/rwsem.ts";
+import { downReadTrylock, upRead } from "../machine/rwsem.ts";
 import { until } from "../machine/wait.ts";
 import type { Kernel } from "./kernel.ts";
 import { unmapPageRange, ZAP_ALL } from "./memoryZap.ts";
@@ -103,7 +104,7 @@ function* tryReap(k: Kernel, mm: Mm): Task<boolean> {
   return complete;
 }
 
-/** process_mrelease(2): the target must have been killed. 0, -EINVAL, or -EAGAIN. */
+/** process_mrelease(2): the target must have been killed. 0, -EINVAL, -EAGAIN, or -EINTR for a caller that is killed. */
 export function* processMrelease(k: Kernel, target: Process): Task<number> {
   const keeps = guards(k.rules, "mreleaseRef");
   yield* lock(target.taskLock);
@@ -111,9 +112,13 @@ export function* processMrelease(k: Kernel, target: Process): Task<number> {
   if (mm && keeps) yield* mmgrab(mm);
   yield* unlock(target.taskLock);
   if (!mm) return -EINVAL;
-  yield* downRead(mm.mmapLock);
-  const complete = mm.oomSkip || (yield* oomReapTaskMm(k, mm));
-  yield* upRead(mm.mmapLock);
+  const locked = (yield* downReadKillable(mm.mmapLock)) === 0;
+  let complete = true;
+  if (locked) {
+    complete = mm.oomSkip || (yield* oomReapTaskMm(k, mm));
+    yield* upRead(mm.mmapLock);
+  }
   if (keeps) yield* mmdrop(k, mm);
+  if (!locked) return -EINTR;
   return complete ? 0 : -EAGAIN;
 }

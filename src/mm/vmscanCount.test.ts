@@ -44,7 +44,14 @@ test("a list is scanned once at priority 0, and less at every priority above", (
 test("what cost more to reclaim is scanned less; swappiness 0 and 200 are one type only", () => {
   fc.assert(
     fc.property(pages, pages, fc.integer({ min: 1, max: 199 }), (cost, other, swap) => {
-      expect(costWeight(swap, cost + 1, other)).toBeLessThanOrEqual(costWeight(swap, cost, other));
+      // Only the share falls, and that up to what the two integer divisions cut off.
+      const share = (own: number) => {
+        const a = costWeight(swap, own, other);
+        const f = costWeight(200 - swap, other, own);
+        return { value: a / (a + f), cut: 1 / (a + f) };
+      };
+      const dear = share(cost + 1);
+      expect(dear.value).toBeLessThanOrEqual(share(cost).value + dear.cut + share(cost).cut);
       expect(costWeight(swap + 1, cost, other)).toBeGreaterThanOrEqual(costWeight(swap, cost, other));
       // A type can be at most twice as expensive as the average of both.
       const own = costWeight(100, cost, other) / (costWeight(100, cost, other) + costWeight(100, other, cost));
