@@ -9,7 +9,7 @@
 import { memallocRestore, memallocSave, PF_MEMALLOC } from "../machine/context.ts";
 import type { Task } from "../machine/core.ts";
 import { fsReclaimAcquire, fsReclaimRelease, GFP_KERNEL } from "../machine/gfp.ts";
-import { fatalSignalPending } from "./current.ts";
+import { fatalSignalPending } from "../machine/killable.ts";
 import { folioPutbackLru } from "./isolate.ts";
 import type { Kernel } from "./kernel.ts";
 import { wakeAllKswapds } from "./kswapd.ts";

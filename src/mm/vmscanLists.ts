@@ -6,8 +6,8 @@
  */
 import type { Task } from "../machine/core.ts";
 import { __GFP_FS, __GFP_IO } from "../machine/gfp.ts";
+import { fatalSignalPending } from "../machine/killable.ts";
 import { lock, unlock } from "../machine/mutex.ts";
-import { fatalSignalPending } from "./current.ts";
 import { wakeupFlusherThreads } from "./flusher.ts";
 import { folioReferenced, referencedExec } from "./folioReferenced.ts";
 import { folioPutbackLru } from "./isolate.ts";
