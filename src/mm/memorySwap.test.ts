@@ -296,3 +296,32 @@ test.each([
 ] as const)("reclaim against %s", (_name, act) => {
   expect(race(act === reads ? outThenReads : pagesOut, act)).toBe("ok");
 });
+
+/** Begins with the page in the only slot, which is used again. */
+function* writesAndGoesOut(k: Kernel, p: Process): Task {
+  yield* pagesOut(k, p);
+  yield* userWrite(k, p, AT, 8);
+  yield* lruAddDrain(k);
+  yield* pagesOut(k, p);
+  const got = yield* userRead(k, p, AT);
+  if (got !== 8) throw new Error(`read ${got} after a write`);
+}
+function* onlyReads(k: Kernel, p: Process): Task {
+  yield* userRead(k, p, AT);
+}
+test("two faults on one slot, which is used again meanwhile: the slow one must not bring back what was there", () => {
+  const one = { swapPages: 2 };
+  expect(race(writesAndGoesOut, onlyReads, one)).toBe("ok");
+  const without = rules("linux-6.1", { without: ["swapinPrepare"] });
+  expect(race(writesAndGoesOut, onlyReads, { ...one, rules: without })).toMatch(/read 0 after a write/);
+});
+
+test.each([
+  ["a load", reads],
+  ["a store", writes],
+  ["munmap", unmaps],
+  ["fork", forks],
+  ["a pin through which a device writes", pins],
+] as const)("a slow device: reclaim against %s", (_name, act) => {
+  expect(race(act === reads ? outThenReads : pagesOut, act, { swapSlow: true })).toBe("ok");
+});

@@ -49,6 +49,7 @@ import {
 } from "./pageTable.ts";
 import { vmPageProt } from "./pgprot.ts";
 import { pageAddAnonRmap } from "./rmap.ts";
+import { guards } from "./rules.ts";
 import { folioAddLru, folioPut, lruAddDrain } from "./swap.ts";
 import { folioFreeSwap, putSwapFolio, swapCount, swapcachePrepare, swapFree } from "./swapfile.ts";
 import { swapCacheGetFolio, swapinCharge, swapVmaReadahead, waitForSlot } from "./swapReadahead.ts";
@@ -78,7 +79,7 @@ export function* doSwapPage(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, flags: numb
   }
   const error = yield* mapFolio(k, vma, vpn, pte, flags, pfn, direct);
   // Only now may others read the slot: before, they would have found the old content and an entry that is gone.
-  if (direct) yield* putSwapFolio(k, slot);
+  if (direct && guards(k.rules, "swapinPrepare")) yield* putSwapFolio(k, slot);
   return error;
 }
 
@@ -96,10 +97,11 @@ function* noPage(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte): Task<number> {
  * slot meanwhile; the caller gives that up. AGAIN, NO_MEMORY.
  */
 function* swapinDirect(k: Kernel, vma: Vma, slot: number): Task<Pfn> {
-  if ((yield* swapcachePrepare(k, slot)) !== 0) return AGAIN;
+  const keepsOut = guards(k.rules, "swapinPrepare");
+  if (keepsOut && (yield* swapcachePrepare(k, slot)) !== 0) return AGAIN;
   const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE, vma.policy > 0 ? vma.policy - 1 : 0);
   if (pfn < 0) {
-    yield* putSwapFolio(k, slot);
+    if (keepsOut) yield* putSwapFolio(k, slot);
     return NO_MEMORY;
   }
   yield* lockFolio(folioLockWord(k, pfn));
@@ -107,7 +109,7 @@ function* swapinDirect(k: Kernel, vma: Vma, slot: number): Task<Pfn> {
   if ((yield* swapinCharge(k, pfn, slot, vma.mm)) !== 0) {
     yield* unlockFolio(folioLockWord(k, pfn));
     yield* folioPut(k, pfn);
-    yield* putSwapFolio(k, slot);
+    if (keepsOut) yield* putSwapFolio(k, slot);
     return NO_MEMORY;
   }
   const shadow = yield* getShadowFromSwapCache(k, slot);

@@ -19,6 +19,8 @@ import { mayfailError } from "../errors.ts";
  *  - `mreleaseRef`: process_mrelease has a reference to the mm that it reaps.
  *  - `oomReaperRef`: so does the OOM reaper.
  *  - `oomUnstable`: faults bring no page back where the OOM reaper was.
+ *  - `swapinPrepare`: who reads a swap slot past the swap cache keeps others from it until the page is mapped (13ddaf26be32, v6.8 and
+ *    back-ported). Without it a fault that took long maps what was in the slot before it was used again.
  */
 export type Guard =
   | "gupFastRecheck"
@@ -32,7 +34,8 @@ export type Guard =
   | "anonVmaRef"
   | "mreleaseRef"
   | "oomReaperRef"
-  | "oomUnstable";
+  | "oomUnstable"
+  | "swapinPrepare";
 
 export interface Rules {
   /** Name of the preset, with a note when single switches were changed. */
