@@ -76,6 +76,11 @@ function race(a: Act, b: Act, free: boolean, options: KernelOptions = {}) {
 function* reclaims(k: Kernel): Task {
   yield* performReclaim(k, GFP_KERNEL, 0);
 }
+/** The first look keeps what was used, and notes that it was. */
+function* reclaimsTwice(k: Kernel): Task {
+  yield* performReclaim(k, GFP_KERNEL, 0);
+  yield* performReclaim(k, GFP_KERNEL, 0);
+}
 function* unmaps(k: Kernel, p: Process): Task {
   yield* sysMunmap(k, p, AT, 1);
 }
@@ -95,6 +100,20 @@ test.each([
     const r = race(reclaims, act, true);
     expect({ verdict: r.verdict, message: r.message }).toEqual({ verdict: "ok", message: "" });
     for (const row of rows) expect(box.k?.stat.rows[row] ?? 0, `row ${row}`).toBeGreaterThan(0);
+  },
+  120_000,
+);
+
+test.each([
+  ["munmap", unmaps],
+  ["a write, which brings it back", writes],
+  ["another reclaim", reclaims],
+] as const)(
+  "a page goes to swap against %s",
+  (_name, act) => {
+    const r = race(reclaimsTwice, act, false, { swapPages: 6 });
+    expect({ verdict: r.verdict, message: r.message }).toEqual({ verdict: "ok", message: "" });
+    expect(box.k?.stat.rows[26] ?? 0).toBeGreaterThan(0);
   },
   120_000,
 );
