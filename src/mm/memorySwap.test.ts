@@ -23,6 +23,7 @@ import { explore } from "./slice/explore.testkit.ts";
 import { snapPage } from "./snapshot.ts";
 import { lruAddDrain } from "./swap.ts";
 import { getNrSwapPages } from "./swapfile.ts";
+import { sysSwapoff } from "./swapoff.ts";
 
 type Act = (k: Kernel, p: Process) => Task;
 const RW = PROT_READ | PROT_WRITE;
@@ -223,6 +224,21 @@ function* moved(k: Kernel, p: Process): Task {
 }
 test("a page in the swap cache can be moved to another node", () => {
   expect(run(moved, { swapSlow: true, nodes: 2, frames: 20 })).toEqual([0, 7, 7]);
+});
+
+function* off(k: Kernel, p: Process): Task {
+  yield* userWrite(k, p, AT, 7);
+  yield* userWrite(k, p, AT + 1, 8);
+  yield* out(k, p, 2);
+  say(yield* sysSwapoff(k), yield* sysSwapoff(k), k.swap.slots.map.every((n) => n === 0) ? 1 : 0);
+  yield* out(k, p, 2);
+  sayPage(k, p);
+  say(yield* userRead(k, p, AT), yield* userRead(k, p, AT + 1));
+}
+test("swapoff brings everything back, and nothing goes out any more", () => {
+  expect(run(off)).toEqual([0, -22, 1, "pte as", 7, 8]);
+  expect(run(off, { swapSlow: true }).slice(0, 3)).toEqual([0, -22, 1]);
+  expect(run(off, {}, "linux-6.1", MAP_SHARED).slice(0, 3)).toEqual([0, -22, 1]);
 });
 
 /* In every interleaving. */
