@@ -2,6 +2,7 @@
 import { observeEvents } from "../../machine/events.ts";
 import { Finding } from "../../machine/finding.ts";
 import { buildSequential, runSequentially } from "../../machine/sequential.ts";
+import { startFlusher } from "../../mm/flusher.ts";
 import { createKernel, type Kernel, type KernelOptions } from "../../mm/kernel.ts";
 import type { Mm } from "../../mm/mmTypes.ts";
 import { pteAt, pteReadable } from "../../mm/pageTable.ts";
@@ -61,6 +62,7 @@ function run(job: PressureJob, alive: () => void): PressureResult {
 function runProgram({ params, machine }: PressureJob, read: Map<Mark, Counters>, alive: () => void): string | null {
   const m = buildSequential((mach) => {
     const k = createKernel(mach, kernelOf(params, machine));
+    startFlusher(mach, k);
     createUserSpace(mach, k, syscalls);
     const process = createProcess(mach, k, "P");
     const { mm } = process;

@@ -146,12 +146,18 @@ function* chargeKernel(max: number, n: number): Task {
   for (let i = 0; max > 0 && i < n; i++) yield* tryCharge(userSpace().k, GROUP, GFP_KERNEL, 1);
 }
 
+/** The sum is too large to be kept across a wait. */
+function* addWord(r: PressureRun, vpn: number): Task {
+  const word = yield* get(vpn);
+  r.sum += word;
+}
+
 /** An access, and whether it was a fault: one that had to read or to be repeated is a major one. */
 function* access(r: PressureRun, vpn: number, write: number, value: number): Task {
   if (resident(r, userSpace().k, self(), vpn, write, value)) return;
   const { pgfault, pgmajfault } = userSpace().k.stat.global;
   if (write === 1) yield* set(vpn, value);
-  else r.sum += yield* get(vpn);
+  else yield* addWord(r, vpn);
   const counters = userSpace().k.stat.global;
   if (counters.pgmajfault > pgmajfault || counters.pgfault - pgfault > 1) r.majflt++;
   else r.minflt++;
