@@ -62,7 +62,6 @@ function run(job: PressureJob, alive: () => void): PressureResult {
 function runProgram({ params, machine }: PressureJob, read: Map<Mark, Counters>, alive: () => void): string | null {
   const m = buildSequential((mach) => {
     const k = createKernel(mach, kernelOf(params, machine));
-    startFlusher(mach, k);
     createUserSpace(mach, k, syscalls);
     const process = createProcess(mach, k, "P");
     const { mm } = process;
@@ -82,7 +81,9 @@ function runProgram({ params, machine }: PressureJob, read: Map<Mark, Counters>,
       mark: (at) => read.set(at, { ...countersOf(k, params), minflt: run.minflt, majflt: run.majflt }),
       alive,
     };
+    // The first task: events tell it from those of the kernel by that.
     startProcess(pressureProgram, run, process, 1);
+    startFlusher(mach, k);
   });
   const finding = findingOf(() => runSequentially(m));
   return finding && `${finding.verdict}: ${finding.message}`;

@@ -82,6 +82,9 @@ const ALIVE_EVERY = 256;
 /** Is it a page of the program that the job's group does not pay for, and that is never unmapped? */
 export const isMappedByProgram = (vpn: number): boolean => vpn >= LATENCY || LOOP_PAGES.has(vpn - PROGRAM);
 
+/** By the OOM killer: a group in which nothing can be reclaimed. The program gets no further, and prints nothing. */
+const isKilled = (): boolean => self().killed;
+
 export function* pressureProgram(r: PressureRun): Task {
   const { params } = r;
   if (params.memcgMaxPages > 0) {
@@ -98,28 +101,30 @@ export function* pressureProgram(r: PressureRun): Task {
   yield* chargeKernel(params.memcgMaxPages, params.anon > 0 ? 2 : 0);
   yield* chargeKernel(params.memcgMaxPages, params.file > 0 ? 2 : 0);
   const pinned = Math.trunc((params.anon * params.pinnedPercent) / 100);
-  for (let i = 0; i < pinned; i++) yield* touch(r, i, 1, i);
-  for (let i = 0; i < pinned; i++) {
+  for (let i = 0; i < pinned && !isKilled(); i++) yield* touch(r, i, 1, i);
+  for (let i = 0; i < pinned && !isKilled(); i++) {
     yield* getUserPagesFast(userSpace().k, self().mm as Mm, A + i, 1, FOLL_WRITE | FOLL_PIN | FOLL_LONGTERM, r.pinned);
   }
   const all = params.anon + params.file;
-  for (let i = 0; params.prefill && i < all; i++) {
+  for (let i = 0; params.prefill && i < all && !isKilled(); i++) {
     if (i % ALIVE_EVERY === 0) r.alive();
     yield* touch(r, i, i < params.anon ? 1 : 0, i);
   }
+  if (isKilled()) return;
   r.mark("prefill");
   for (let i = 0; i < AFTER_PREFILL.length; i++) yield* touchProgram(r, AFTER_PREFILL[i]);
   r.mark("accesses");
   yield* touchProgram(r, RUSAGE);
   r.minflt++; // the data page of the vdso, at the first look at the clock: no page of any list
   yield* accessAll(r);
+  if (isKilled()) return;
   for (let i = 0; i < AFTER_RUN.length; i++) yield* touchProgram(r, AFTER_RUN[i]);
   r.mark("end");
 }
 
 function* accessAll(r: PressureRun): Task {
   const { page, write } = r.accesses;
-  for (let i = 0; i < page.length; i++) {
+  for (let i = 0; i < page.length && !isKilled(); i++) {
     if (i % ALIVE_EVERY === 0) r.alive();
     for (const own of LOOP_BEFORE) r.tlb.lookup(PROGRAM + own);
     yield* touch(r, page[i], write[i], i);
