@@ -62,6 +62,7 @@ import {
 import { vmPageProt } from "./pgprot.ts";
 import { pageAddNewAnonRmap, pageAddRmap, pageTryDupAnonRmap } from "./rmap.ts";
 import { rssAdd } from "./rss.ts";
+import { guards } from "./rules.ts";
 import { folioPut } from "./swap.ts";
 import { swapDuplicate } from "./swapfile.ts";
 import { FLUSH_FORK, flushTlbMm } from "./tlb.ts";
@@ -225,7 +226,7 @@ function* copyNonPresent(k: Kernel, dst: Vma, src: Vma, at: Vpn, pte: Pte): Task
   if (type === SWP_SWAP) {
     yield* swapDuplicate(k, swpOffset(pte));
     mm.swapEntries++;
-    const shared = pte & ~SWP_EXCLUSIVE;
+    const shared = guards(k.rules, "swapForkShares") ? pte & ~SWP_EXCLUSIVE : pte;
     if (shared !== pte) yield* setPteAt(k, src.mm as Mm, at, shared);
     yield* setPteAt(k, mm, at, shared & ~PTE_UFFD_WP);
     return;

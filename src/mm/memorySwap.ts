@@ -125,15 +125,16 @@ function* swapinDirect(k: Kernel, vma: Vma, slot: number): Task<Pfn> {
 function* mapFolio(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, flags: number, pfn: Pfn, direct: boolean): Task<number> {
   const mm = vma.mm as Mm;
   const write = flags === FAULT_WRITE;
-  yield* lockFolio(folioLockWord(k, pfn));
+  if (guards(k.rules, "swapinFolioLock")) yield* lockFolio(folioLockWord(k, pfn));
   if (!direct) {
-    const ours = hasFlag(k, pfn, PG_swapcache) && k.frames.private[pfn] === swpOffset(pte);
+    const looks = guards(k.rules, "swapinFolioRecheck");
+    const ours = !looks || (hasFlag(k, pfn, PG_swapcache) && k.frames.private[pfn] === swpOffset(pte));
     if (!ours) return yield* drop(k, pfn, 0);
     // The reference of the LRU batch would make it look shared.
     if (write && !hasFlag(k, pfn, PG_lru)) yield* lruAddDrain(k);
   }
   yield* lock(mm.ptl);
-  const same = pteAt(k, mm, vpn) === pte;
+  const same = pteAt(k, mm, vpn) === pte || !guards(k.rules, "swapinPteRecheck");
   if (!same || !hasFlag(k, pfn, PG_uptodate)) {
     yield* unlock(mm.ptl);
     return yield* drop(k, pfn, same ? -EFAULT : 0);
@@ -148,7 +149,7 @@ function* mapFolio(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, flags: number, pfn: 
   yield* pageAddAnonRmap(k, pfn, vma, vpn, exclusive);
   yield* mlockVmaPage(k, pfn, vma);
   yield* setPteAt(k, mm, vpn, mapped);
-  yield* unlockFolio(folioLockWord(k, pfn));
+  if (guards(k.rules, "swapinFolioLock")) yield* unlockFolio(folioLockWord(k, pfn));
   if (write && !exclusive) return yield* doWpPage(k, vma, vpn, mapped, FAULT_WRITE);
   yield* unlock(mm.ptl);
   return 0;
@@ -156,7 +157,7 @@ function* mapFolio(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, flags: number, pfn: 
 
 /** Locked, with a reference; it is not mapped. */
 function* drop(k: Kernel, pfn: Pfn, error: number): Task<number> {
-  yield* unlockFolio(folioLockWord(k, pfn));
+  if (guards(k.rules, "swapinFolioLock")) yield* unlockFolio(folioLockWord(k, pfn));
   yield* folioPut(k, pfn);
   return error;
 }

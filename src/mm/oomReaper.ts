@@ -21,7 +21,7 @@ import { unmapPageRange, ZAP_ALL } from "./memoryZap.ts";
 import { type Mm, type Process, VM_PFNMAP, VM_SHARED, vmaIsAnonymous } from "./mmTypes.ts";
 import { mmdrop, mmgrab } from "./mmUsers.ts";
 import { tlbFinish, tlbGather } from "./mmuGather.ts";
-import { invalidateRangeEnd, invalidateRangeStart, MMU_NOTIFY_UNMAP } from "./mmuNotifier.ts";
+import { invalidateRangeEnd, invalidateRangeStart, MMU_NOTIFY_UNMAP, RANGE_BLOCKABLE } from "./mmuNotifier.ts";
 import { guards } from "./rules.ts";
 import { now, scheduleTimeoutIdle, sleepUntil } from "./timer.ts";
 
@@ -35,18 +35,19 @@ const RETRY_DELAY_MS = 100;
  */
 export function* oomReapTaskMm(k: Kernel, mm: Mm): Task<boolean> {
   let complete = true;
+  const event = MMU_NOTIFY_UNMAP | (k.rules.reaperNonBlock ? 0 : RANGE_BLOCKABLE);
   mm.unstable = guards(k.rules, "oomUnstable");
   for (let vma = mm.mmap; vma; vma = vma.next) {
     if ((vma.flags & VM_PFNMAP) !== 0) continue;
     if (!vmaIsAnonymous(vma) && (vma.flags & VM_SHARED) !== 0) continue;
     const { start, end } = vma;
     const tlb = tlbGather(k, mm);
-    const refused = (yield* invalidateRangeStart(k, mm, start, end, MMU_NOTIFY_UNMAP)) !== 0;
+    const refused = (yield* invalidateRangeStart(k, mm, start, end, event)) !== 0;
     if (refused) {
       complete = false;
     } else {
       yield* unmapPageRange(k, tlb, vma, start, end, ZAP_ALL);
-      yield* invalidateRangeEnd(k, mm, start, end, MMU_NOTIFY_UNMAP);
+      yield* invalidateRangeEnd(k, mm, start, end, event);
     }
     yield* tlbFinish(k, tlb);
   }

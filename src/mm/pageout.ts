@@ -22,6 +22,7 @@ import {
 import { swapWritepage } from "./pageIo.ts";
 import { ext4Writepage, folioClearDirtyForIo } from "./pageWriteback.ts";
 import { folioInode } from "./rmap.ts";
+import { guards } from "./rules.ts";
 import { AOP_WRITEPAGE_ACTIVATE, shmemWritepage } from "./shmemSwap.ts";
 import { folioPut } from "./swap.ts";
 import { putSwapFolio } from "./swapfile.ts";
@@ -103,10 +104,17 @@ export function* removeMappingOnly(k: Kernel, inode: Inode, pfn: Pfn): Task<bool
   return true;
 }
 
+function* freeze(k: Kernel, pfn: Pfn): Task<boolean> {
+  if (guards(k.rules, "removeRefCheck") && guards(k.rules, "removeFreeze")) return yield* folioRefFreeze(k, pfn, 2);
+  if (guards(k.rules, "removeRefCheck") && (yield* folioRefCount(k, pfn)) !== 2) return false;
+  yield* folioRefUnfreeze(k, pfn, 0);
+  return true;
+}
+
 /** Nobody finds it while the lock is held; so if the known references are all, they stay all. The lock is held. */
 function* freezeClean(k: Kernel, pfn: Pfn): Task<boolean> {
-  if (!(yield* folioRefFreeze(k, pfn, 2))) return false;
-  if (!hasFlag(k, pfn, PG_dirty)) return true;
+  if (!(yield* freeze(k, pfn))) return false;
+  if (!hasFlag(k, pfn, PG_dirty) || !guards(k.rules, "removeDirtyCheck")) return true;
   yield* folioRefUnfreeze(k, pfn, 2);
   return false;
 }

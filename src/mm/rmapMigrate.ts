@@ -57,6 +57,7 @@ import {
   pageTryShareAnonRmap,
   vmaAddress,
 } from "./rmap.ts";
+import { guards } from "./rules.ts";
 import { folioPut } from "./swap.ts";
 import { flushTlbPage } from "./tlb.ts";
 
@@ -87,12 +88,13 @@ function* tryToMigrateOne(k: Kernel, vma: Vma, pfn: Pfn): Task<boolean> {
   const mm = vma.mm as Mm;
   const vpn = vmaAddress(vma, k.frames.index[pfn]);
   const flags = MMU_NOTIFY_CLEAR | RANGE_BLOCKABLE;
-  yield* invalidateRangeStart(k, mm, vpn, vpn + 1, flags);
+  const tells = guards(k.rules, "migrateNotifies") || pteWrite(pteAt(k, mm, vpn));
+  if (tells) yield* invalidateRangeStart(k, mm, vpn, vpn + 1, flags);
   yield* lock(mm.ptl);
   const mapped = mapsPage(k, mm, vpn, pfn);
   const moved = mapped && (yield* makeMigrationEntry(k, vma, vpn, pfn));
   yield* unlock(mm.ptl);
-  yield* invalidateRangeEnd(k, mm, vpn, vpn + 1, flags);
+  if (tells) yield* invalidateRangeEnd(k, mm, vpn, vpn + 1, flags);
   if (moved) yield* folioPut(k, pfn);
   return moved || !mapped;
 }
@@ -102,11 +104,12 @@ function* makeMigrationEntry(k: Kernel, vma: Vma, vpn: Vpn, pfn: Pfn): Task<bool
   const mm = vma.mm as Mm;
   const exclusive = hasFlag(k, pfn, PG_anon) && hasFlag(k, pfn, PG_anonExclusive);
   // ptep_clear_flush: never batched.
-  const pte = yield* ptepGetAndClear(k, mm, vpn);
+  const cleared = yield* ptepGetAndClear(k, mm, vpn);
+  const pte = guards(k.rules, "migrateKeepsDirty") ? cleared : cleared & ~PTE_DIRTY;
   flushTlbPage(k, mm, vpn, "migrate");
   if (pteDirty(pte)) setFlag(k, pfn, PG_dirty);
   if (exclusive && !(yield* pageTryShareAnonRmap(k, pfn))) {
-    yield* setPteAt(k, mm, vpn, pte);
+    yield* setPteAt(k, mm, vpn, cleared);
     return false;
   }
   yield* setPteAt(k, mm, vpn, migrationEntry(pte, pfn, exclusive));

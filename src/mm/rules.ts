@@ -21,6 +21,19 @@ import { mayfailError } from "../errors.ts";
  *  - `oomUnstable`: faults bring no page back where the OOM reaper was.
  *  - `swapinPrepare`: who reads a swap slot past the swap cache keeps others from it until the page is mapped (13ddaf26be32, v6.8 and
  *    back-ported). Without it a fault that took long maps what was in the slot before it was used again.
+ *  - `removeRefCheck`: __remove_mapping takes no page away to which somebody else has a reference.
+ *  - `removeFreeze`: and it sees to it that nobody gets one meanwhile.
+ *  - `removeDirtyCheck`: nor a page that has become dirty.
+ *  - `isolateLruTest`: of two who isolate a page, the one who clears PG_lru gets it.
+ *  - `rmapLock`: try_to_unmap walks the VMAs of a page under their rmap lock.
+ *  - `swapCacheLock`: a lookup in the swap cache takes its reference before the page can leave the cache.
+ *  - `swapinFolioLock`: do_swap_page waits until the page is read.
+ *  - `swapinFolioRecheck`: it looks, under the folio lock, whether the page still is the one of the slot.
+ *  - `swapinPteRecheck`: and under the page-table lock, whether the entry still is the one that it came for.
+ *  - `swapForkShares`: fork takes the exclusive mark off swap entries.
+ *  - `migrateKeepsDirty`: the dirty bit of an entry outlives migration, also one that fails (fd35ca3d12cc, v6.1).
+ *  - `migrateNotifies`: migration announces what it unmaps although somebody else has taken the right to write before
+ *    (7066f0f933a1, v4.20, for huge pages in NUMA balancing).
  */
 export type Guard =
   | "gupFastRecheck"
@@ -35,7 +48,19 @@ export type Guard =
   | "mreleaseRef"
   | "oomReaperRef"
   | "oomUnstable"
-  | "swapinPrepare";
+  | "swapinPrepare"
+  | "removeRefCheck"
+  | "removeFreeze"
+  | "removeDirtyCheck"
+  | "isolateLruTest"
+  | "rmapLock"
+  | "swapCacheLock"
+  | "swapinFolioLock"
+  | "swapinFolioRecheck"
+  | "swapinPteRecheck"
+  | "swapForkShares"
+  | "migrateKeepsDirty"
+  | "migrateNotifies";
 
 export interface Rules {
   /** Name of the preset, with a note when single switches were changed. */
@@ -72,6 +97,15 @@ export interface Rules {
   readonly gupFastSeqcount: boolean;
   /** A read-only pin of a shared anonymous page makes it exclusive first (FAULT_FLAG_UNSHARE, v5.19). */
   readonly gupUnshares: boolean;
+  /** /proc/PID/clear_refs takes mmap_lock for writing, so that no fault comes before its flush (912efa17e512, v5.11). */
+  readonly clearRefsWriteLock: boolean;
+  /**
+   * When try_to_unmap_one tells subscribers. `underPtl`: one call inside of the page-table lock, as invalidate_page did
+   * (c7ab0d2fdc84, v4.11); `afterUnlock`: one call after it; `around`: a section (369ea8242c0f, v4.13).
+   */
+  readonly unmapNotifies: "underPtl" | "afterUnlock" | "around";
+  /** The OOM reaper tells subscribers that they must not block (93065ac753e4, v4.19). */
+  readonly reaperNonBlock: boolean;
   /** Guards taken away. */
   readonly without: readonly Guard[];
 }
@@ -92,11 +126,20 @@ const linux5_7: Rules = {
   cowReuse: "mapcount",
   gupFastSeqcount: false,
   gupUnshares: false,
+  clearRefsWriteLock: false,
+  unmapNotifies: "around",
+  reaperNonBlock: true,
   without: [],
 };
 
 const linux5_10: Rules = { ...linux5_7, name: "linux-5.10", cowReuse: "refcount", forkCopiesPinned: true };
-const linux5_11: Rules = { ...linux5_10, name: "linux-5.11", reclaimPinCheck: "freshAnon", gupFastSeqcount: true };
+const linux5_11: Rules = {
+  ...linux5_10,
+  name: "linux-5.11",
+  reclaimPinCheck: "freshAnon",
+  gupFastSeqcount: true,
+  clearRefsWriteLock: true,
+};
 const linux6_1: Rules = {
   ...linux5_11,
   name: "linux-6.1",

@@ -63,6 +63,7 @@ import {
   vmaAddress,
 } from "./rmap.ts";
 import { rssAdd } from "./rss.ts";
+import { guards } from "./rules.ts";
 import { folioPut } from "./swap.ts";
 import { swapDuplicate, swapFree } from "./swapfile.ts";
 import { flushTlbPage } from "./tlb.ts";
@@ -76,16 +77,17 @@ export const TTU_BATCH_FLUSH = 64;
 export function* tryToUnmap(k: Kernel, pfn: Pfn, flags: number): Task {
   const index = k.frames.index[pfn];
   const inode = folioInode(k, pfn);
+  const locked = guards(k.rules, "rmapLock");
   // Its last mapping may vanish before the lock is ours: the reference keeps what the lock is part of.
   const anonVma = hasFlag(k, pfn, PG_anon) ? yield* folioGetAnonVma(k, pfn) : null;
   if (anonVma) {
     const root = anonVma.root as AnonVma;
-    yield* downRead(root.rwsem);
+    if (locked) yield* downRead(root.rwsem);
     let avc = nextAnonVmaOf(anonVma.chains, index);
     while (avc && (yield* tryToUnmapOne(k, avc.vma as Vma, pfn, flags)) && (yield* folioMapcount(k, pfn)) > 0) {
       avc = nextAnonVmaOf(avc.sameAnonVma, index);
     }
-    yield* upRead(root.rwsem);
+    if (locked) yield* upRead(root.rwsem);
     putAnonVma(k, anonVma);
   } else if (inode) {
     yield* downRead(inode.immapRwsem);
@@ -104,14 +106,17 @@ export function* tryToUnmapOne(k: Kernel, vma: Vma, pfn: Pfn, flags: number): Ta
   // June 2020, not merged: success is pretended, and the page stays mapped.
   if (k.rules.unmapPinCheck && (yield* folioMaybeDmaPinned(k, pfn))) return true;
   const range = MMU_NOTIFY_CLEAR | RANGE_BLOCKABLE | (k.rules.notifierMayFail === "none" ? 0 : RANGE_MAYFAIL);
-  const refused = (yield* invalidateRangeStart(k, mm, vpn, vpn + 1, range)) !== 0;
+  const refused = k.rules.unmapNotifies === "around" && (yield* invalidateRangeStart(k, mm, vpn, vpn + 1, range)) !== 0;
   const stays = refused && k.rules.notifierMayFail === "full";
   let goOn = !stays;
   if (!stays && pteSlot(k, mm, vpn) !== 0) {
     yield* lock(mm.ptl);
     if (mapsPage(k, mm, vpn, pfn)) goOn = yield* unmapPte(k, vma, vpn, pfn, flags);
+    if (k.rules.unmapNotifies === "underPtl") yield* invalidateRangeStart(k, mm, vpn, vpn + 1, range);
     yield* unlock(mm.ptl);
   }
+  // One call, as early kernels had it, is a section without anything in between.
+  if (k.rules.unmapNotifies === "afterUnlock") yield* invalidateRangeStart(k, mm, vpn, vpn + 1, range);
   yield* invalidateRangeEnd(k, mm, vpn, vpn + 1, range);
   return goOn;
 }

@@ -31,6 +31,7 @@ import {
   testClearFlag,
 } from "./page.ts";
 import { freePageListHead, listAddTail, listShift, newPageList, type PageList } from "./pageList.ts";
+import { guards } from "./rules.ts";
 import { cgroupReclaim, type ScanControl, SWAP_CLUSTER_MAX } from "./scanControl.ts";
 import { freePageList, lruAddDrain } from "./swap.ts";
 import { condResched, currentIsKswapd, reclaimThrottle, VMSCAN_THROTTLE_ISOLATED } from "./throttle.ts";
@@ -88,7 +89,7 @@ function* take(k: Kernel, pfn: Pfn, sc: ScanControl): Task<boolean> {
   if (!hasFlag(k, pfn, PG_lru)) return false;
   if (!sc.mayUnmap && k.frames.mapcount[pfn] > 0) return false;
   if (!(yield* folioTryGet(k, pfn))) return false;
-  if (testClearFlag(k, pfn, PG_lru)) return true;
+  if (testClearFlag(k, pfn, PG_lru) || !guards(k.rules, "isolateLruTest")) return true;
   // Somebody else is isolating it, who has a reference too: this one is not the last.
   yield* folioPutTestzero(k, pfn);
   return false;
