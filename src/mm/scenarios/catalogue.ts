@@ -22,6 +22,11 @@ import { mrelease } from "./mrelease.ts";
 import { mremapFault } from "./mremapFault.ts";
 import { mremapMigrate } from "./mremapMigrate.ts";
 import { oomReaper } from "./oomReaper.ts";
+import { reclaimFault } from "./reclaimFault.ts";
+import { reclaimFile } from "./reclaimFile.ts";
+import { reclaimMigrate } from "./reclaimMigrate.ts";
+import { reclaimPin } from "./reclaimPin.ts";
+import { reclaimUnmap } from "./reclaimUnmap.ts";
 import { registerLocks } from "./registerLocks.ts";
 import { tlbFile } from "./tlbFile.ts";
 import { tlbProtect } from "./tlbProtect.ts";
@@ -53,6 +58,11 @@ export const SCENARIOS: readonly Case[] = [
   mremapFault,
   mremapMigrate,
   oomReaper,
+  reclaimFault,
+  reclaimFile,
+  reclaimMigrate,
+  reclaimPin,
+  reclaimUnmap,
   registerLocks,
   tlbFile,
   tlbProtect,
