@@ -121,7 +121,7 @@ function* readAround(k: Kernel, inode: Inode, index: number): Task<number> {
 }
 
 /** The cached page, or one read from disk: locked, with a reference; -ENOMEM. */
-function* readPage(k: Kernel, inode: Inode, index: number): Task<Pfn | number> {
+export function* readPage(k: Kernel, inode: Inode, index: number): Task<Pfn | number> {
   for (;;) {
     const cached = yield* findLockPage(k, inode, index);
     if (cached >= 0) return cached;

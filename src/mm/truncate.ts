@@ -16,7 +16,8 @@ import { folioWaitWriteback } from "./pageIo.ts";
 import { folioMkclean, setPageDirty, writeAndWait } from "./pageWriteback.ts";
 import { folioInode } from "./rmap.ts";
 import { shmemFreeSwap, shmemSwapEntry } from "./shmemSwap.ts";
-import { folioMarkAccessed, folioPut, lruAddDrain } from "./swap.ts";
+import { folioPut, lruAddDrain } from "./swap.ts";
+import { zeroBlock, zeroCached, zeroPartialBlocks, zeroShmem } from "./truncatePartial.ts";
 
 /** truncate_inode_pages: everything from page `from` on leaves the cache. */
 export function* truncateInodePages(k: Kernel, inode: Inode, from: number): Task {
@@ -69,10 +70,12 @@ function* truncateFolio(k: Kernel, inode: Inode, pfn: Pfn): Task {
   yield* filemapRemoveFolio(k, inode, pfn);
 }
 
-/** truncate_pagecache, shmem's and ext4's alike: the new size is set already. */
-function* truncatePagecache(k: Kernel, inode: Inode, from: number): Task {
+/** truncate_pagecache of ext4: the new size is set already. */
+function* truncatePagecache(k: Kernel, inode: Inode, bytes: number): Task {
+  const from = pagesOf(bytes);
   yield* unmapMappingPages(k, inode, from, -1, ZAP_ALL);
   yield* truncateInodePages(k, inode, from);
+  yield* zeroCached(k, inode, bytes, from << 12);
   yield* unmapMappingPages(k, inode, from, -1, ZAP_ALL);
 }
 
@@ -80,19 +83,36 @@ function* truncatePagecache(k: Kernel, inode: Inode, from: number): Task {
 export function* truncateSetsize(k: Kernel, inode: Inode, bytes: number): Task<number> {
   if (bytes < 0 || pagesOf(bytes) > k.filePages) return -EINVAL;
   yield* lock(inode.rwsem);
-  const before = inode.size;
-  if (inode.kind === EXT4) yield* downWrite(inode.invalidateLock);
-  inode.size = bytes;
-  if (inode.kind === EXT4 && bytes > before) yield* isizeExtended(k, inode, before, bytes);
-  // ext4 does it whatever the size was before.
-  if (bytes < before || inode.kind === EXT4) yield* truncatePagecache(k, inode, pagesOf(bytes));
-  if (inode.kind === EXT4) {
-    if (bytes <= before && bytes % BLOCK !== 0) yield* zeroPartialPage(k, inode, bytes >> 12);
-    yield* upWrite(inode.invalidateLock);
-    for (let i = pagesOf(bytes); i < k.filePages; i++) k.cache.disk[inode.slot * k.filePages + i] = 0;
-  }
+  if (inode.kind === EXT4) yield* ext4Setsize(k, inode, bytes);
+  else yield* shmemSetsize(k, inode, bytes);
   yield* unlock(inode.rwsem);
   return 0;
+}
+
+/** shmem_setattr: mappings are looked for when whole pages go, and only then. i_rwsem held. */
+function* shmemSetsize(k: Kernel, inode: Inode, bytes: number): Task {
+  const before = inode.size;
+  const from = pagesOf(bytes);
+  inode.size = bytes;
+  if (bytes > before) return;
+  const unmaps = before > from << 12;
+  if (unmaps) yield* unmapMappingPages(k, inode, from, -1, ZAP_ALL);
+  yield* truncateInodePages(k, inode, from);
+  yield* zeroShmem(k, inode, bytes, from << 12);
+  if (unmaps) yield* unmapMappingPages(k, inode, from, -1, ZAP_ALL);
+}
+
+/** ext4_setattr: the page cache is swept whatever the size was before. i_rwsem held. */
+function* ext4Setsize(k: Kernel, inode: Inode, bytes: number): Task {
+  const before = inode.size;
+  yield* downWrite(inode.invalidateLock);
+  inode.size = bytes;
+  if (bytes > before) yield* isizeExtended(k, inode, before, bytes);
+  yield* truncatePagecache(k, inode, bytes);
+  // ext4_block_truncate_page: what is behind the end in the last block.
+  if (bytes <= before && bytes % BLOCK !== 0) yield* zeroBlock(k, inode, bytes, Math.ceil(bytes / BLOCK) * BLOCK);
+  yield* upWrite(inode.invalidateLock);
+  for (let i = pagesOf(bytes); i < k.filePages; i++) k.cache.disk[cacheSlot(k, inode, i)] = 0;
 }
 
 /** pagecache_isize_extended: what was the last page must fault when it is written, so that it gets all its blocks. */
@@ -106,44 +126,43 @@ function* isizeExtended(k: Kernel, inode: Inode, before: number, bytes: number):
   yield* folioPut(k, pfn);
 }
 
-/** ext4_block_zero_page_range: part of a page that has a block on disk becomes zero, which makes it dirty. */
-function* zeroPartialPage(k: Kernel, inode: Inode, index: number): Task {
-  const pfn = yield* findLockPage(k, inode, index);
-  if (pfn < 0) return;
-  yield* folioMarkAccessed(k, pfn);
-  yield* setPageDirty(k, pfn);
-  yield* unlockFolio(folioLockWord(k, pfn));
-  yield* folioPut(k, pfn);
-}
-
-/** fallocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE): only whole pages vanish. */
+/** fallocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE): whole pages vanish, the rest becomes zero where it is. */
 export function* punchHole(k: Kernel, inode: Inode, from: number, bytes: number): Task<number> {
   if (from < 0 || bytes <= 0) return -EINVAL;
   const first = pagesOf(from);
   const end = Math.min((from + bytes) >> 12, k.filePages);
   yield* lock(inode.rwsem);
   if (inode.kind === EXT4) {
-    yield* writeAndWait(k, inode, from >> 12, pagesOf(from + bytes));
-    yield* downWrite(inode.invalidateLock);
-  }
-  if (first < end) {
-    yield* unmapMappingPages(k, inode, first, end, ZAP_EVEN_COWS_NOT);
-    yield* truncateRange(k, inode, first, end);
-  }
-  if (inode.kind === EXT4) {
-    yield* zeroPartialPages(k, inode, from, Math.min(from + bytes, pagesOf(inode.size) << 12));
-    for (let i = first; i < end; i++) k.cache.disk[inode.slot * k.filePages + i] = 0;
-    yield* upWrite(inode.invalidateLock);
+    yield* ext4PunchHole(k, inode, from, from + bytes);
+  } else {
+    yield* removePages(k, inode, first, end);
+    yield* zeroShmem(k, inode, from, from + bytes);
   }
   yield* unlock(inode.rwsem);
   return 0;
 }
 
-/** ext4_zero_partial_blocks: the pages at both ends of [from, end), if they are not hit as a whole. */
-function* zeroPartialPages(k: Kernel, inode: Inode, from: number, end: number): Task {
-  const [first, last] = [from >> 12, (end - 1) >> 12];
-  const startsInside = from % 4096 !== 0;
-  const endsInside = end % 4096 !== 0;
-  if (startsInside || (first === last && endsInside)) yield* zeroPartialPage(k, inode, first);
-  if (first !== last && endsInside) yield* zeroPartialPage(k, inode, last);
+/** Pages [first, end), mapped or not. Private copies stay. */
+function* removePages(k: Kernel, inode: Inode, first: number, end: number): Task {
+  if (first >= end) return;
+  yield* unmapMappingPages(k, inode, first, end, ZAP_EVEN_COWS_NOT);
+  yield* truncateRange(k, inode, first, end);
+}
+
+/** ext4_punch_hole. i_rwsem held. */
+function* ext4PunchHole(k: Kernel, inode: Inode, from: number, wanted: number): Task {
+  yield* writeAndWait(k, inode, from >> 12, pagesOf(wanted));
+  if (from >= inode.size) return;
+  // At most to the end of the page that has the last byte.
+  const end = Math.min(wanted, pagesOf(inode.size) << 12);
+  yield* downWrite(inode.invalidateLock);
+  // Beyond the size there may be whole pages in mappings, and none in the cache.
+  yield* removePages(k, inode, pagesOf(from), Math.min(wanted >> 12, k.filePages));
+  yield* zeroCached(k, inode, from, end);
+  yield* zeroPartialBlocks(k, inode, from, end);
+  // Whole blocks are given back: the first word of a page is in its first block.
+  for (let at = Math.ceil(from / 4096) * 4096; at + BLOCK <= end; at += 4096) {
+    k.cache.disk[cacheSlot(k, inode, at >> 12)] = 0;
+  }
+  yield* upWrite(inode.invalidateLock);
 }
