@@ -39,6 +39,7 @@ const GUEST: KernelOptions = {
   // 64 MiB on zram.
   swapPages: 16384,
   memcgs: [{}],
+  batchedStats: true,
 };
 /**
  * Pages of programs that were read more than once since the boot. The root file system of the guest is a tmpfs, so they are on

@@ -7,11 +7,13 @@ import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
 import { cacheEntry, cacheSlot, EXT4, type File, type Inode, pagesOf, TMPFS } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
+import { memcgRstatUpdated } from "./memcgStat.ts";
 import { memCgroupChargeCurrent } from "./memcontrol.ts";
 import {
   clearFlag,
   folioGet,
   folioLockWord,
+  hasFlag,
   type Pfn,
   PG_dirty,
   PG_private,
@@ -66,6 +68,7 @@ export function* addToPageCache(k: Kernel, inode: Inode, index: number, pfn: Pfn
     k.frames.index[pfn] = index;
     k.cache.page[slot] = pfn + 1;
     inode.nrpages++;
+    noteCached(k, pfn);
   }
   yield* unlock(inode.xaLock);
   return free ? before : EXISTS;
@@ -77,8 +80,15 @@ export function* filemapRemoveFolio(k: Kernel, inode: Inode, pfn: Pfn): Task {
   k.cache.page[cacheSlot(k, inode, k.frames.index[pfn])] = 0;
   k.frames.mapping[pfn] = 0;
   inode.nrpages--;
+  noteCached(k, pfn);
   yield* unlock(inode.xaLock);
   yield* folioPut(k, pfn);
+}
+
+/** A folio has come into the page cache or has left it: NR_FILE_PAGES, and NR_SHMEM of shared memory. i_pages lock held. */
+export function noteCached(k: Kernel, pfn: Pfn): void {
+  memcgRstatUpdated(k, 1);
+  if (isShmem(k, pfn)) memcgRstatUpdated(k, 1);
 }
 
 /** What filemap_fault returns when it had to read: the fault is to be tried again. */
@@ -186,6 +196,7 @@ export function* fileRead(k: Kernel, file: File, index: number): Task<number> {
 
 /** truncate_cleanup_folio, invalidate_folio: the page's content counts no more. Folio locked. */
 export function* cleanupFolio(k: Kernel, pfn: Pfn): Task {
+  if (hasFlag(k, pfn, PG_dirty) && !isShmem(k, pfn)) memcgRstatUpdated(k, 1); // NR_FILE_DIRTY
   clearFlag(k, pfn, PG_dirty);
   if ((k.frames.flags[pfn] & PG_private) === 0) return;
   clearFlag(k, pfn, PG_private);

@@ -9,7 +9,7 @@ import { bool, freeObject, int, isPooled, ref, struct } from "../machine/struct.
 import { type Announced, createAnnounced } from "./announced.ts";
 import { type File, fileStruct, type Inode, inodeStruct } from "./fs.ts";
 import { createPages, type Pages } from "./gup.ts";
-import { createLru, type Lru } from "./lruTypes.ts";
+import { createLru, type Lru, type LruOptions } from "./lruTypes.ts";
 import { createMemcgs, type MemcgOptions, type Memcgs, memcgParents, memcgWalk } from "./memcontrolTypes.ts";
 import {
   type AnonVma,
@@ -50,7 +50,7 @@ import {
 } from "./zone.ts";
 
 /** How large the machine is. Searches want it small, simulations large. */
-export interface KernelOptions extends SwapOptions {
+export interface KernelOptions extends SwapOptions, LruOptions {
   readonly rules?: Rules;
   /** Page frames, the zero page included. */
   readonly frames?: number;
@@ -342,7 +342,7 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
     scanControls,
     policy: typeof o.policy === "object" ? o.policy : POLICIES[o.policy ?? "classic"],
     stat: createStat(parents.length),
-    lru: createLru(o.nodes, parents.length, zones.length > o.nodes),
+    lru: createLru(o.nodes, parents.length, zones.length > o.nodes, o),
     cache: createCache(o.inodes * o.filePages),
     swap: createSwap(o),
     filePages: o.filePages,

@@ -9,6 +9,7 @@ import {
   NR_LRU_LISTS,
 } from "./lruTypes.ts";
 import { folioLruvec } from "./lruvec.ts";
+import { memcgRstatUpdated } from "./memcgStat.ts";
 import { type Pfn, PG_active, PG_swapbacked, PG_unevictable } from "./page.ts";
 import { pageZone } from "./zone.ts";
 
@@ -27,6 +28,7 @@ export function listAdd(k: Kernel, pfn: Pfn): void {
   const list = listOf(k, pfn);
   link(k, list, pfn);
   changeSize(k, list, pfn, 1);
+  memcgRstatUpdated(k, 1);
 }
 
 /** lruvec_add_folio_tail: becomes the next to be looked at. */
@@ -40,6 +42,7 @@ export function listAddOldest(k: Kernel, pfn: Pfn): void {
   else head[list] = pfn + 1;
   tail[list] = pfn + 1;
   changeSize(k, list, pfn, 1);
+  memcgRstatUpdated(k, 1);
 }
 
 /** lruvec_del_folio: its flags must still be those of the list that it is on. */
@@ -47,6 +50,7 @@ export function listDel(k: Kernel, pfn: Pfn): void {
   const list = listOf(k, pfn);
   unlink(k, list, pfn);
   changeSize(k, list, pfn, -1);
+  memcgRstatUpdated(k, 1);
 }
 
 /** list_move to the head of the same list. */
@@ -78,7 +82,7 @@ export function unlink(k: Kernel, list: number, pfn: Pfn): void {
   prev[pfn] = 0;
 }
 
-/** update_lru_size. */
+/** update_lru_size, but for telling the statistics of the cgroup. */
 export function changeSize(k: Kernel, list: number, pfn: Pfn, n: number): void {
   k.lru.lists.size[list] += n;
   if (k.lru.zoned) k.lru.zoneSizes.size[list * LRU_ZONES + pageZone(k, pfn).type] += n;

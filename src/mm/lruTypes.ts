@@ -31,8 +31,29 @@ export const BATCH_SIZE = 15;
 /** Kinds of zones that lists tell apart, at list * LRU_ZONES + type. */
 export const LRU_ZONES = 4;
 
+export interface LruOptions {
+  /** Statistics of cgroups are as old as in the kernel: see memcgStat.ts. Else they are those of now. */
+  readonly batchedStats?: boolean;
+}
+
+/** Of each lruvec: four lists, and folios of either type that were activated as they came back. */
+export const NR_STAT_ITEMS = 6;
+
+/** `items`: so many values for each lruvec. */
+const createLruStats = (items: number) => ({
+  /** Updates that the CPU has not told of, and how many times 64 it has. */
+  counts: columns("memcgStat", 1, {
+    updates: column({ ordered: "the CPU's own, with preemption off" }),
+    threshold: column({ ordered: "atomic" }),
+  }),
+  items: columns("memcgStatItem", items, {
+    value: column({ ordered: "flushed one at a time; readers take what they find" }),
+  }),
+});
+export type LruStats = ReturnType<typeof createLruStats>;
+
 /** `zoned`: some node has more than one zone, so that lists count their folios by zone too. */
-export function createLru(nodes: number, memcgs: number, zoned: boolean) {
+export function createLru(nodes: number, memcgs: number, zoned: boolean, options: LruOptions = {}) {
   const ordered = "the lru_lock of the lruvec";
   const local = "the local lock";
   const lruvecs = nodes * memcgs;
@@ -49,6 +70,7 @@ export function createLru(nodes: number, memcgs: number, zoned: boolean) {
       size: column({ ordered }),
     }),
     zoned,
+    stats: options.batchedStats === true ? createLruStats(lruvecs * NR_STAT_ITEMS) : null,
     /** lru_zone_size: how many folios of a list are in zones of a type. Only where `zoned`. */
     zoneSizes: columns("lruZone", zoned ? lruvecs * NR_LRU_LISTS * LRU_ZONES : 1, { size: column({ ordered }) }),
     /** struct lruvec, beside its lists. */

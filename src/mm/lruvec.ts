@@ -31,13 +31,10 @@ export function isDescendant(k: Kernel, memcg: number, ancestor: number): boolea
   return false;
 }
 
-/** lruvec_page_state of a list: with all cgroups below; for the root, the whole node. */
-export function lruvecPageState(k: Kernel, memcg: number, nid: number, lru: number): number {
+/** node_page_state of a list: of the whole node, as it is now. */
+export function nodePageState(k: Kernel, nid: number, lru: number): number {
   const { size } = k.lru.lists;
-  const { memcgParents, nodes } = k;
-  let n = size[(memcg * nodes + nid) * NR_LRU_LISTS + lru];
-  for (let at = 1; at < memcgParents.length; at++) {
-    if (at !== memcg && isDescendant(k, at, memcg)) n += size[(at * nodes + nid) * NR_LRU_LISTS + lru];
-  }
+  let n = 0;
+  for (let memcg = 0; memcg < k.memcgParents.length; memcg++) n += size[(memcg * k.nodes + nid) * NR_LRU_LISTS + lru];
   return n;
 }

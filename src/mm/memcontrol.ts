@@ -26,6 +26,7 @@ import {
 } from "../machine/gfp.ts";
 import { fatalSignalPending } from "../machine/killable.ts";
 import type { Kernel } from "./kernel.ts";
+import { memcgRstatUpdated } from "./memcgStat.ts";
 import { NO_LIMIT } from "./memcontrolTypes.ts";
 import type { Mm, Process } from "./mmTypes.ts";
 import { memCgroupOutOfMemory } from "./oomMemcg.ts";
@@ -69,29 +70,35 @@ export function joinMemcg(p: Process, memcg: number): void {
   if (p.mm) p.mm.memcg = memcg;
 }
 
-const nothing = (value: number): Task<number> => immediately(value) as never;
+/** The root has no limits, but counts. */
+function chargeRoot(k: Kernel): Task<number> {
+  memcgRstatUpdated(k, 1); // PGPGIN
+  return immediately(0) as never;
+}
 
 /** mem_cgroup_charge of a new folio for `mm`. 0, or -ENOMEM: the caller drops it. */
 export function memCgroupCharge(k: Kernel, pfn: Pfn, mm: Mm, gfp: number): Task<number> {
-  return mm.memcg === 0 ? nothing(0) : chargeFolio(k, pfn, mm.memcg, gfp);
+  return mm.memcg === 0 ? chargeRoot(k) : chargeFolio(k, pfn, mm.memcg, gfp);
 }
 
 /** The same for the page cache: the running task pays. */
 export function memCgroupChargeCurrent(k: Kernel, pfn: Pfn, gfp: number): Task<number> {
   const memcg = taskMemcg();
-  return memcg === 0 ? nothing(0) : chargeFolio(k, pfn, memcg, gfp);
+  return memcg === 0 ? chargeRoot(k) : chargeFolio(k, pfn, memcg, gfp);
 }
 
 /** mem_cgroup_swapin_charge_folio: whoever owned the swap slot pays (`memcg`, of the slot; 0 = none, then the mm's). */
 export function memCgroupSwapinCharge(k: Kernel, pfn: Pfn, memcg: number, mm: Mm, gfp: number): Task<number> {
   const payer = memcg !== 0 ? memcg : mm.memcg;
-  return payer === 0 ? nothing(0) : chargeFolio(k, pfn, payer, gfp);
+  return payer === 0 ? chargeRoot(k) : chargeFolio(k, pfn, payer, gfp);
 }
 
 function* chargeFolio(k: Kernel, pfn: Pfn, memcg: number, gfp: number): Task<number> {
   const error = yield* tryCharge(k, memcg, gfp, 1);
-  if (error === 0) setFolioMemcg(k, pfn, memcg);
-  return error;
+  if (error !== 0) return error;
+  setFolioMemcg(k, pfn, memcg);
+  memcgRstatUpdated(k, 1); // PGPGIN
+  return 0;
 }
 
 /** mem_cgroup_migrate: the new folio takes over the charge of the old one. */
@@ -104,6 +111,7 @@ export function memCgroupMigrate(k: Kernel, from: Pfn, to: Pfn): void {
 export function uncharge(k: Kernel, pfn: Pfn): void {
   const memcg = folioMemcg(k, pfn);
   if (memcg !== 0) uncharge1(k, memcg, 1);
+  memcgRstatUpdated(k, 1); // PGPGOUT
 }
 
 /** page_counter_uncharge, up to the root. */
@@ -334,10 +342,12 @@ export function memCgroupTryChargeSwap(k: Kernel, memcg: number): boolean {
     }
   }
   for (let at = memcg; at > 0; at = k.memcgParents[at]) swap[at]++;
+  memcgRstatUpdated(k, 1); // MEMCG_SWAP
   return true;
 }
 
 /** mem_cgroup_uncharge_swap: a slot that `memcg` was charged for is free. */
 export function memCgroupUnchargeSwap(k: Kernel, memcg: number): void {
+  memcgRstatUpdated(k, 1);
   for (let at = memcg; at > 0; at = k.memcgParents[at]) k.memcgs.swap[at]--;
 }

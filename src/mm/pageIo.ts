@@ -12,6 +12,7 @@ import type { Machine } from "../machine/machine.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { choose, until } from "../machine/wait.ts";
 import type { Kernel } from "./kernel.ts";
+import { memcgRstatUpdated } from "./memcgStat.ts";
 import {
   folioLockWord,
   hasFlag,
@@ -36,6 +37,7 @@ export function* swapWritepage(k: Kernel, pfn: Pfn): Task<number> {
     return 0;
   }
   setFlag(k, pfn, PG_writeback);
+  memcgRstatUpdated(k, 1); // NR_WRITEBACK
   countVm(k, "pswpout");
   if (k.swap.slow) {
     yield* queueRequest(k, (pfn << 1) | 1);
@@ -66,6 +68,7 @@ export function* folioEndWriteback(k: Kernel, pfn: Pfn): Task {
   if (testClearFlag(k, pfn, PG_reclaim)) yield* folioRotateReclaimable(k, pfn);
   keepOrder();
   must(testClearFlag(k, pfn, PG_writeback), "assertion", `frame ${pfn} ends a writeback that it is not under`);
+  memcgRstatUpdated(k, 1);
 }
 
 /** folio_wait_writeback. Sleeps. */

@@ -11,6 +11,7 @@ import { downRead, upRead } from "../machine/rwsem.ts";
 import { findGetPage } from "./filemap.ts";
 import { cacheSlot, EXT4, type Inode, pagesOf } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
+import { memcgRstatUpdated } from "./memcgStat.ts";
 import { type Mm, VM_SHARED, type Vma } from "./mmTypes.ts";
 import {
   invalidateRangeEnd,
@@ -42,7 +43,10 @@ import { countVm } from "./vmstat.ts";
 /** folio_mark_dirty. Pages of the disk file system get buffers, which keep a reference. */
 export function* setPageDirty(k: Kernel, pfn: Pfn): Task {
   const id = hasFlag(k, pfn, PG_anon) ? 0 : k.frames.mapping[pfn];
-  if (id !== 0 && (handleOf(id - 1) as Inode).kind === EXT4) yield* attachBuffers(k, pfn);
+  if (id !== 0 && (handleOf(id - 1) as Inode).kind === EXT4) {
+    yield* attachBuffers(k, pfn);
+    if (!hasFlag(k, pfn, PG_dirty)) memcgRstatUpdated(k, 1); // NR_FILE_DIRTY
+  }
   setFlag(k, pfn, PG_dirty);
 }
 
@@ -95,6 +99,8 @@ function writePage(k: Kernel, inode: Inode, pfn: Pfn): void {
   setFlag(k, pfn, PG_writeback);
   k.cache.disk[cacheSlot(k, inode, k.frames.index[pfn])] = k.frames.content[pfn];
   clearFlag(k, pfn, PG_writeback);
+  memcgRstatUpdated(k, 1); // NR_WRITEBACK, up
+  memcgRstatUpdated(k, 1); // and down
 }
 
 /** ext4_writepage, for kswapd: it comes back unlocked. 0. Folio locked, and not dirty any more. */
@@ -110,6 +116,7 @@ export function* folioClearDirtyForIo(k: Kernel, inode: Inode, pfn: Pfn): Task<b
   if (yield* folioMkclean(k, inode, pfn)) setFlag(k, pfn, PG_dirty);
   const dirty = hasFlag(k, pfn, PG_dirty);
   clearFlag(k, pfn, PG_dirty);
+  if (dirty) memcgRstatUpdated(k, 1);
   return dirty;
 }
 

@@ -1,6 +1,7 @@
 /** Writing one folio for reclaim, and taking it out of its mapping (pageout, __remove_mapping in mm/vmscan.c). */
 import type { Task } from "../machine/core.ts";
 import { lock, unlock } from "../machine/mutex.ts";
+import { noteCached } from "./filemap.ts";
 import { cacheSlot, EXT4, type Inode } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
 import {
@@ -138,6 +139,7 @@ function* removeFromPageCache(k: Kernel, inode: Inode, pfn: Pfn, target: number,
     k.cache.page[cacheSlot(k, inode, k.frames.index[pfn])] = shadow;
     k.frames.mapping[pfn] = 0;
     inode.nrpages--;
+    noteCached(k, pfn);
     if (shadow !== 0) inode.nrshadows++;
   }
   yield* unlock(inode.xaLock);

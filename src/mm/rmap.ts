@@ -10,6 +10,7 @@ import { handleOf, type Task } from "../machine/core.ts";
 import { Finding } from "../machine/finding.ts";
 import type { Inode } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
+import { memcgRstatUpdated } from "./memcgStat.ts";
 import type { AnonVma, AnonVmaChain, Mm, Vma } from "./mmTypes.ts";
 import { linearPageIndex } from "./mmTypes.ts";
 import {
@@ -30,6 +31,7 @@ export function pageAddNewAnonRmap(k: Kernel, pfn: Pfn, vma: Vma, vpn: Vpn): Tas
   setFlag(k, pfn, PG_swapbacked | PG_anon | PG_anonExclusive);
   k.frames.mapping[pfn] = (vma.anonVma as AnonVma).id + 1;
   k.frames.index[pfn] = linearPageIndex(vma, vpn);
+  memcgRstatUpdated(k, 1); // NR_ANON_MAPPED
   return mapcountAdd(k, pfn, 1);
 }
 
@@ -37,6 +39,7 @@ export function pageAddNewAnonRmap(k: Kernel, pfn: Pfn, vma: Vma, vpn: Vpn): Tas
 export function* pageAddAnonRmap(k: Kernel, pfn: Pfn, vma: Vma, vpn: Vpn, exclusive: boolean): Task {
   const before = yield* mapcountAdd(k, pfn, 1);
   if (before === 0) {
+    memcgRstatUpdated(k, 1);
     const av = vma.anonVma as AnonVma;
     // A shared page goes to the root, from where every process of the tree is found.
     if (!hasFlag(k, pfn, PG_anon)) k.frames.mapping[pfn] = (exclusive ? av : (av.root as AnonVma)).id + 1;
@@ -48,6 +51,7 @@ export function* pageAddAnonRmap(k: Kernel, pfn: Pfn, vma: Vma, vpn: Vpn, exclus
 
 /** page_dup_file_rmap, page_add_file_rmap, and the count of page_try_dup_anon_rmap. */
 export function pageAddRmap(k: Kernel, pfn: Pfn): Task<number> {
+  if (k.lru.stats !== null && k.frames.mapcount[pfn] === 0) memcgRstatUpdated(k, 1); // NR_FILE_MAPPED
   return mapcountAdd(k, pfn, 1);
 }
 
@@ -55,6 +59,7 @@ export function pageAddRmap(k: Kernel, pfn: Pfn): Task<number> {
 export function* pageRemoveRmap(k: Kernel, pfn: Pfn): Task {
   const before = yield* mapcountAdd(k, pfn, -1);
   if (before <= 0) throw new Finding("assertion", `frame ${pfn} loses a mapping that was not counted`);
+  if (before === 1) memcgRstatUpdated(k, 1);
 }
 
 /** page_move_anon_rmap: the only mapper makes the page its own. Folio lock held. */

@@ -10,6 +10,7 @@ import type { Task } from "../machine/core.ts";
 import { ENOMEM } from "../machine/errno.ts";
 import { lockFolio, unlockFolio } from "../machine/folioLock.ts";
 import { lock, unlock } from "../machine/mutex.ts";
+import { noteCached } from "./filemap.ts";
 import { cacheSlot, type Inode } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
 import { folioGet, folioLockWord, hasFlag, type Pfn, PG_dirty, PG_swapcache, PG_uptodate, setFlag } from "./page.ts";
@@ -51,6 +52,7 @@ export function* shmemWritepage(k: Kernel, inode: Inode, pfn: Pfn): Task<number>
   k.cache.page[cacheSlot(k, inode, k.frames.index[pfn])] = -slot;
   k.frames.mapping[pfn] = 0;
   inode.nrpages--;
+  noteCached(k, pfn);
   inode.swapped++;
   yield* unlock(inode.xaLock);
   yield* folioPut(k, pfn);
@@ -96,6 +98,7 @@ function* replaceEntry(k: Kernel, inode: Inode, index: number, slot: number, pfn
     k.frames.index[pfn] = index;
     k.cache.page[cacheSlot(k, inode, index)] = pfn + 1;
     inode.nrpages++;
+    noteCached(k, pfn);
     inode.swapped--;
   }
   yield* unlock(inode.xaLock);

@@ -7,6 +7,7 @@ import { must } from "../machine/finding.ts";
 import { trylockFolio, unlockFolio } from "../machine/folioLock.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import type { Kernel } from "./kernel.ts";
+import { memcgRstatUpdated } from "./memcgStat.ts";
 import {
   clearFlag,
   folioGet,
@@ -43,6 +44,7 @@ export function* addToSwapCache(k: Kernel, pfn: Pfn, slot: number): Task<number>
   const shadow = k.swap.slots.cache[slot];
   must(shadow <= 0, "use-after-free", `swap slot ${slot} has two folios`);
   slots.cache[slot] = pfn + 1;
+  memcgRstatUpdated(k, 1); // NR_SWAPCACHE
   yield* unlock(cacheLock);
   return shadow;
 }
@@ -74,6 +76,7 @@ export function deleteFromSwapCacheLocked(k: Kernel, pfn: Pfn, shadow: number): 
   const { cache } = k.swap.slots;
   must(cache[slot] === pfn + 1, "use-after-free", `frame ${pfn} is not in the swap cache at slot ${slot}`);
   cache[slot] = shadow;
+  memcgRstatUpdated(k, 1);
   clearFlag(k, pfn, PG_swapcache);
   k.frames.private[pfn] = 0;
   return slot;

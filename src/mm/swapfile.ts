@@ -92,7 +92,7 @@ export function* swapEntryFree(k: Kernel, slot: number): Task {
   swap.slots.map[slot] = 0;
   swap.slots.disk[slot] = 0;
   // Only now, not when the last user left: what waits in the cache of slots is still paid for.
-  if (swap.slots.memcg[slot] !== 0) memCgroupUnchargeSwap(k, swap.slots.memcg[slot]);
+  memCgroupUnchargeSwap(k, swap.slots.memcg[slot]);
   swap.slots.memcg[slot] = 0;
   const c = Math.floor(slot / CLUSTER_SLOTS);
   swap.clusters.used[c]--;

@@ -7,7 +7,7 @@ import { sequential, type Task } from "../machine/core.ts";
 import { choose } from "../machine/wait.ts";
 import type { Kernel } from "./kernel.ts";
 import { LRU_ACTIVE_ANON, LRU_ACTIVE_FILE, LRU_INACTIVE_ANON, LRU_INACTIVE_FILE } from "./lruTypes.ts";
-import { lruvecPageState } from "./lruvec.ts";
+import { nodePageState } from "./lruvec.ts";
 import { PG_anon, PG_dirty, PG_swapbacked, PG_writeback, pageToNid } from "./page.ts";
 import { MAX_RECLAIM_RETRIES } from "./scanControl.ts";
 import { getNrSwapPages } from "./swapfile.ts";
@@ -64,9 +64,9 @@ function writePending(k: Kernel, nid: number): number {
 
 /** zone_reclaimable_pages of all zones of a node. */
 export function nodeReclaimable(k: Kernel, nid: number): number {
-  const file = lruvecPageState(k, 0, nid, LRU_INACTIVE_FILE) + lruvecPageState(k, 0, nid, LRU_ACTIVE_FILE);
+  const file = nodePageState(k, nid, LRU_INACTIVE_FILE) + nodePageState(k, nid, LRU_ACTIVE_FILE);
   if (getNrSwapPages(k) <= 0) return file;
-  return file + lruvecPageState(k, 0, nid, LRU_INACTIVE_ANON) + lruvecPageState(k, 0, nid, LRU_ACTIVE_ANON);
+  return file + nodePageState(k, nid, LRU_INACTIVE_ANON) + nodePageState(k, nid, LRU_ACTIVE_ANON);
 }
 
 export const currentIsKswapd = (): boolean => (contextWord() & PF_KSWAPD) !== 0;

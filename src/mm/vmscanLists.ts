@@ -14,7 +14,8 @@ import { folioPutbackLru } from "./isolate.ts";
 import type { Kernel } from "./kernel.ts";
 import { changeSize, listAdd, listRotate, unlink } from "./lruList.ts";
 import { isFileLru, LRU_INACTIVE_ANON, LRU_INACTIVE_FILE, NR_LRU_LISTS } from "./lruTypes.ts";
-import { lruvecMemcg, lruvecNid, lruvecPageState } from "./lruvec.ts";
+import { lruvecMemcg, lruvecNid, nodePageState } from "./lruvec.ts";
+import { memcgRstatUpdated } from "./memcgStat.ts";
 import {
   clearFlag,
   folioPutTestzero,
@@ -79,6 +80,7 @@ export function* isolateLruFolios(
       listRotate(k, list, pfn);
     }
   }
+  memcgRstatUpdated(k, taken);
   sc.isolateScanned = scan + skipped;
   traceIsolate(sc, n, skipped, taken, lru);
   return taken;
@@ -104,7 +106,7 @@ function addIsolated(k: Kernel, nid: number, file: boolean, n: number): void {
 function tooMany(k: Kernel, nid: number, file: boolean, sc: ScanControl): boolean {
   if (currentIsKswapd() || cgroupReclaim(sc)) return false;
   const { isolatedFile, isolatedAnon } = k.pgdats[nid];
-  const inactive = lruvecPageState(k, 0, nid, file ? LRU_INACTIVE_FILE : LRU_INACTIVE_ANON);
+  const inactive = nodePageState(k, nid, file ? LRU_INACTIVE_FILE : LRU_INACTIVE_ANON);
   const both = __GFP_IO | __GFP_FS;
   return tooManyIsolated(file ? isolatedFile : isolatedAnon, inactive, (sc.gfp & both) === both);
 }

@@ -14,7 +14,13 @@ import {
   LRU_INACTIVE_ANON,
   LRU_INACTIVE_FILE,
 } from "./lruTypes.ts";
-import { lruvecAt, lruvecLruSize, lruvecMemcg, lruvecNid, lruvecPageState } from "./lruvec.ts";
+import { lruvecAt, lruvecLruSize, lruvecMemcg, lruvecNid, nodePageState } from "./lruvec.ts";
+import {
+  lruvecPageState,
+  memCgroupFlushStats,
+  WORKINGSET_ACTIVATE_ANON,
+  WORKINGSET_ACTIVATE_FILE,
+} from "./memcgStat.ts";
 import { memcgNrSwapPages } from "./memcontrol.ts";
 import { memcgLow, memcgMin } from "./memcontrolProtection.ts";
 import { cgroupReclaim, DEF_PRIORITY, type ScanControl, SWAP_CLUSTER_MAX } from "./scanControl.ts";
@@ -37,6 +43,7 @@ import { shrinkActiveList, shrinkInactiveList } from "./vmscanLists.ts";
 
 /** prepare_scan_count: what the target as a whole looks like on this node. */
 export function* prepareScanCount(k: Kernel, sc: ScanControl, nid: number): Task {
+  memCgroupFlushStats(k);
   const target = Math.max(0, sc.targetMemcg);
   const { vecs } = k.lru;
   const at = lruvecAt(k, target, nid);
@@ -48,8 +55,8 @@ export function* prepareScanCount(k: Kernel, sc: ScanControl, nid: number): Task
   sc.fileCost = vecs.fileCost[at];
   sc.mayDeactivate = mayDeactivate(
     sc.forceDeactivate,
-    vecs.activatedAnon[at] !== vecs.refaultsAnon[at],
-    vecs.activatedFile[at] !== vecs.refaultsFile[at],
+    lruvecPageState(k, target, nid, WORKINGSET_ACTIVATE_ANON) !== vecs.refaultsAnon[at],
+    lruvecPageState(k, target, nid, WORKINGSET_ACTIVATE_FILE) !== vecs.refaultsFile[at],
     inactiveAnon,
     activeAnon,
     inactiveFile,
@@ -65,16 +72,18 @@ export function* prepareScanCount(k: Kernel, sc: ScanControl, nid: number): Task
     free += k.zoneState.free[zone.index];
     high += zone.marks.high + k.zoneState.boost[zone.index];
   }
-  const file = inactiveFile + activeFile;
-  sc.fileIsTiny = fileIsTiny(file, free, high, sc.mayDeactivate, inactiveAnon, sc.priority);
+  const file = nodePageState(k, nid, LRU_INACTIVE_FILE) + nodePageState(k, nid, LRU_ACTIVE_FILE);
+  const anon = nodePageState(k, nid, LRU_INACTIVE_ANON);
+  sc.fileIsTiny = fileIsTiny(file, free, high, sc.mayDeactivate, anon, sc.priority);
 }
 
 /** snapshot_refaults: from now on activations count as new. */
 export function snapshotRefaults(k: Kernel, target: number, nid: number): void {
   const { vecs } = k.lru;
-  const at = lruvecAt(k, Math.max(0, target), nid);
-  vecs.refaultsAnon[at] = vecs.activatedAnon[at];
-  vecs.refaultsFile[at] = vecs.activatedFile[at];
+  const memcg = Math.max(0, target);
+  const at = lruvecAt(k, memcg, nid);
+  vecs.refaultsAnon[at] = lruvecPageState(k, memcg, nid, WORKINGSET_ACTIVATE_ANON);
+  vecs.refaultsFile[at] = lruvecPageState(k, memcg, nid, WORKINGSET_ACTIVATE_FILE);
 }
 
 /** get_scan_count: into sc.nr0 … nr3, and target0 … target3. */

@@ -6,7 +6,8 @@
 import { unchecked } from "../machine/core.ts";
 import type { Kernel } from "./kernel.ts";
 import { LRU_ACTIVE_ANON, LRU_ACTIVE_FILE, LRU_INACTIVE_ANON, LRU_INACTIVE_FILE, LRU_UNEVICTABLE } from "./lruTypes.ts";
-import { lruvecPageState } from "./lruvec.ts";
+import { nodePageState } from "./lruvec.ts";
+import { memcgRstatUpdated } from "./memcgStat.ts";
 
 /** Events, under the kernel's names. */
 export const EVENTS = [
@@ -124,6 +125,7 @@ export function countVm(k: Kernel, event: EventName, n = 1): void {
 /** count_memcg_events: for the cgroup and everything above it, the root included. */
 export function countMemcg(k: Kernel, memcg: number, event: EventName, n = 1): void {
   for (let at = memcg; at >= 0; at = k.memcgParents[at]) k.stat.memcg[at][event] += n;
+  memcgRstatUpdated(k, n);
 }
 
 /** Both at once: mod_lruvec_state, count_memcg_folio_events beside count_vm_events. */
@@ -142,7 +144,7 @@ export function levels(k: Kernel): Record<string, number> {
   return unchecked(() => {
     const sum = (list: number): number => {
       let n = 0;
-      for (let nid = 0; nid < k.nodes; nid++) n += lruvecPageState(k, 0, nid, list);
+      for (let nid = 0; nid < k.nodes; nid++) n += nodePageState(k, nid, list);
       return n;
     };
     let free = 0;

@@ -11,6 +11,7 @@ import { column, columns } from "../../machine/columns.ts";
 import { current, handleOf } from "../../machine/core.ts";
 import { activeMachine, type Machine } from "../../machine/machine.ts";
 import type { Kernel } from "../kernel.ts";
+import { FLUSH_PERIOD_MS, flushMemcgStats } from "../memcgStat.ts";
 import type { Process } from "../mmTypes.ts";
 import { attachTimers, passTime as passTimeOf } from "../timer.ts";
 import { createProbe, type Probe } from "./probeFile.ts";
@@ -91,7 +92,13 @@ export function self(): Process {
   return handleOf(userSpace().tasks.process[current] - 1) as Process;
 }
 
+const periods = (space: UserSpace): number => Math.floor(space.clock.value / FLUSH_PERIOD_MS);
+
 /** From outside of a run in which nobody can go on: wakes who sleeps shortest. False when nobody sleeps. */
 export function passTime(space: UserSpace): boolean {
-  return passTimeOf(space);
+  const before = periods(space);
+  if (!passTimeOf(space)) return false;
+  // Nobody has run since the worker's timer fired: what it would have added up then is what there is now.
+  if (periods(space) > before) flushMemcgStats(space.k);
+  return true;
 }
