@@ -6,8 +6,8 @@
  *   every change of a counter by n ─▶ updates += n ──above 64──▶ threshold += updates / 64, updates = 0
  *   reclaim begins a priority ─▶ threshold above the number of CPUs? ─▶ flush: all lruvecs get their values of now
  *
- * A refault flushes too, but only when the worker is late by two seconds; that does not happen here. What decides by old values: inactive_is_low, whether active folios came back, cache_trim_mode, the size of a working set, when
- * costs are halved. How much of a list is scanned depends on its size of now, and so does everything about whole nodes.
+ * What decides by old values: inactive_is_low, whether active folios came back, cache_trim_mode, the size of a working set, when
+ * costs are halved. (A refault flushes only when the two seconds are long over, which does not happen here.) How much of a list is scanned depends on its size of now, and so does everything about whole nodes.
  * Without `batchedStats` every value is that of now.
  */
 import type { Kernel } from "./kernel.ts";
