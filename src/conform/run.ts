@@ -10,6 +10,7 @@ import { nameFile } from "../mm/inode.ts";
 import { createKernel, type Kernel, type KernelOptions } from "../mm/kernel.ts";
 import { flushMemcgStats, memcgRstatUpdated } from "../mm/memcgStat.ts";
 import type { Process } from "../mm/mmTypes.ts";
+import { startOomReaper } from "../mm/oomReaper.ts";
 import { lruAddDrain } from "../mm/swap.ts";
 import { createProcess, syscalls } from "../mm/syscalls.ts";
 import { openProbe, unregister } from "../mm/user/probe.ts";
@@ -83,6 +84,7 @@ export function recordWorkload(workload: Workload, options: KernelOptions = {}, 
       space = createUserSpace(machine, k, syscalls, true);
       const programs = nameFile(k, "/tmp/programs");
       machine.spawn("init", init, [k, createProcess(machine, k, "init"), programs], { daemon: true });
+      startOomReaper(machine, k);
       const process = createProcess(machine, k, "P");
       startProcess(main, { ...workload }, process, MAX_CHILDREN);
     });

@@ -22,10 +22,10 @@ import {
   PTE_SOFT_DIRTY,
   PTE_WRITE,
   PTE_YOUNG,
-  pteAlloc,
   SWP_MARKER,
   setPteAt,
 } from "./pageTable.ts";
+import { installTables } from "./pteAlloc.ts";
 import { explore } from "./slice/explore.testkit.ts";
 
 const AT = 9;
@@ -57,7 +57,7 @@ function outcome(body: Body): string {
 function* main(k: Kernel, p: Process, body: Body): Task {
   const mm = p.mm as Mm;
   yield* downRead(mm.mmapLock);
-  pteAlloc(k, mm, AT);
+  installTables(k, mm, AT);
   yield* upRead(mm.mmapLock);
   yield* set(k, mm, mkPte(1, PTE_WRITE));
   yield* body(k, mm);

@@ -11,6 +11,7 @@ import { must } from "../machine/finding.ts";
 import { downWrite, upWrite } from "../machine/rwsem.ts";
 import { freeObject, reuseObject } from "../machine/struct.ts";
 import type { Kernel } from "./kernel.ts";
+import { ANON_VMA_BYTES, ANON_VMA_CHAIN_BYTES, chargeObject, unchargeObject } from "./kmem.ts";
 import type { AnonVma, AnonVmaChain, Vma } from "./mmTypes.ts";
 import { folioMapcount, type Pfn } from "./page.ts";
 
@@ -25,6 +26,7 @@ function anonVmaAlloc(k: Kernel): AnonVma | null {
   av.numActiveVmas = 0;
   av.parent = av;
   av.root = av;
+  chargeObject(k, av, ANON_VMA_BYTES);
   return av;
 }
 
@@ -34,10 +36,12 @@ function chainAlloc(k: Kernel): AnonVmaChain | null {
   k.state.freeChain = avc.nextFree;
   reuseObject(avc);
   avc.nextFree = null;
+  chargeObject(k, avc, ANON_VMA_CHAIN_BYTES);
   return avc;
 }
 
 function chainFree(k: Kernel, avc: AnonVmaChain): void {
+  unchargeObject(k, avc, ANON_VMA_CHAIN_BYTES);
   avc.vma = null;
   avc.anonVma = null;
   avc.sameVma = null;
@@ -60,6 +64,7 @@ export function putAnonVma(k: Kernel, av: AnonVma): void {
   if (av.refcount > 0) return;
   const root = av.root as AnonVma;
   must(av.chains === null, "use-after-free", `${av.name} is freed with VMAs on it`);
+  unchargeObject(k, av, ANON_VMA_BYTES);
   av.parent = null;
   av.root = null;
   av.nextFree = k.state.freeAnonVma;

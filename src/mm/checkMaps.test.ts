@@ -6,7 +6,8 @@ import { createKernel, type Kernel } from "./kernel.ts";
 import type { Mm } from "./mmTypes.ts";
 import { createProcess } from "./mmUsers.ts";
 import { GUP_PIN_COUNTING_BIAS, PG_anon, PG_anonExclusive, PG_buddy, PG_swapbacked } from "./page.ts";
-import { mkPte, PTE_WRITE, pteAlloc, pteSlot, SWP_SWAP } from "./pageTable.ts";
+import { mkPte, PTE_WRITE, pteSlot, SWP_SWAP } from "./pageTable.ts";
+import { installTables } from "./pteAlloc.ts";
 
 const AT = 9;
 const EXCLUSIVE = PG_anon | PG_swapbacked | PG_anonExclusive;
@@ -18,7 +19,7 @@ function verdict(breaks: (k: Kernel, mm: Mm, other: Mm) => void, quiet = false, 
     const k = createKernel(m, { frames: 8, nodes: 1, tableShift: 1, windowShift: 3, tables: 12, mms: 2, watchPtes });
     const mm = createProcess(k).mm as Mm;
     const other = createProcess(k).mm as Mm;
-    for (const each of [mm, other]) pteAlloc(k, each, AT);
+    for (const each of [mm, other]) installTables(k, each, AT);
     use(k, 1, EXCLUSIVE);
     map(k, mm, mkPte(1, PTE_WRITE));
     mm.rssAnon = 1;

@@ -3,17 +3,8 @@ import { buildSequential } from "../machine/sequential.ts";
 import { NOT_RESIDENT, userReadResident, userWriteResident } from "./cpuAccess.ts";
 import { createKernel, type Kernel } from "./kernel.ts";
 import type { Mm } from "./mmTypes.ts";
-import {
-  mkPte,
-  PTE_DIRTY,
-  PTE_PROTNONE,
-  PTE_WRITE,
-  PTE_YOUNG,
-  pteAlloc,
-  pteAt,
-  pteBits,
-  pteSlot,
-} from "./pageTable.ts";
+import { mkPte, PTE_DIRTY, PTE_PROTNONE, PTE_WRITE, PTE_YOUNG, pteAt, pteBits, pteSlot } from "./pageTable.ts";
+import { installTables } from "./pteAlloc.ts";
 import { createProcess } from "./syscalls.ts";
 
 const AT = (1 << 20) + 517;
@@ -25,7 +16,7 @@ function mapped(bits: number): { k: Kernel; mm: Mm } {
   buildSequential((m) => {
     const k = createKernel(m, { frames: 16 });
     const mm = createProcess(m, k, "P").mm as Mm;
-    expect(pteAlloc(k, mm, AT)).toBe(true);
+    expect(installTables(k, mm, AT)).toBe(true);
     k.tables.entry[pteSlot(k, mm, AT)] = mkPte(FRAME, bits);
     k.frames.content[FRAME] = 42;
     Object.assign(made, { k, mm });

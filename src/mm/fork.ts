@@ -44,7 +44,6 @@ import {
   PTE_YOUNG,
   type Pte,
   pmdPages,
-  pteAlloc,
   pteAt,
   ptePfn,
   ptePresent,
@@ -60,6 +59,7 @@ import {
   swpType,
 } from "./pageTable.ts";
 import { vmPageProt } from "./pgprot.ts";
+import { pteAlloc } from "./pteAlloc.ts";
 import { pageAddNewAnonRmap, pageAddRmap, pageTryDupAnonRmap } from "./rmap.ts";
 import { rssAdd } from "./rss.ts";
 import { guards } from "./rules.ts";
@@ -156,7 +156,7 @@ function* copyPageRange(k: Kernel, dst: Vma, src: Vma): Task<number> {
 function* copyPteRange(k: Kernel, dst: Vma, src: Vma, start: Vpn, end: Vpn): Task<number> {
   const mm = dst.mm as Mm;
   const old = src.mm as Mm;
-  if (!pteAlloc(k, mm, start)) return -ENOMEM;
+  if (!(yield* pteAlloc(k, mm, start))) return -ENOMEM;
   let spare: Pfn = -1;
   let at = start;
   while (at < end) {

@@ -13,7 +13,8 @@ import type { Mm, Vma } from "./mmTypes.ts";
 import { tlbAdjustRange } from "./mmuGather.ts";
 import type { Gather } from "./mmuGatherTypes.ts";
 import type { Vpn } from "./page.ts";
-import { addrEnd, freeTable, pgdPages, pgdSlot, pmdPages, pmdSlot, pudPages, pudSlot } from "./pageTable.ts";
+import { addrEnd, pgdPages, pgdSlot, pmdPages, pmdSlot, pudPages, pudSlot } from "./pageTable.ts";
+import { releaseTable } from "./pteAlloc.ts";
 import { aboutToFreeTable } from "./pteWord.ts";
 import { guards } from "./rules.ts";
 import { mustBeHidden, tablesChange } from "./tableGuards.ts";
@@ -120,6 +121,6 @@ export function* tlbTableFlush(k: Kernel, tlb: Gather): Task {
     const table = tlb.tables;
     tlb.tables = k.tableSlab.next[table];
     k.tableSlab.next[table] = 0;
-    freeTable(k, table);
+    releaseTable(k, table);
   }
 }

@@ -3,6 +3,7 @@ import type { Task } from "../machine/core.ts";
 import { freeObject, reuseObject } from "../machine/struct.ts";
 import { cacheSlot, EXT4, type File, type Inode, O_CREAT, O_TRUNC, TMPFS } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
+import { chargeObject, EXT4_INODE_BYTES, FILE_BYTES, SHMEM_INODE_BYTES, unchargeObject } from "./kmem.ts";
 import { truncateInodePages, truncateSetsize } from "./truncate.ts";
 
 /** new_inode; null without memory. One reference, no name. */
@@ -20,8 +21,11 @@ export function inodeAlloc(k: Kernel, kind: number, size: number): Inode | null 
   inode.nrpages = 0;
   inode.swapped = 0;
   inode.nrshadows = 0;
+  chargeObject(k, inode, bytesOf(kind));
   return inode;
 }
+
+const bytesOf = (kind: number): number => (kind === TMPFS ? SHMEM_INODE_BYTES : EXT4_INODE_BYTES);
 
 /** igrab, get_file: the caller has a reference already. */
 export function getInode(inode: Inode): void {
@@ -39,6 +43,7 @@ function* evictIfUnused(k: Kernel, inode: Inode): Task {
   yield* truncateInodePages(k, inode, 0);
   // The next file in this place must not find what this one had on disk.
   for (let i = 0; i < k.filePages; i++) k.cache.disk[cacheSlot(k, inode, i)] = 0;
+  unchargeObject(k, inode, bytesOf(inode.kind));
   inode.kind = 0;
   inode.nextFree = k.state.freeInode;
   k.state.freeInode = inode;
@@ -73,6 +78,7 @@ export function* openFile(k: Kernel, path: number, flags: number): Task<File | n
   k.state.freeFile = file.nextFree;
   file.nextFree = null;
   file.inode = inode;
+  chargeObject(k, file, FILE_BYTES);
   file.flags = flags;
   return file;
 }
@@ -81,6 +87,7 @@ export function* openFile(k: Kernel, path: number, flags: number): Task<File | n
 export function* closeFile(k: Kernel, file: File): Task<number> {
   const inode = file.inode as Inode;
   file.inode = null;
+  unchargeObject(k, file, FILE_BYTES);
   file.nextFree = k.state.freeFile;
   k.state.freeFile = file;
   yield* putInode(k, inode);

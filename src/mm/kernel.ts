@@ -9,6 +9,7 @@ import { bool, freeObject, int, isPooled, ref, struct } from "../machine/struct.
 import { type Announced, createAnnounced } from "./announced.ts";
 import { type File, fileStruct, type Inode, inodeStruct } from "./fs.ts";
 import { createPages, type Pages } from "./gup.ts";
+import { createKmem, type Kmem } from "./kmemTypes.ts";
 import { createLru, type Lru, type LruOptions } from "./lruTypes.ts";
 import { createMemcgs, type MemcgOptions, type Memcgs, memcgParents, memcgWalk } from "./memcontrolTypes.ts";
 import {
@@ -156,6 +157,9 @@ export interface KernelState extends Handle {
   /** The stock of the CPU: pages charged to `stockMemcg` ahead of their use. */
   stockMemcg: number;
   stockPages: number;
+  /** Its stock of bytes for structs, of cgroup `objStockMemcg`. */
+  objStockMemcg: number;
+  objStockBytes: number;
   /** Above 0 = dirty pages are to be written; see flusher.ts. */
   readonly flusherWork: Cell;
   hasFlusher: boolean;
@@ -180,6 +184,8 @@ const stateStruct = struct("kernel", {
   tablesInUse: int(slab),
   stockMemcg: int({ ordered: "the CPU's own, with preemption off" }),
   stockPages: int({ ordered: "the CPU's own, with preemption off" }),
+  objStockMemcg: int({ ordered: "the CPU's own, with preemption off" }),
+  objStockBytes: int({ ordered: "the CPU's own, with preemption off" }),
   flusherWork: cellField(),
   hasFlusher: bool({ ordered: "set at boot" }),
 });
@@ -212,6 +218,7 @@ export interface Kernel {
   readonly reclaims: boolean;
   readonly swappiness: number;
   readonly memcgs: Memcgs;
+  readonly kmem: Kmem;
   readonly memcgParents: readonly number[];
   /** All cgroups in the order in which reclaim visits them. */
   readonly memcgWalk: readonly number[];
@@ -305,7 +312,8 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
   state.freeProcess = processes[0];
   state.freeAnonVma = pool<AnonVma>(o.vmas, (i) => anonVmaStruct.create(`anonVma${i}`))[0];
   state.freeChain = pool<AnonVmaChain>(4 * o.vmas, (i) => anonVmaChainStruct.create(`anonVmaChain${i}`))[0];
-  state.freeFile = pool<File>(o.files, (i) => fileStruct.create(`file${i}`))[0];
+  const files = pool<File>(o.files, (i) => fileStruct.create(`file${i}`));
+  state.freeFile = files[0];
   const gatherPages = Math.min(o.gatherPages, o.frames);
   const gathers = createGathers(o.gathers, gatherPages);
   state.freeGather = gathers.first;
@@ -335,6 +343,7 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
     reclaims: o.reclaims ?? o.minFreeKbytes !== null,
     swappiness: o.swappiness,
     memcgs: createMemcgs(o.memcgs),
+    kmem: createKmem(parents.length, o.tables, mms[0], files[o.files - 1]),
     memcgParents: parents,
     memcgWalk: memcgWalk(parents),
     memcgSwappiness: [o.swappiness, ...o.memcgs.map((each) => each.swappiness ?? o.swappiness)],

@@ -148,7 +148,8 @@ function consumeStock(k: Kernel, memcg: number, n: number): boolean {
   return true;
 }
 
-function refillStock(k: Kernel, memcg: number, n: number): void {
+/** refill_stock: charged, and not in use. */
+export function refillStock(k: Kernel, memcg: number, n: number): void {
   const { state } = k;
   if (state.stockMemcg !== memcg) {
     drainStock(k);
@@ -169,6 +170,14 @@ export function drainStock(k: Kernel): void {
 /** drain_all_stock: that of `memcg` and of what is below it. */
 function drainAllStock(k: Kernel, memcg: number): void {
   for (let at = k.state.stockMemcg; at > 0; at = k.memcgParents[at]) if (at === memcg) return drainStock(k);
+}
+
+/** Charges `n` pages without waiting: beyond the limit, where it is reached. */
+export function chargeNow(k: Kernel, memcg: number, n: number): void {
+  if (consumeStock(k, memcg, n)) return;
+  const batch = Math.max(MEMCG_CHARGE_BATCH, n);
+  if (pageCounterTryCharge(k, memcg, batch) < 0) refillStock(k, memcg, batch - n);
+  else forceCharge(k, memcg, n);
 }
 
 /** try_charge_memcg: `n` pages. 0 or -ENOMEM. */
@@ -311,6 +320,12 @@ export function* setMemoryHigh(k: Kernel, memcg: number, high: number): Task {
     const excess = k.memcgs.usage[memcg] - k.memcgs.high[memcg];
     if ((yield* tryToFreeMemCgroupPages(k, memcg, excess, GFP_KERNEL, true, false)) === 0 && retries-- === 0) return;
   }
+}
+
+/** Write to memory.swap.max: what is in swap already stays there. */
+export function setMemorySwapMax(k: Kernel, memcg: number, max: number): Task {
+  k.memcgs.swapMax[memcg] = max;
+  return immediately(undefined) as never;
 }
 
 /** mem_cgroup_get_nr_swap_pages: how many slots the folios of `memcg` may still take. */

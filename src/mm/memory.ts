@@ -32,7 +32,6 @@ import {
   PTE_WRITE,
   PTE_YOUNG,
   type Pte,
-  pteAlloc,
   pteAt,
   ptePresent,
   ptepSetBits,
@@ -44,6 +43,7 @@ import {
   swpType,
 } from "./pageTable.ts";
 import { vmPageProt } from "./pgprot.ts";
+import { pteAlloc } from "./pteAlloc.ts";
 import { pageAddNewAnonRmap } from "./rmap.ts";
 import { folioPut } from "./swap.ts";
 import { staleRead, staleWrite, tlbLookup } from "./tlbAccess.ts";
@@ -62,7 +62,7 @@ export const FAULT_UNSHARE = 2;
 export function* handleMmFault(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<number> {
   const mm = vma.mm as Mm;
   countBoth(k, mm.memcg, "pgfault");
-  if (!pteAlloc(k, mm, vpn)) return -ENOMEM;
+  if (!(yield* pteAlloc(k, mm, vpn))) return -ENOMEM;
   yield* lock(mm.ptl);
   const pte = pteAt(k, mm, vpn);
   if (ptePresent(pte)) return yield* presentFault(k, vma, vpn, pte, flags);

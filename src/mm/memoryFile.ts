@@ -18,9 +18,10 @@ import { allocCharged, maybeMkwrite, wpPageReuse } from "./memoryCow.ts";
 import { lruCacheAdd, mlockVmaPage } from "./mlockPage.ts";
 import { linearPageIndex, type Mm, VM_RAND_READ, VM_SHARED, type Vma } from "./mmTypes.ts";
 import { folioGet, folioLockWord, hasFlag, type Pfn, PG_uptodate, setFlag, type Vpn } from "./page.ts";
-import { mkPte, PTE_YOUNG, type Pte, pmdPages, pteAlloc, pteAt, setPteAt } from "./pageTable.ts";
+import { mkPte, PTE_YOUNG, type Pte, pmdPages, pteAt, setPteAt } from "./pageTable.ts";
 import { setPageDirty } from "./pageWriteback.ts";
 import { vmPageProt } from "./pgprot.ts";
+import { pteAlloc } from "./pteAlloc.ts";
 import { folioInode, pageAddNewAnonRmap, pageAddRmap } from "./rmap.ts";
 import { rssAdd } from "./rss.ts";
 import { guards } from "./rules.ts";
@@ -103,7 +104,7 @@ const isUnstable = (vma: Vma): boolean => (vma.flags & VM_SHARED) === 0 && (vma.
 /** finish_fault: false when somebody was faster, or the memory is gone for good. */
 function* finishFault(k: Kernel, vma: Vma, vpn: Vpn, pfn: Pfn, write: boolean): Task<boolean> {
   const mm = vma.mm as Mm;
-  if (!pteAlloc(k, mm, vpn)) return false;
+  if (!(yield* pteAlloc(k, mm, vpn))) return false;
   yield* lock(mm.ptl);
   const free = !isUnstable(vma) && pteAt(k, mm, vpn) === 0;
   if (free) yield* doSetPte(k, vma, vpn, pfn, write);

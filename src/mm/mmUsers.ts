@@ -6,7 +6,8 @@ import { lock, unlock } from "../machine/mutex.ts";
 import { freeObject, reuseObject } from "../machine/struct.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mm, Process } from "./mmTypes.ts";
-import { allocTable, freeTable } from "./pageTable.ts";
+import { allocTable } from "./pageTable.ts";
+import { pgdAlloc, releaseTable } from "./pteAlloc.ts";
 
 /** mmgrab: keeps the struct, not the address space. */
 export function* mmgrab(mm: Mm): Task {
@@ -41,7 +42,7 @@ export function* mmdrop(k: Kernel, mm: Mm): Task {
   const before = yield* fetchAdd(mm.mmCount, -1);
   must(before > 0, "use-after-free", `${mm.name} has no references and is to lose one`);
   if (before > 1) return;
-  freeTable(k, mm.pgd);
+  releaseTable(k, mm.pgd);
   mm.pgd = 0;
   const subs = mm.notifierSubscriptions;
   subs.active = false;
@@ -54,7 +55,7 @@ export function* mmdrop(k: Kernel, mm: Mm): Task {
 /** mm_init: an empty address space with one user; null without memory. */
 export function* mmAlloc(k: Kernel): Task<Mm | null> {
   const mm = k.state.freeMm;
-  const pgd = mm ? allocTable(k) : 0;
+  const pgd = mm ? pgdAlloc(k) : 0;
   if (!mm || pgd === 0) return null;
   k.state.freeMm = mm.nextFree;
   reuseObject(mm);

@@ -30,16 +30,15 @@ import type { Vpn } from "./page.ts";
 import {
   addrEnd,
   PTE_SOFT_DIRTY,
-  pmdAlloc,
   pmdPages,
   pmdSlot,
-  pteAlloc,
   pteAt,
   ptePresent,
   ptepGetAndClear,
   pteSlot,
   setPteAt,
 } from "./pageTable.ts";
+import { pmdAlloc, pteAlloc } from "./pteAlloc.ts";
 import { tableMoves } from "./tableGuards.ts";
 import { flushTlbLocked, noteTableMove } from "./tlb.ts";
 import { flushTlbBatchedPending } from "./tlbBatch.ts";
@@ -208,9 +207,9 @@ export function* movePageTables(
 /** A whole page table changes hands where both places are aligned; else entry by entry. */
 function* moveExtent(k: Kernel, vma: Vma, at: Vpn, target: Vpn, extent: number, needRmapLocks: boolean): Task<boolean> {
   const mm = vma.mm as Mm;
-  if (!pmdAlloc(k, mm, target)) return false;
+  if (!(yield* pmdAlloc(k, mm, target))) return false;
   if (extent === pmdPages(k) && (yield* moveNormalPmd(k, vma, at, target))) return true;
-  if (!pteAlloc(k, mm, target)) return false;
+  if (!(yield* pteAlloc(k, mm, target))) return false;
   if (needRmapLocks) yield* takeRmapLocks(vma);
   yield* movePtes(k, mm, at, target, extent);
   if (needRmapLocks) yield* dropRmapLocks(vma);

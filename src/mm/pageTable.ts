@@ -17,7 +17,6 @@ import type { Mm } from "./mmTypes.ts";
 import type { Pfn, Vpn } from "./page.ts";
 import type { Pte } from "./pte.ts";
 import { clearPteBits, readPteWord, setPteBits, swapPteWord } from "./pteWord.ts";
-import { tablesChange } from "./tableGuards.ts";
 
 export * from "./pte.ts";
 
@@ -103,24 +102,6 @@ function tablesBelow(k: Kernel, table: number, levels: number): number {
     if (next !== 0) n += 1 + (levels > 1 ? tablesBelow(k, next, levels - 1) : 0);
   }
   return n;
-}
-
-/** pte_alloc: all levels for `vpn` exist afterwards. False without memory. Whoever installs a table first wins. */
-export function pteAlloc(k: Kernel, mm: Mm, vpn: Vpn): boolean {
-  return pteSlot(k, mm, vpn) !== 0 || (pmdAlloc(k, mm, vpn) && populateLevel(k, mm, pmdSlot(k, mm, vpn)));
-}
-
-/** pmd_alloc: the levels down to the table that has the pmd entry. */
-export function pmdAlloc(k: Kernel, mm: Mm, vpn: Vpn): boolean {
-  return populateLevel(k, mm, pgdSlot(k, mm, vpn)) && populateLevel(k, mm, pudSlot(k, mm, vpn));
-}
-
-function populateLevel(k: Kernel, mm: Mm, slot: number): boolean {
-  if (k.tables.entry[slot] !== 0) return true;
-  tablesChange(k, mm);
-  const table = allocTable(k);
-  if (table !== 0) k.tables.entry[slot] = table;
-  return table !== 0;
 }
 
 /** Index of the entry of which the bits of `keep` are about to stay, and those of `set` to be set. Page-table lock held. */

@@ -11,7 +11,7 @@ import { hmmRangeFault } from "./hmm.ts";
 import { closeFile, openFile, unlinkFile } from "./inode.ts";
 import type { Kernel } from "./kernel.ts";
 import { sysMadvise } from "./madvise.ts";
-import { memoryReclaim, setMemoryHigh, setMemoryMax } from "./memcontrol.ts";
+import { memoryReclaim, setMemoryHigh, setMemoryMax, setMemorySwapMax } from "./memcontrol.ts";
 import { NO_LIMIT } from "./memcontrolTypes.ts";
 import { userRead, userWrite } from "./memory.ts";
 import { movePageStatus, sysMbind, sysMigratePages, sysMovePages, sysPagesStatus } from "./mempolicy.ts";
@@ -79,6 +79,7 @@ export const syscalls: SystemCalls & DriverCalls = {
   memoryReclaim,
   memoryHigh: (k, memcg, high) => setMemoryHigh(k, memcg, high < 0 ? NO_LIMIT : high),
   memoryMax: (k, memcg, max) => setMemoryMax(k, memcg, max < 0 ? NO_LIMIT : max),
+  memorySwapMax: (k, memcg, max) => setMemorySwapMax(k, memcg, max < 0 ? NO_LIMIT : max),
   fadviseDontneed,
   hmmRangeFault,
   movePageStatus,

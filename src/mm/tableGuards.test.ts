@@ -9,7 +9,7 @@ import { sysMmap } from "./mmap.ts";
 import { MAP_ANONYMOUS, type Mm, PROT_READ, PROT_WRITE, type Process, type Vma } from "./mmTypes.ts";
 import { createProcess } from "./mmUsers.ts";
 import { tlbGather } from "./mmuGather.ts";
-import { pteAlloc } from "./pageTable.ts";
+import { installTables } from "./pteAlloc.ts";
 import { explore } from "./slice/explore.testkit.ts";
 import { tableMoves } from "./tableGuards.ts";
 import { vmaLookup } from "./vma.ts";
@@ -42,7 +42,7 @@ function* main(k: Kernel, p: Process, body: Body): Task {
 }
 
 function* installs(k: Kernel, mm: Mm): Task {
-  pteAlloc(k, mm, AT + 4);
+  installTables(k, mm, AT + 4);
 }
 
 function* frees(k: Kernel, mm: Mm): Task {

@@ -10,6 +10,7 @@ import type { Inode } from "./fs.ts";
 import { vmaAdjustTransHuge } from "./hugeMemory.ts";
 import { getInode, putInode } from "./inode.ts";
 import type { Kernel } from "./kernel.ts";
+import { chargeObject, unchargeObject, VM_AREA_BYTES } from "./kmem.ts";
 import type { Mm, Vma } from "./mmTypes.ts";
 import type { Vpn } from "./page.ts";
 
@@ -49,11 +50,13 @@ export function vmaAlloc(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number,
   vma.raAddress = 0;
   vma.raWindow = 0;
   vma.raHits = 0;
+  chargeObject(k, vma, VM_AREA_BYTES);
   return vma;
 }
 
 /** vm_area_free. */
 export function vmaFree(k: Kernel, vma: Vma): void {
+  unchargeObject(k, vma, VM_AREA_BYTES);
   vma.mm = null;
   vma.inode = null;
   vma.nextFree = k.state.freeVma;

@@ -77,7 +77,6 @@ function runProgram({ params, machine }: PressureJob, read: Map<Mark, Counters>,
       sum: 0,
       minflt: 0,
       majflt: 0,
-      touched: 0,
       mark: (at) => read.set(at, { ...countersOf(k, params), minflt: run.minflt, majflt: run.majflt }),
       alive,
     };

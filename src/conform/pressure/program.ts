@@ -3,15 +3,16 @@
  * besides (its statistics) is in the group as well, and is touched in the same order.
  */
 import type { Task } from "../../machine/core.ts";
-import { GFP_KERNEL } from "../../machine/gfp.ts";
+import { downRead, upRead } from "../../machine/rwsem.ts";
 import { userReadResident, userWriteResident } from "../../mm/cpuAccess.ts";
 import { O_CREAT } from "../../mm/fs.ts";
 import { createPages, FOLL_LONGTERM, FOLL_PIN, FOLL_WRITE, getUserPagesFast, type Pages } from "../../mm/gup.ts";
 import type { Kernel } from "../../mm/kernel.ts";
 import { MADV_RANDOM } from "../../mm/madvise.ts";
-import { joinMemcg, tryCharge } from "../../mm/memcontrol.ts";
+import { joinMemcg } from "../../mm/memcontrol.ts";
 import { MAP_SHARED, type Mm, type Process } from "../../mm/mmTypes.ts";
 import { pteAt, ptePfn, pteReadable, pteWrite } from "../../mm/pageTable.ts";
+import { pteAlloc } from "../../mm/pteAlloc.ts";
 import {
   A,
   anon,
@@ -36,6 +37,7 @@ import type { Accesses } from "./sequence.ts";
 
 /** Window of the program's own pages: bss, heap, stack, by the page numbers that the recorder's build has. */
 const PROGRAM = windowAt(20);
+const PROGRAM_PAGES = 0x800;
 /** Statistics in the order in which they are written: tables of /proc/vmstat, of memory.stat (with stdio's buffer), rusage. */
 const BEFORE = [0x4e9, 0x4ea, 0x4eb, 0x4d8, 0x501, 0x4d9, 0x4d3];
 const AFTER_PREFILL = [0x4ee, 0x4ef, 0x4f0, 0x4f1, 0x4de, 0x501, 0x4df];
@@ -66,8 +68,6 @@ export interface PressureRun {
   /** ru_minflt and ru_majflt of getrusage. */
   minflt: number;
   majflt: number;
-  /** Pages of the job that have been touched: the first so many. */
-  touched: number;
   mark(at: Mark): void;
   /** A sign of life, now and then. */
   alive(): void;
@@ -87,19 +87,15 @@ const isKilled = (): boolean => self().killed;
 
 export function* pressureProgram(r: PressureRun): Task {
   const { params } = r;
-  if (params.memcgMaxPages > 0) {
-    joinMemcg(self(), GROUP);
-    yield* chargeKernel(params.memcgMaxPages, 1);
-  }
+  yield* anon(PROGRAM, PROGRAM_PAGES);
+  yield* makeTables();
+  if (params.memcgMaxPages > 0) joinMemcg(self(), GROUP);
   if (params.anon > 0) yield* anon(A, params.anon);
   if (params.file > 0) yield* mapFile(params.file, params.madvRandom ? 1 : 0);
-  yield* anon(PROGRAM, 0x800);
   yield* openProbe();
   if (params.notifier) yield* register("P", params.secondaryYoung ? 2 : 0);
   for (let i = 0; i < BEFORE.length; i++) yield* touchProgram(r, BEFORE[i]);
   r.mark("start");
-  yield* chargeKernel(params.memcgMaxPages, params.anon > 0 ? 2 : 0);
-  yield* chargeKernel(params.memcgMaxPages, params.file > 0 ? 2 : 0);
   const pinned = Math.trunc((params.anon * params.pinnedPercent) / 100);
   for (let i = 0; i < pinned && !isKilled(); i++) yield* touch(r, i, 1, i);
   for (let i = 0; i < pinned && !isKilled(); i++) {
@@ -139,16 +135,15 @@ function* touchProgram(r: PressureRun, page: number): Task {
 
 function* touch(r: PressureRun, page: number, write: number, value: number): Task {
   const { params } = r;
-  if (page === r.touched) {
-    // A page table for the next 512 pages is charged like the page itself.
-    r.touched++;
-    if (page % TABLE === 0) yield* chargeKernel(params.memcgMaxPages, 1);
-  }
   yield* access(r, page < params.anon ? A + page : B + page - params.anon, write, value);
 }
 
-function* chargeKernel(max: number, n: number): Task {
-  for (let i = 0; max > 0 && i < n; i++) yield* tryCharge(userSpace().k, GROUP, GFP_KERNEL, 1);
+/** The page tables of the program are older than its membership in the group. */
+function* makeTables(): Task {
+  const mm = self().mm as Mm;
+  yield* downRead(mm.mmapLock);
+  for (let page = 0; page < PROGRAM_PAGES; page += TABLE) yield* pteAlloc(userSpace().k, mm, PROGRAM + page);
+  yield* upRead(mm.mmapLock);
 }
 
 /** The sum is too large to be kept across a wait. */

@@ -22,8 +22,9 @@ import { MAP_ANONYMOUS, MAP_FIXED, type Mm, PROT_READ, PROT_WRITE, type Process,
 import { createProcess } from "../mmUsers.ts";
 import { PG_uptodate, setFlag } from "../page.ts";
 import { allocPage } from "../pageAlloc.ts";
-import { mkPte, PTE_DIRTY, PTE_WRITE, PTE_YOUNG, pteAlloc, setPteAt } from "../pageTable.ts";
+import { mkPte, PTE_DIRTY, PTE_WRITE, PTE_YOUNG, setPteAt } from "../pageTable.ts";
 import { vmPageProt } from "../pgprot.ts";
+import { pteAlloc } from "../pteAlloc.ts";
 import { pageAddNewAnonRmap } from "../rmap.ts";
 import { lruAddDrain } from "../swap.ts";
 import { vmaLookup } from "../vma.ts";
@@ -67,7 +68,7 @@ function* faultWithoutRecheck(k: Kernel, p: Process): Task {
   const mm = p.mm as Mm;
   yield* downRead(mm.mmapLock);
   const vma = vmaLookup(mm, A) as Vma;
-  pteAlloc(k, mm, A);
+  yield* pteAlloc(k, mm, A);
   yield* anonVmaPrepare(k, vma);
   const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE);
   setFlag(k, pfn, PG_uptodate);

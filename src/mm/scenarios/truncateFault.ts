@@ -25,7 +25,8 @@ import { sysMmap } from "../mmap.ts";
 import { MAP_FIXED, MAP_SHARED, type Mm, PROT_READ, type Process } from "../mmTypes.ts";
 import { createProcess } from "../mmUsers.ts";
 import { folioLockWord } from "../page.ts";
-import { mkPte, PTE_YOUNG, pteAlloc, pteAt, setPteAt } from "../pageTable.ts";
+import { mkPte, PTE_YOUNG, pteAt, setPteAt } from "../pageTable.ts";
+import { pteAlloc } from "../pteAlloc.ts";
 import { pageAddRmap } from "../rmap.ts";
 import { rssAdd } from "../rss.ts";
 import { folioPut, lruAddDrain } from "../swap.ts";
@@ -67,7 +68,7 @@ function* faultWithoutFolioLock(k: Kernel, mm: Mm, inode: Inode): Task {
   yield* downRead(mm.mmapLock);
   const pfn = yield* findGetPage(k, inode, 0);
   if (pfn >= 0) {
-    pteAlloc(k, mm, A);
+    yield* pteAlloc(k, mm, A);
     yield* lock(mm.ptl);
     rssAdd(k, mm, pfn, 1);
     yield* pageAddRmap(k, pfn);

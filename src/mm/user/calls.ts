@@ -3,6 +3,7 @@
  * -errno, where C has -1 and errno.
  */
 import type { Task } from "../../machine/core.ts";
+import { fatalSignalPending } from "../../machine/killable.ts";
 import { type File, type Inode, O_CREAT, O_TRUNC } from "../fs.ts";
 import { nameFile } from "../inode.ts";
 import {
@@ -15,7 +16,7 @@ import {
   PROT_WRITE,
 } from "../mmTypes.ts";
 import type { Vpn } from "../page.ts";
-import { self, userSpace } from "./space.ts";
+import { kernelCalls, self, userSpace } from "./space.ts";
 import { filledWith } from "./types.ts";
 
 /** First page of window `i`; windows are 2^20 pages apart. */
@@ -32,7 +33,7 @@ export const PG = 4096;
 /** The address, or -errno. Maps at a fixed place (MAP_FIXED), but for `at` 0: anywhere, and with MAP_FIXED_NOREPLACE. */
 export function* mmap(at: Vpn, n: number, prot: number, flags: number, file: File | null, pgoff: number): Task<number> {
   const fixed = at === 0 || (flags & MAP_FIXED_NOREPLACE) !== 0 ? 0 : MAP_FIXED;
-  return yield* userSpace().calls.mmap(userSpace().k, self(), at, n, prot, flags | fixed, file, pgoff);
+  return yield* kernelCalls().mmap(userSpace().k, self(), at, n, prot, flags | fixed, file, pgoff);
 }
 
 /** Private anonymous memory, to be read and written. */
@@ -41,52 +42,52 @@ export function* anon(at: Vpn, n: number): Task<number> {
 }
 
 export function* munmap(at: Vpn, n: number): Task<number> {
-  return yield* userSpace().calls.munmap(userSpace().k, self(), at, n);
+  return yield* kernelCalls().munmap(userSpace().k, self(), at, n);
 }
 export function* mprotect(at: Vpn, n: number, prot: number): Task<number> {
-  return yield* userSpace().calls.mprotect(userSpace().k, self(), at, n, prot);
+  return yield* kernelCalls().mprotect(userSpace().k, self(), at, n, prot);
 }
 /** `to` counts with MREMAP_FIXED only. */
 export function* mremap(old: Vpn, oldPages: number, pages: number, flags: number, to: Vpn): Task<number> {
-  return yield* userSpace().calls.mremap(userSpace().k, self(), old, oldPages, pages, flags, to);
+  return yield* kernelCalls().mremap(userSpace().k, self(), old, oldPages, pages, flags, to);
 }
 /** The break afterwards; `brk(0)` asks. */
 export function* brk(to: Vpn): Task<number> {
-  return yield* userSpace().calls.brk(userSpace().k, self(), to);
+  return yield* kernelCalls().brk(userSpace().k, self(), to);
 }
 export function* madvise(at: Vpn, n: number, advice: number): Task<number> {
-  return yield* userSpace().calls.madvise(userSpace().k, self(), at, n, advice);
+  return yield* kernelCalls().madvise(userSpace().k, self(), at, n, advice);
 }
 export function* mlock(at: Vpn, n: number): Task<number> {
-  return yield* userSpace().calls.mlock(userSpace().k, self(), at, n);
+  return yield* kernelCalls().mlock(userSpace().k, self(), at, n);
 }
 export function* munlock(at: Vpn, n: number): Task<number> {
-  return yield* userSpace().calls.munlock(userSpace().k, self(), at, n);
+  return yield* kernelCalls().munlock(userSpace().k, self(), at, n);
 }
 /** With MLOCK_ONFAULT pages are locked as they are touched. */
 export function* mlock2(at: Vpn, n: number, flags: number): Task<number> {
-  return yield* userSpace().calls.mlock2(userSpace().k, self(), at, n, flags);
+  return yield* kernelCalls().mlock2(userSpace().k, self(), at, n, flags);
 }
 export function* mlockall(flags: number): Task<number> {
-  return yield* userSpace().calls.mlockall(userSpace().k, self(), flags);
+  return yield* kernelCalls().mlockall(userSpace().k, self(), flags);
 }
 export function* munlockall(): Task<number> {
-  return yield* userSpace().calls.munlockall(userSpace().k, self());
+  return yield* kernelCalls().munlockall(userSpace().k, self());
 }
 /** Which of at most 30 pages are in memory: bit i for page `at` + i; or -errno. */
 export function* mincore(at: Vpn, n: number): Task<number> {
-  return yield* userSpace().calls.mincore(userSpace().k, self(), at, n);
+  return yield* kernelCalls().mincore(userSpace().k, self(), at, n);
 }
 export function* msync(at: Vpn, n: number, flags: number): Task<number> {
-  return yield* userSpace().calls.msync(userSpace().k, self(), at, n, flags);
+  return yield* kernelCalls().msync(userSpace().k, self(), at, n, flags);
 }
 
 /** The first word of page `at`; -EFAULT where C would die. */
 export function* get(at: Vpn): Task<number> {
-  return yield* userSpace().calls.userRead(userSpace().k, self(), at);
+  return yield* kernelCalls().userRead(userSpace().k, self(), at);
 }
 export function* set(at: Vpn, value: number): Task<number> {
-  return yield* userSpace().calls.userWrite(userSpace().k, self(), at, value);
+  return yield* kernelCalls().userWrite(userSpace().k, self(), at, value);
 }
 /** `value`, `value` + 1, … into the pages from `at` on. 0, or -EFAULT for the first that cannot be written. */
 export function* fill(at: Vpn, n: number, value: number): Task<number> {
@@ -111,22 +112,23 @@ export type Path = number;
 export const path = (name: string): Path => nameFile(userSpace().k, name);
 
 export function open(at: Path, flags: number): Task<File> {
-  return userSpace().calls.open(userSpace().k, self(), at, flags) as Task<File>;
+  return kernelCalls().open(userSpace().k, self(), at, flags) as Task<File>;
 }
 export function* close(file: File): Task<number> {
-  return yield* userSpace().calls.close(userSpace().k, self(), file);
+  return yield* kernelCalls().close(userSpace().k, self(), file);
 }
 export function* unlink(at: Path): Task<number> {
-  return yield* userSpace().calls.unlink(userSpace().k, self(), at);
+  return yield* kernelCalls().unlink(userSpace().k, self(), at);
 }
 export function* closeAndUnlink(file: File): Task {
+  if (fatalSignalPending()) return;
   const at = (file.inode as Inode).path;
   yield* close(file);
   yield* unlink(at);
 }
 /** A page full of `byte` at page `pgoff` of the file. */
 export function* writePage(file: File, pgoff: number, byte: number): Task<number> {
-  return yield* userSpace().calls.fileWrite(userSpace().k, self(), file, pgoff, filledWith(byte));
+  return yield* kernelCalls().fileWrite(userSpace().k, self(), file, pgoff, filledWith(byte));
 }
 /** A new file of `n` pages full of 'a', 'b', …, written back. */
 export function* mkfile(at: Path, n: number): Task<File> {
@@ -137,45 +139,45 @@ export function* mkfile(at: Path, n: number): Task<File> {
 }
 /** One page, O_DIRECT, between memory at `at` and page `pgoff` of the file. 4096 or -errno. */
 export function* pread(file: File, at: Vpn, pgoff: number): Task<number> {
-  return yield* userSpace().calls.directRead(userSpace().k, self(), file, at, pgoff);
+  return yield* kernelCalls().directRead(userSpace().k, self(), file, at, pgoff);
 }
 export function* pwrite(file: File, at: Vpn, pgoff: number): Task<number> {
-  return yield* userSpace().calls.directWrite(userSpace().k, self(), file, at, pgoff);
+  return yield* kernelCalls().directWrite(userSpace().k, self(), file, at, pgoff);
 }
 /** `bytes`, not pages. */
 export function* ftruncate(file: File, bytes: number): Task<number> {
-  return yield* userSpace().calls.ftruncate(userSpace().k, self(), file, bytes);
+  return yield* kernelCalls().ftruncate(userSpace().k, self(), file, bytes);
 }
 /** fallocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE); bytes. */
 export function* punchHole(file: File, from: number, bytes: number): Task<number> {
-  return yield* userSpace().calls.punchHole(userSpace().k, self(), file, from, bytes);
+  return yield* kernelCalls().punchHole(userSpace().k, self(), file, from, bytes);
 }
 export function* fsync(file: File): Task<number> {
-  return yield* userSpace().calls.fsync(userSpace().k, self(), file);
+  return yield* kernelCalls().fsync(userSpace().k, self(), file);
 }
 /** write(2) of one digit to /proc/self/clear_refs: 0, or -errno. */
 /** Write to /proc/sys/vm/drop_caches: 1 = page cache, 2 = slab. */
 export function* dropCaches(what: number): Task {
-  yield* userSpace().calls.dropCaches(userSpace().k, self(), what);
+  yield* kernelCalls().dropCaches(userSpace().k, self(), what);
 }
 export function* clearRefs(what: number): Task<number> {
-  return Math.min(yield* userSpace().calls.clearRefs(userSpace().k, self(), what), 0);
+  return Math.min(yield* kernelCalls().clearRefs(userSpace().k, self(), what), 0);
 }
 /** pwrite(2) of 8 bytes to /proc/self/mem. */
 export function* procMemWrite(at: Vpn, value: number): Task<number> {
-  return yield* userSpace().calls.procMemWrite(userSpace().k, self(), self(), at, value);
+  return yield* kernelCalls().procMemWrite(userSpace().k, self(), self(), at, value);
 }
 /** The pages `at` … `at + n - 1` to `node`; `movePagesStatus(i)` is what became of each. */
 export function* movePages(at: Vpn, n: number, node: number, flags: number): Task<number> {
-  return yield* userSpace().calls.movePages(userSpace().k, self(), at, n, node, flags);
+  return yield* kernelCalls().movePages(userSpace().k, self(), at, n, node, flags);
 }
 /** move_pages without nodes: `movePagesStatus(i)` says where page `at` + i is. */
 export function* pagesStatus(at: Vpn, n: number): Task<number> {
-  return yield* userSpace().calls.pagesStatus(userSpace().k, self(), at, n);
+  return yield* kernelCalls().pagesStatus(userSpace().k, self(), at, n);
 }
 export function* migratePages(from: number, to: number): Task<number> {
-  return yield* userSpace().calls.migratePages(userSpace().k, self(), from, to);
+  return yield* kernelCalls().migratePages(userSpace().k, self(), from, to);
 }
 export function* mbind(at: Vpn, n: number, mode: number, nodemask: number, flags: number): Task<number> {
-  return yield* userSpace().calls.mbind(userSpace().k, self(), at, n, mode, nodemask, flags);
+  return yield* kernelCalls().mbind(userSpace().k, self(), at, n, mode, nodemask, flags);
 }

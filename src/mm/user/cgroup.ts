@@ -1,29 +1,35 @@
 /** Files of /sys/fs/cgroup that a process writes to, and posix_fadvise. There is one cgroup below the root. */
 import type { Task } from "../../machine/core.ts";
 import { unchecked } from "../../machine/core.ts";
+import { fatalSignalPending } from "../../machine/killable.ts";
 import type { File } from "../fs.ts";
 import { joinMemcg } from "../memcontrol.ts";
-import { self, userSpace } from "./space.ts";
+import { kernelCalls, self, userSpace } from "./space.ts";
 
 const CGROUP = 1;
 const PAGE_SHIFT = 12;
 
 /** Writes itself to cgroup.procs: what it is charged for from now on counts there. */
 export function enterCgroup(): void {
+  if (fatalSignalPending()) return;
   joinMemcg(self(), CGROUP);
 }
 
 /** Writes `bytes` to memory.reclaim. 0, or -EAGAIN when less could be reclaimed. */
 export function* memoryReclaim(bytes: number): Task<number> {
-  return yield* userSpace().calls.memoryReclaim(userSpace().k, CGROUP, bytes >> PAGE_SHIFT);
+  return yield* kernelCalls().memoryReclaim(userSpace().k, CGROUP, bytes >> PAGE_SHIFT);
 }
 /** Writes `bytes` to memory.high; -1 = max. */
 export function* memoryHigh(bytes: number): Task {
-  yield* userSpace().calls.memoryHigh(userSpace().k, CGROUP, pagesOf(bytes));
+  yield* kernelCalls().memoryHigh(userSpace().k, CGROUP, pagesOf(bytes));
 }
 /** Writes `bytes` to memory.max; -1 = max. */
 export function* memoryMax(bytes: number): Task {
-  yield* userSpace().calls.memoryMax(userSpace().k, CGROUP, pagesOf(bytes));
+  yield* kernelCalls().memoryMax(userSpace().k, CGROUP, pagesOf(bytes));
+}
+/** Writes `bytes` to memory.swap.max; -1 = max. */
+export function* memorySwapMax(bytes: number): Task {
+  yield* kernelCalls().memorySwapMax(userSpace().k, CGROUP, pagesOf(bytes));
 }
 const pagesOf = (bytes: number): number => (bytes < 0 ? -1 : bytes >> PAGE_SHIFT);
 
@@ -34,5 +40,5 @@ export function memoryCurrent(): number {
 
 /** posix_fadvise(file, POSIX_FADV_DONTNEED) of `n` pages. 0. */
 export function* fadviseDontneed(file: File, pgoff: number, n: number): Task<number> {
-  return yield* userSpace().calls.fadviseDontneed(userSpace().k, file, pgoff, pgoff + n);
+  return yield* kernelCalls().fadviseDontneed(userSpace().k, file, pgoff, pgoff + n);
 }

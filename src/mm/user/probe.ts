@@ -1,8 +1,9 @@
 /** What a workload asks of /dev/mnprobe, on its own behalf: subscribe, pin, look. Marks and snapshots go to the observer. */
 import { readOnce } from "../../machine/cell.ts";
 import { current, type Task } from "../../machine/core.ts";
-import { EBUSY, EINVAL, ENOSPC } from "../../machine/errno.ts";
+import { EBUSY, EINTR, EINVAL, ENOSPC } from "../../machine/errno.ts";
 import { emit } from "../../machine/events.ts";
+import { fatalSignalPending } from "../../machine/killable.ts";
 import { downRead, upRead } from "../../machine/rwsem.ts";
 import { FOLL_GET, FOLL_LONGTERM, FOLL_PIN, FOLL_WRITE, getUserPagesFast } from "../gup.ts";
 import type { Mm } from "../mmTypes.ts";
@@ -23,7 +24,7 @@ import {
   REFUSE,
 } from "./probeFile.ts";
 import { clearErrno } from "./program.ts";
-import { self, userSpace } from "./space.ts";
+import { kernelCalls, self, userSpace } from "./space.ts";
 import { HMM_REQ_FAULT, HMM_REQ_WRITE } from "./types.ts";
 
 export { NORANGE, PIN_GET, REFUSE, YOUNG } from "./probeFile.ts";
@@ -40,6 +41,7 @@ const mm = (): Mm => self().mm as Mm;
 
 /** open("/dev/mnprobe"): from now on the calls of this process go to a file of its own. */
 export function* openProbe(): Task {
+  if (fatalSignalPending()) return;
   const { probe, tasks } = userSpace();
   const free = probe.files.find((f) => f.refs === 0) as ProbeFile;
   free.refs = 1;
@@ -49,15 +51,17 @@ export function* openProbe(): Task {
 
 /** A line of the log, with a number. */
 export function mark(label: string, ret: number): void {
+  if (fatalSignalPending()) return;
   emit("probe:mark", { label, ret });
 }
 /** Before a call: logs "> label", and clears errno. */
 export function begin(label: string): Task {
-  emit("probe:begin", { label });
+  if (!fatalSignalPending()) emit("probe:begin", { label });
   return clearErrno();
 }
 /** After it: logs "< label" with what it returned … */
 export function result(ret: number): void {
+  if (fatalSignalPending()) return;
   emit("probe:result", { ret });
 }
 /** … or, where the call returns an address or the like, with 0 unless it failed. */
@@ -71,6 +75,7 @@ export function snap(label: string, at: Vpn, n: number): Task {
   return snapPages(at, n);
 }
 function* snapPages(at: Vpn, n: number): Task {
+  if (fatalSignalPending()) return;
   yield* downRead(mm().mmapLock);
   for (let i = 0; i < n; i++) {
     const { state, bits, pfn, refs, maps, flags } = snapPage(userSpace().k, mm(), at + i);
@@ -85,6 +90,7 @@ export function register(tag: string, flags: number): Task<number> {
   return registerWith(flags);
 }
 function* registerWith(flags: number): Task<number> {
+  if (fatalSignalPending()) return -EINTR;
   const file = mine();
   if (file.sub) return failed(-EBUSY);
   const sub = subscriberFor(file, flags);
@@ -107,6 +113,7 @@ function subscriberFor(file: ProbeFile, flags: number): MmuNotifier {
 }
 
 export function* unregister(): Task<number> {
+  if (fatalSignalPending()) return -EINTR;
   const file = mine();
   if (!file.sub) return -EINVAL;
   emit("probe:unregister", { file: file.number });
@@ -120,6 +127,7 @@ export function interval(tag: string, at: Vpn, n: number, flags: number): Task<n
   return insertInterval(at, n, flags);
 }
 function* insertInterval(at: Vpn, n: number, flags: number): Task<number> {
+  if (fatalSignalPending()) return -EINTR;
   const file = mine();
   const i = file.intervals.findIndex((each) => !each.used);
   if (i < 0) return -ENOSPC;
@@ -133,6 +141,7 @@ function* insertInterval(at: Vpn, n: number, flags: number): Task<number> {
   return i;
 }
 export function* intervalRemove(i: number): Task<number> {
+  if (fatalSignalPending()) return -EINTR;
   const each = mine().intervals[i];
   if (i >= MAX_INTERVALS || !each.used) return -EINVAL;
   yield* dropInterval(userSpace(), each);
@@ -141,6 +150,7 @@ export function* intervalRemove(i: number): Task<number> {
 
 /** Pins `n` pages: number of the pin, or -1. */
 export function* pin(at: Vpn, n: number, flags: number): Task<number> {
+  if (fatalSignalPending()) return -1;
   const { k, probe } = userSpace();
   const file = mine();
   const i = freePin(file.number);
@@ -168,6 +178,7 @@ function freePin(f: number): number {
 }
 
 export function* unpin(i: number, dirty: boolean): Task<number> {
+  if (fatalSignalPending()) return -EINTR;
   const file = mine();
   if (i < 0 || userSpace().probe.pins.size[file.number * MAX_PINS + i] === 0) return -EINVAL;
   yield* dropPin(userSpace(), file.number, i, dirty);
@@ -189,6 +200,7 @@ export function* dmaWrite(i: number, idx: number, value: number): Task {
   emit("probe:dma", { write: 1, val: value });
 }
 function pinnedPage(i: number, idx: number): number {
+  if (fatalSignalPending()) return -1;
   const { probe } = userSpace();
   const slot = mine().number * MAX_PINS + i;
   return i < 0 || idx >= probe.pins.size[slot] ? -1 : probe.pages[slot].pfn[idx];
@@ -198,7 +210,8 @@ const MAX_TRIES = 100;
 
 /** hmm_range_fault of `n` pages under interval `i`, again while it collides: 0 or -errno. `how`: HMM_READ … */
 export function* hmm(i: number, at: Vpn, n: number, how: number): Task<number> {
-  const { k, calls, probe } = userSpace();
+  if (fatalSignalPending()) return -EINTR;
+  const { k, probe } = userSpace();
   const each = mine().intervals[i];
   const request = how === HMM_NO_FAULT ? 0 : HMM_REQ_FAULT | (how === HMM_FOR_WRITE ? HMM_REQ_WRITE : 0);
   let ret = -EBUSY;
@@ -206,7 +219,7 @@ export function* hmm(i: number, at: Vpn, n: number, how: number): Task<number> {
   for (let tries = 0; ret === -EBUSY && tries < MAX_TRIES; tries++) {
     seq = yield* mmuIntervalReadBegin(each.sub);
     yield* downRead(mm().mmapLock);
-    ret = yield* calls.hmmRangeFault(k, mm(), each.sub, seq, at, at + n, request, probe.pfns);
+    ret = yield* kernelCalls().hmmRangeFault(k, mm(), each.sub, seq, at, at + n, request, probe.pfns);
     yield* upRead(mm().mmapLock);
     if (ret === 0 && (yield* mmuIntervalReadRetry(each.sub, seq))) ret = -EBUSY;
   }
@@ -218,4 +231,4 @@ export function* hmm(i: number, at: Vpn, n: number, how: number): Task<number> {
 }
 
 /** What became of page `i` of the last movePages. */
-export const movePagesStatus = (i: number): number => userSpace().calls.movePageStatus(userSpace().k, i);
+export const movePagesStatus = (i: number): number => kernelCalls().movePageStatus(userSpace().k, i);

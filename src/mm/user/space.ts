@@ -8,7 +8,9 @@
  */
 import { type Cell, cell } from "../../machine/cell.ts";
 import { column, columns } from "../../machine/columns.ts";
-import { current, handleOf } from "../../machine/core.ts";
+import { current, handleOf, type Task } from "../../machine/core.ts";
+import { EINTR } from "../../machine/errno.ts";
+import { fatalSignalPending } from "../../machine/killable.ts";
 import { activeMachine, type Machine } from "../../machine/machine.ts";
 import type { Kernel } from "../kernel.ts";
 import { FLUSH_PERIOD_MS, flushMemcgStats } from "../memcgStat.ts";
@@ -29,6 +31,8 @@ export const EXITED = 1;
 export interface UserSpace {
   readonly k: Kernel;
   readonly calls: Calls;
+  /** What they are for a task that has been killed. */
+  readonly dead: Calls;
   /** Do processes have memory of their own, besides what they map? See program.ts. */
   readonly withProgram: boolean;
   readonly tasks: ReturnType<typeof createTasks>;
@@ -50,6 +54,9 @@ const createTasks = () =>
     /** RUNNING or EXITED. */
     how: column({ ordered: own }),
     status: column({ ordered: own }),
+    /** Who pays for its kernel stack; bytes of its structs. */
+    stackPayer: column({ ordered: own }),
+    bytes: column({ ordered: own }),
     /** Slot + 1 of the task that leads its thread group. */
     leader: column({ ordered: own }),
     parent: column({ ordered: own }),
@@ -70,6 +77,7 @@ export function createUserSpace(m: Machine, k: Kernel, calls: Calls, withProgram
   const space: UserSpace = {
     k,
     calls,
+    dead: deadCalls(calls),
     withProgram,
     tasks: createTasks(),
     pipes: [cell("pp"), cell("pc")],
@@ -85,6 +93,21 @@ export function createUserSpace(m: Machine, k: Kernel, calls: Calls, withProgram
 /** Of the active machine. */
 export function userSpace(): UserSpace {
   return spaces.get(activeMachine()) as UserSpace;
+}
+
+/** What the running task may call: once it has been killed, nothing that it does has any effect. */
+export function kernelCalls(): Calls {
+  return fatalSignalPending() ? userSpace().dead : userSpace().calls;
+}
+
+function deadCalls(calls: Calls): Calls {
+  const names = Object.keys(calls) as (keyof Calls)[];
+  const dead = Object.fromEntries(names.map((name) => [name, interrupted]));
+  return { ...calls, ...dead, movePageStatus: () => -EINTR };
+}
+
+function* interrupted(): Task<number> {
+  return -EINTR;
 }
 
 /** The process that the running task is. */

@@ -105,10 +105,11 @@ export interface SystemCalls {
   migratePages(k: Kernel, p: Process, from: number, to: number): Task<number>;
   mbind(k: Kernel, p: Process, at: Vpn, n: number, mode: number, nodemask: number, flags: number): Task<number>;
 
-  /** Files of cgroup `memcg`, in pages; `max` and `high` below 0 = no limit. */
+  /** Files of cgroup `memcg`, in pages; a limit below 0 = no limit. */
   memoryReclaim(k: Kernel, memcg: number, n: number): Task<number>;
   memoryHigh(k: Kernel, memcg: number, high: number): Task;
   memoryMax(k: Kernel, memcg: number, max: number): Task;
+  memorySwapMax(k: Kernel, memcg: number, max: number): Task;
   /** posix_fadvise(POSIX_FADV_DONTNEED) of pages [from, to) of the file. */
   fadviseDontneed(k: Kernel, file: File, from: number, to: number): Task<number>;
 }

@@ -1,0 +1,10 @@
+import { REFUSE, type Task } from "mayfail/user";
+import { greedy, oom } from "./shared/oom.ts";
+
+export default function* oomReaperItvRefuse(): Task {
+  yield* oom(victim);
+}
+
+export function* victim(): Task {
+  yield* greedy(-1, REFUSE);
+}
