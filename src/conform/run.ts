@@ -15,7 +15,7 @@ import { lruAddDrain } from "../mm/swap.ts";
 import { createProcess, syscalls } from "../mm/syscalls.ts";
 import { openProbe, unregister } from "../mm/user/probe.ts";
 import { startProcess } from "../mm/user/process.ts";
-import { createUserSpace, EXITED, passTime, type UserSpace, userSpace } from "../mm/user/space.ts";
+import { createUserSpace, EXITED, passTime, switchTo, type UserSpace, userSpace } from "../mm/user/space.ts";
 import type { RecordEvent } from "./record.ts";
 import { Recorder } from "./recorder.ts";
 
@@ -133,6 +133,7 @@ function runToEnd(m: Machine, space: UserSpace): string | null {
     for (let t = 0, idle = 0; idle < n; t = (t + 1) % n) {
       if (m.enabled(t)) {
         idle = 0;
+        switchTo(space, t);
         m.step(t);
       } else idle++;
     }

@@ -207,12 +207,21 @@ function placeOfSlot(k: Kernel, slot: number): number {
   return 0;
 }
 
+type FlushListener = (mm: Mm, start: Vpn, end: Vpn) => void;
+const listeners = new WeakMap<Kernel, FlushListener>();
+
+/** Set-up: `listener` hears of every flush of [start, end), whether there is a model of TLBs for searches or not. */
+export function onTlbFlush(k: Kernel, listener: FlushListener): void {
+  listeners.set(k, listener);
+}
+
 /**
  * flush_tlb_range under the page-table lock, in the step that has changed an entry: no CPU has an old translation of
  * [start, end) when it returns. What other CPUs do between the change and the flush, they could as well do before both.
  */
 export function flushTlbLocked(k: Kernel, mm: Mm, start: Vpn, end: Vpn, point: FlushPoint): void {
   const { tlb } = k;
+  listeners.get(k)?.(mm, start, end);
   if (tlb === null || tlb.count === 0 || tlb.without === point) return;
   removeWhere(tlb, isWithin(k, mm, start, end, tlb));
 }
@@ -225,6 +234,7 @@ export function flushTlbPage(k: Kernel, mm: Mm, vpn: Vpn, point: FlushPoint): vo
 /** flush_tlb_range anywhere else: a scheduling point, since others may look at the entries meanwhile. */
 export function* flushTlbRange(k: Kernel, mm: Mm, start: Vpn, end: Vpn, point: number): Task {
   const { tlb } = k;
+  listeners.get(k)?.(mm, start, end);
   if (tlb === null || !hasStale(k, mm, start, end, tlb) || tlb.without === FLUSH_POINTS[point]) return;
   yield* anything();
   flushTlbLocked(k, mm, start, end, FLUSH_POINTS[point]);

@@ -18,6 +18,7 @@ import {
 import type { Vpn } from "../page.ts";
 import { kernelCalls, self, userSpace } from "./space.ts";
 import { filledWith } from "./types.ts";
+import { cachedRead, cachedWrite, NOT_CACHED, noteWalk } from "./userTlb.ts";
 
 /** First page of window `i`; windows are 2^20 pages apart. */
 export const windowAt = (i: number): Vpn => (i + 1) << 20;
@@ -84,10 +85,17 @@ export function* msync(at: Vpn, n: number, flags: number): Task<number> {
 
 /** The first word of page `at`; -EFAULT where C would die. */
 export function* get(at: Vpn): Task<number> {
-  return yield* kernelCalls().userRead(userSpace().k, self(), at);
+  const cached = cachedRead(userSpace().tlb, self(), at);
+  if (cached !== NOT_CACHED) return cached;
+  const value = yield* kernelCalls().userRead(userSpace().k, self(), at);
+  noteWalk(userSpace().tlb, self(), at);
+  return value;
 }
 export function* set(at: Vpn, value: number): Task<number> {
-  return yield* kernelCalls().userWrite(userSpace().k, self(), at, value);
+  if (cachedWrite(userSpace().tlb, self(), at, value)) return 0;
+  const error = yield* kernelCalls().userWrite(userSpace().k, self(), at, value);
+  noteWalk(userSpace().tlb, self(), at);
+  return error;
 }
 /** `value`, `value` + 1, … into the pages from `at` on. 0, or -EFAULT for the first that cannot be written. */
 export function* fill(at: Vpn, n: number, value: number): Task<number> {

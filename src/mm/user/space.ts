@@ -18,6 +18,7 @@ import type { Process } from "../mmTypes.ts";
 import { attachTimers, passTime as passTimeOf } from "../timer.ts";
 import { createProbe, type Probe } from "./probeFile.ts";
 import type { DriverCalls, SystemCalls } from "./types.ts";
+import { createUserTlb, switchMm, type UserTlb } from "./userTlb.ts";
 
 /** What the kernel offers; tests may give another one. */
 export type Calls = SystemCalls & DriverCalls;
@@ -33,6 +34,8 @@ export interface UserSpace {
   readonly calls: Calls;
   /** What they are for a task that has been killed. */
   readonly dead: Calls;
+  /** What the CPU has cached of page tables; null in searches, in which accesses walk them. */
+  readonly tlb: UserTlb | null;
   /** Do processes have memory of their own, besides what they map? See program.ts. */
   readonly withProgram: boolean;
   readonly tasks: ReturnType<typeof createTasks>;
@@ -79,6 +82,7 @@ export function createUserSpace(m: Machine, k: Kernel, calls: Calls, withProgram
     calls,
     dead: deadCalls(calls),
     withProgram,
+    tlb: withProgram ? createUserTlb(k) : null,
     tasks: createTasks(),
     pipes: [cell("pp"), cell("pc")],
     clock: cell("clock"),
@@ -113,6 +117,12 @@ function* interrupted(): Task<number> {
 /** The process that the running task is. */
 export function self(): Process {
   return handleOf(userSpace().tasks.process[current] - 1) as Process;
+}
+
+/** From outside of a run: task `t` is the next to run on the CPU. */
+export function switchTo(space: UserSpace, t: number): void {
+  const process = space.tasks.process[t];
+  if (space.tlb !== null && process > 0) switchMm(space.tlb, (handleOf(process - 1) as Process).mm);
 }
 
 const periods = (space: UserSpace): number => Math.floor(space.clock.value / FLUSH_PERIOD_MS);
