@@ -65,6 +65,10 @@ export const errorTable = {
     says: 'There is no pressure job "{name}" with a record{hint}.',
     remedy: "Choose one of: {known}.",
   },
+  MF0118: {
+    says: 'There is no allocation mask "{name}"{hint}.',
+    remedy: "Join names of this list by |: {known}.",
+  },
 
   MF0201: {
     says: "The variable {variable} of {task} holds {value}, which cannot live in the array across a suspension.",

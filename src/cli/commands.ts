@@ -49,6 +49,16 @@ export const COMMANDS = {
     options: ["json", "pressure", "workloads", "golden", "patience"],
     load: async () => (await import("./conform.ts")).conform,
   },
+  gfp: {
+    about: "what an allocation may enter, and under which locks it is a bug",
+    usage: [
+      "gfp [--mask MASK] [--held LOCK] [--page PAGE] [--scope SCOPE] [--caller TASK]",
+      "gfp --pins [--page PAGE]",
+    ],
+    details: "Every cell is a run of a small machine that is out of memory.",
+    options: ["json", "mask", "held", "page", "scope", "caller", "rules", "pins", "patience"],
+    load: async () => (await import("./gfp.ts")).gfp,
+  },
 } as const satisfies Readonly<Record<string, Command>>;
 
 export type CommandName = keyof typeof COMMANDS;

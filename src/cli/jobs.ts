@@ -10,6 +10,9 @@ import type { Recording, Workload } from "../conform/run.ts";
 import { MayfailError, mayfailError } from "../errors.ts";
 import type { Verdict } from "../machine/finding.ts";
 import type { Case } from "../machine/scenario.ts";
+import type { PageKind } from "../mm/gfp/names.ts";
+import type { PinRow } from "../mm/gfp/pins.ts";
+import type { GfpQuery, GfpRow } from "../mm/gfp/table.ts";
 import type { Outcome } from "../report/outcome.ts";
 import type { CheckOptions, CheckResult, Progress } from "../search/check.ts";
 import type { Program } from "../search/program.ts";
@@ -70,7 +73,13 @@ export interface Jobs {
   record(hooks: Hooks, path: string, guest: Guest): Promise<Recording>;
   /** Runs a job under memory pressure in the model. */
   pressure(hooks: Hooks, job: PressureJob): Promise<PressureResult>;
+  /** What allocations may enter. */
+  gfp(hooks: Hooks, query: NamedQuery): Promise<{ rules: string; rows: GfpRow[] }>;
+  /** Reclaim of pages that are held; null = under all rules, of all kinds. */
+  pins(hooks: Hooks, rules: string | null, page: PageKind | null): Promise<PinRow[]>;
 }
+
+export type NamedQuery = Omit<GfpQuery, "rules"> & { readonly rules: string };
 
 /** The machine that records were made with. */
 export interface Guest {
@@ -147,6 +156,18 @@ export function jobsOn(engines: Engines): Jobs {
     async pressure(hooks, job) {
       hooks.phase("a step");
       return (await engines.pressureModel()).run(job, () => hooks.phase("a step"));
+    },
+    async gfp(hooks, query) {
+      hooks.phase("a step");
+      const { gfpRows } = await import("../mm/gfp/table.ts");
+      const { presetNamed } = await import("../mm/rules.ts");
+      const rows = gfpRows({ ...query, rules: presetNamed(query.rules) }, () => hooks.phase("a step"));
+      return { rules: query.rules, rows };
+    },
+    async pins(hooks, rules, page) {
+      hooks.phase("a step");
+      const { PIN_PAGES, pinRows, pinRulesNamed } = await import("../mm/gfp/pins.ts");
+      return pinRows(pinRulesNamed(rules), page === null ? PIN_PAGES : [page]);
     },
   };
 }

@@ -1,5 +1,6 @@
 /** The options of all commands: their names, their values, and the reading of a command line. */
 import { type ErrorCode, mayfailError } from "../errors.ts";
+import { CALLERS, LOCKS, PAGE_KINDS, SCOPES } from "../mm/gfp/names.ts";
 import { hint } from "./suggest.ts";
 
 export interface Options {
@@ -9,6 +10,13 @@ export interface Options {
   workloads?: string;
   golden?: string;
   pressure?: boolean;
+  pins?: boolean;
+  mask?: string;
+  scope?: string;
+  caller?: string;
+  page?: string;
+  held?: string;
+  rules?: string;
   all?: boolean;
   changes?: boolean;
   seed?: number;
@@ -64,14 +72,25 @@ function seconds(least: number, most: number): Kind {
 }
 
 function oneOf(...values: string[]): Kind {
+  return named(values.join("|"), values);
+}
+
+function named(placeholder: string, values: readonly string[]): Kind {
   return {
-    placeholder: values.join("|"),
+    placeholder,
     wants: `one of ${values.join(", ")}`,
     read: (text) => (values.includes(text) ? text : undefined),
   };
 }
 
 const folder: Kind = { placeholder: "DIR", wants: "a folder", read: (text) => (text === "" ? undefined : text) };
+
+/** What only the command can tell whether it is possible. */
+const text = (placeholder: string, wants: string): Kind => ({
+  placeholder,
+  wants,
+  read: (value) => (value === "" ? undefined : value),
+});
 
 export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
   json: { flag: "--json", about: "print one JSON document a line, for programs" },
@@ -80,6 +99,25 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
   workloads: { flag: "--workloads", kind: folder, about: "workloads of your own, *.ts, instead of those of Mayfail" },
   golden: { flag: "--golden", kind: folder, about: "records of your own, *.jsonl, instead of those of Mayfail" },
   pressure: { flag: "--pressure", about: "jobs under memory pressure, and the counters of the kernel" },
+  pins: { flag: "--pins", about: "reclaim of pages that somebody has a reference to, under all rules" },
+  mask: {
+    flag: "--mask",
+    kind: text("MASK", "a mask like GFP_NOFS or 'GFP_KERNEL|__GFP_NORETRY'"),
+    about: "only this mask, in detail",
+  },
+  scope: { flag: "--scope", kind: named("SCOPE", SCOPES), about: `the scope of the task: ${SCOPES.join(", ")}` },
+  caller: { flag: "--caller", kind: named("TASK", CALLERS), about: `who allocates: ${CALLERS.join(", ")}` },
+  page: {
+    flag: "--page",
+    kind: named("PAGE", PAGE_KINDS),
+    about: `what is on the LRU lists: ${PAGE_KINDS.join(", ")}`,
+  },
+  held: { flag: "--held", kind: named("LOCK", LOCKS), about: `what is held: ${LOCKS.join(", ")}` },
+  rules: {
+    flag: "--rules",
+    kind: text("NAME", "the name of a set of rules"),
+    about: "rules of another kernel, as linux-5.7",
+  },
   all: { flag: "--all", about: "show every step of a long run" },
   changes: { flag: "--changes", about: "show below each step what it changed" },
   seed: { flag: "--seed", kind: whole(0, 4294967295), about: "for everything that is left to chance" },

@@ -6,6 +6,7 @@
  *                          the device's task, later: done ─▶ writeback ends / up to date, unlocked
  */
 import { keepOrder, type Task } from "../machine/core.ts";
+import { emit, tracing } from "../machine/events.ts";
 import { must } from "../machine/finding.ts";
 import { ANYBODY, unlockFolio } from "../machine/folioLock.ts";
 import type { Machine } from "../machine/machine.ts";
@@ -39,6 +40,7 @@ export function* swapWritepage(k: Kernel, pfn: Pfn): Task<number> {
   setFlag(k, pfn, PG_writeback);
   memcgRstatUpdated(k, 1); // NR_WRITEBACK
   countVm(k, "pswpout");
+  if (tracing()) emit("swap_writepage", { pfn });
   if (k.swap.slow) {
     yield* queueRequest(k, (pfn << 1) | 1);
     yield* unlockFolio(folioLockWord(k, pfn));

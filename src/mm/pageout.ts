@@ -1,5 +1,6 @@
 /** Writing one folio for reclaim, and taking it out of its mapping (pageout, __remove_mapping in mm/vmscan.c). */
 import type { Task } from "../machine/core.ts";
+import { emit, tracing } from "../machine/events.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { noteCached } from "./filemap.ts";
 import { cacheSlot, EXT4, type Inode } from "./fs.ts";
@@ -76,12 +77,14 @@ function* clearDirty(k: Kernel, pfn: Pfn, inode: Inode | null): Task<boolean> {
 /** mapping->a_ops->writepage: 0 = unlocked, on its way or there; AOP_WRITEPAGE_ACTIVATE. */
 function* writepage(k: Kernel, pfn: Pfn, inode: Inode | null): Task<number> {
   if (hasFlag(k, pfn, PG_swapcache)) return yield* swapWritepage(k, pfn);
+  if (tracing()) emit("writepage", { pfn });
   if (inode?.kind === EXT4) return yield* ext4Writepage(k, inode, pfn);
   return yield* shmemWritepage(k, inode as Inode, pfn);
 }
 
 /** filemap_release_folio, try_to_free_buffers: false while they are written. Folio locked. */
 export function* releaseFolio(k: Kernel, pfn: Pfn): Task<boolean> {
+  if (tracing()) emit("release_folio", { pfn });
   if (hasFlag(k, pfn, PG_writeback)) return false;
   if (testClearFlag(k, pfn, PG_private)) yield* folioPut(k, pfn);
   return true;
