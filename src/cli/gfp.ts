@@ -15,6 +15,7 @@ import {
 } from "../mm/gfp/names.ts";
 import { gfpDetails, gfpText, pinsText } from "../report/gfp.ts";
 import { type Context, EXIT } from "./context.ts";
+import type { NamedQuery } from "./jobs.ts";
 import { brief, usage } from "./options.ts";
 import { hint } from "./suggest.ts";
 
@@ -28,19 +29,24 @@ export async function gfp(c: Context, words: readonly string[]): Promise<number>
 async function masks(c: Context): Promise<number> {
   const { mask, scope, caller, page, held, json, rules = DEFAULT_RULES } = c.options;
   const details = [mask, scope, caller, page, held].some((option) => option !== undefined);
-  const query = {
+  const query: NamedQuery = {
     rules,
     masks: mask === undefined ? [...DEFAULT_MASKS, KSWAPD_ITSELF] : [known(mask)],
     scopes: chosen<Scope>(SCOPES, scope, details && !json),
-    callers: chosen<Caller>(CALLERS, caller, details && !json),
+    callers: chosen<Caller>(CALLERS, caller, !json),
     pages: page === undefined ? PAGE_KINDS : [page as PageKind],
     held: held === undefined ? LOCKS : [held as Held],
   };
   c.progress.subject = "gfp";
-  const answer = await c.session.call("gfp", query);
+  const rows = await c.session.call("gfp", query);
+  if (!details && !json) {
+    // Of others only what is different is told, and locks are the same to them.
+    const others = { ...query, scopes: ["none"], callers: CALLERS.slice(1), held: [] } as const;
+    rows.push(...(await c.session.call("gfp", others)).filter((row) => row.mask !== KSWAPD_ITSELF));
+  }
   c.progress.clear();
-  if (json) c.io.out(`${JSON.stringify({ schema: "mayfail/gfp/1", ...answer, pins: [] })}\n`);
-  else c.io.out(`${(details ? gfpDetails : gfpText)(answer.rows, answer.rules, c.style).join("\n")}\n`);
+  if (json) c.io.out(`${JSON.stringify({ schema: "mayfail/gfp/1", rules, rows, pins: [] })}\n`);
+  else c.io.out(`${(details ? gfpDetails : gfpText)(rows, rules, c.style).join("\n").trimEnd()}\n`);
   return EXIT.ok;
 }
 

@@ -74,7 +74,7 @@ export interface Jobs {
   /** Runs a job under memory pressure in the model. */
   pressure(hooks: Hooks, job: PressureJob): Promise<PressureResult>;
   /** What allocations may enter. */
-  gfp(hooks: Hooks, query: NamedQuery): Promise<{ rules: string; rows: GfpRow[] }>;
+  gfp(hooks: Hooks, query: NamedQuery): Promise<GfpRow[]>;
   /** Reclaim of pages that are held; null = under all rules, of all kinds. */
   pins(hooks: Hooks, rules: string | null, page: PageKind | null): Promise<PinRow[]>;
 }
@@ -161,8 +161,7 @@ export function jobsOn(engines: Engines): Jobs {
       hooks.phase("a step");
       const { gfpRows } = await import("../mm/gfp/table.ts");
       const { presetNamed } = await import("../mm/rules.ts");
-      const rows = gfpRows({ ...query, rules: presetNamed(query.rules) }, () => hooks.phase("a step"));
-      return { rules: query.rules, rows };
+      return gfpRows({ ...query, rules: presetNamed(query.rules) }, () => hooks.phase("a step"));
     },
     async pins(hooks, rules, page) {
       hooks.phase("a step");

@@ -83,7 +83,7 @@ function values(group: readonly GfpRow[], textOf: (row: GfpRow) => string): stri
 
 /** A task that is chosen by the OOM killer gets an error, and so an answer. */
 function endOf(row: GfpRow): string {
-  return row.victim === null ? ENDS[row.ending] : `${ENDS[row.ending]}, victim ${ENDS[row.victim]}`;
+  return row.victim === null ? ENDS[row.ending] : `${ENDS[row.ending]} (${ENDS[row.victim]})`;
 }
 
 /** The whole table: effects, ends, locks, scopes, callers, and what the words mean. `rows`: of all scopes and callers asked for. */
@@ -105,7 +105,7 @@ export function gfpText(rows: readonly GfpRow[], rules: string, style: Style): s
       plain.map((group) => ends(group, held)),
       style,
     ),
-    ...(others.length === 0 ? [] : ["", ...alike(plain, others, style)]),
+    ...(others.length === 0 ? [] : ["", ...changes(plain, others, style)]),
     "",
     ...legend(pages, held, style),
   ];
@@ -138,50 +138,44 @@ function verdict(group: readonly GfpRow[], lock: Held): Cell {
   return { text: where === "yes" ? "deadlock" : where, paint: "bad" };
 }
 
-/** Which plain group is each of the others like? Computed: everything that is printed is the same. */
-function alike(plain: readonly GfpRow[][], others: readonly GfpRow[][], style: Style): string[] {
-  const content = (group: readonly GfpRow[]): string =>
-    JSON.stringify(
-      group.map(({ entered, sleeps, movable, ending, victim, held }) => [
-        entered,
-        sleeps,
-        movable,
-        ending,
-        victim,
-        held,
-      ]),
-    );
-  const known = new Map<string, string>();
-  for (const group of plain) {
-    const text = content(group);
-    if (!known.has(text)) known.set(text, short(group[0]?.mask ?? ""));
-  }
-  const lines = new Map<string, string[]>();
+/** What is different for other callers and in scopes, beside what the same mask does in the table above. */
+function changes(plain: readonly GfpRow[][], others: readonly GfpRow[][], style: Style): string[] {
+  const lines = new Map<string, Map<string, string[]>>();
   for (const group of others) {
     const row = group[0] as GfpRow;
-    const where = `${row.caller}${row.scope === "none" ? "" : `, ${ABOUT_SCOPES[row.scope]}`}`;
+    const where = row.scope === "none" ? `a ${row.caller}` : ABOUT_SCOPES[row.scope];
     const own = plain.find((p) => p[0]?.mask === row.mask);
-    if (own !== undefined && content(own) === content(group)) continue;
-    const like = known.get(content(group));
-    const told =
-      like === undefined ? `${short(row.mask)} as no other (--mask '${row.mask}')` : `${short(row.mask)} as ${like}`;
-    lines.set(where, [...(lines.get(where) ?? []), told]);
+    const masks = lines.get(where) ?? new Map<string, string[]>();
+    lines.set(where, masks);
+    const what = own === undefined ? "" : change(own, group);
+    if (what !== "") masks.set(what, [...(masks.get(what) ?? []), short(row.mask)]);
   }
-  const all = [
-    ...new Set(
-      others.map(([row]) => `${row?.caller}${row?.scope === "none" ? "" : `, ${ABOUT_SCOPES[row?.scope ?? "none"]}`}`),
-    ),
-  ];
+  const rows = [...lines].flatMap(([where, masks]) =>
+    masks.size === 0
+      ? [[where, "nothing changes"]]
+      : [...masks].map(([what, names], i) => [i === 0 ? where : "", `${names.join(", ")}: ${what}`]),
+  );
   return [
-    paint(style, "bold", "By whom, and in which scope (masks that are not named: as above):"),
+    paint(style, "bold", "What changes for other callers, and in scopes (masks that are not named: nothing):"),
     "",
-    ...table(
-      [],
-      all.map((where) => [where, lines.get(where)?.join("; ") ?? "all as above"]),
-      style,
-    ),
+    ...table([], rows, style),
   ];
 }
+
+function change(from: readonly GfpRow[], to: readonly GfpRow[]): string {
+  const row = to[0] as GfpRow;
+  const parts: string[] = [];
+  const changed = PLACES.filter((place) => here(from, place) !== here(to, place));
+  const nothing = to.every((each) => each.entered.every((place) => place === "kswapd"));
+  if (changed.length > 0 && nothing) parts.push("enters nothing");
+  else parts.push(...changed.map((place) => `${HEADERS[place]} ${here(to, place)}`));
+  if (from[0]?.movable !== row.movable) parts.push(`movable ${row.movable ? "yes" : "-"}`);
+  const end = values(to, (each) => ENDS[each.ending]);
+  if (end !== values(from, (each) => ENDS[each.ending])) parts.push(end);
+  return parts.join(", ");
+}
+
+const here = (group: readonly GfpRow[], place: Place): string => pattern(group, (row) => row.entered.includes(place));
 
 function legend(pages: readonly PageKind[], held: readonly Held[], style: Style): string[] {
   const rows = [
@@ -189,7 +183,10 @@ function legend(pages: readonly PageKind[], held: readonly Held[], style: Style)
     ["yes", "for all of these pages; - = for none"],
     ...PLACES.map((place) => [HEADERS[place], ABOUT_PLACES[place]]),
     ["movable", "takes pages of ZONE_MOVABLE"],
-    ["end", "fails: the call fails; loops: it never returns; kills: the OOM killer kills somebody else first"],
+    [
+      "end",
+      "fails: the call fails; loops: it does not return; kills: the OOM killer kills, and for the victim it (fails)",
+    ],
     ...held.map((lock) => [lock, `held: ${ABOUT_LOCKS[lock]}`]),
   ];
   return table([], rows, style);

@@ -59,6 +59,8 @@ export class Asked {
   /** Of the run: reclaims, and waits since the last reclaim, without a page. */
   private fruitless = 0;
   private waits = 0;
+  /** Set where the run was left before its end. */
+  private left: Ending | null = null;
   /** Runs that hold a lock go on to their end, too. */
   private readonly patient: boolean;
 
@@ -83,16 +85,17 @@ export class Asked {
     const patience = ask.held === "none" || this.patient ? PATIENCE : PATIENCE_HOLDING;
     this.fruitless = 0;
     this.waits = 0;
+    this.left = null;
     const before = observeEvents((event) => {
       const place = EVENT_PLACES[event.name];
-      if (place === undefined) return;
-      entered.add(place);
-      if (place !== "reclaim") return;
-      this.fruitless++;
-      this.waits = 0;
+      if (place !== undefined) entered.add(place);
+      if (event.name === "page") this.fruitless = 0;
+      if (event.name === "page" || place === "reclaim") this.waits = 0;
+      if (place === "reclaim") this.leaveIf(patience, ask.victim === true);
     });
     try {
-      const end = this.run(patience, ask.victim === true);
+      // kswapd has an end of its own, however often it waits.
+      const end = this.run(ask.gfp === null ? Number.POSITIVE_INFINITY : MAX_WAITS);
       return { entered, ...end, pages: unchecked(() => world.question.taken) };
     } finally {
       observeEvents(before);
@@ -111,30 +114,31 @@ export class Asked {
     });
   }
 
-  private run(patience: number, pastKill: boolean): Pick<Answer, "ending" | "verdict" | "why"> {
+  /**
+   * Ends the run where all that follows is known. A call that goes round may never wait, and so be within one step: what is thrown
+   * here leaves it. `pastKill`: a kill is not the end.
+   */
+  private leaveIf(patience: number, pastKill: boolean): void {
+    if (this.built.world.k.stat.global.oom_kill > 0 && !pastKill) this.left = "kills";
+    else if (++this.fruitless > patience) this.left = "loops";
+    if (this.left !== null) throw new Finding("policy", "the run is left");
+  }
+
+  private run(maxWaits: number): Pick<Answer, "ending" | "verdict" | "why"> {
     const { m, world } = this.built;
-    const { question, k } = world;
-    let pages = 0;
     try {
       while (m.enabled(0)) {
         m.step(0);
-        if (k.stat.global.oom_kill > 0 && !pastKill) return { ending: "kills", ...WELL };
-        const taken = unchecked(() => question.taken);
-        this.waits++;
-        if (taken > pages) {
-          pages = taken;
-          this.fruitless = 0;
-          this.waits = 0;
-        }
-        if (this.fruitless > patience || this.waits > MAX_WAITS) return { ending: "loops", ...WELL };
+        if (++this.waits > maxWaits) return { ending: "loops", ...WELL };
       }
       const finding = m.judgeEnd();
       if (finding !== null) throw finding;
     } catch (e) {
       if (!(e instanceof Finding)) throw e;
+      if (this.left !== null) return { ending: this.left, ...WELL };
       return { ending: "broken", verdict: e.verdict, why: e.message };
     }
-    return { ending: unchecked(() => question.failed) === 1 ? "fails" : "done", ...WELL };
+    return { ending: unchecked(() => world.question.failed) === 1 ? "fails" : "done", ...WELL };
   }
 
   /** Does the first page come from ZONE_MOVABLE? For a machine that is not exhausted. */

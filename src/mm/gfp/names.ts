@@ -54,7 +54,16 @@ export const ABOUT_LOCKS: Readonly<Record<Held, string>> = {
 };
 
 /** Pages of each kind that reclaim tells apart. */
-export const PAGE_KINDS = ["anon", "swapcache", "shmem", "clean", "dirty", "private"] as const;
+export const PAGE_KINDS = [
+  "anon",
+  "swapcache",
+  "shmem",
+  "clean",
+  "dirty",
+  "private",
+  "anon-pinned",
+  "shmem-pinned",
+] as const;
 export type PageKind = (typeof PAGE_KINDS)[number];
 
 /** In words, and the letter in tables. */
@@ -65,6 +74,8 @@ export const ABOUT_PAGES: Readonly<Record<PageKind, { readonly letter: string; r
   clean: { letter: "f", about: "of a file, clean" },
   dirty: { letter: "d", about: "of a file, dirty" },
   private: { letter: "p", about: "of a file, clean, with private data (buffers)" },
+  "anon-pinned": { letter: "A", about: "anonymous, not in the swap cache, and somebody has a FOLL_PIN" },
+  "shmem-pinned": { letter: "S", about: "shared memory, and somebody has a FOLL_PIN" },
 };
 
 /** What was entered, in the order of columns. */

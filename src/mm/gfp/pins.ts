@@ -102,7 +102,7 @@ const ops: MmuNotifierOps = {
 function* experiment(e: Experiment): Task {
   const { k, p } = e;
   yield* mmuNotifierRegister(k, e.notifier, p.mm as Mm);
-  yield* mapPages(k, p, e.kind, 1);
+  yield* mapPages(k, p, e.kind, 1, e.pages);
   e.pfn = frameOf(k, p, 0);
   // A page of a file that is to stay clean is not got for writing.
   const write = e.kind === "clean" || e.kind === "private" ? 0 : FOLL_WRITE;
@@ -189,7 +189,7 @@ export function pinRow(kind: PageKind, pin: Pin, underRules: Rules): PinRow {
 }
 
 /** Kinds that the thread speaks of. */
-export const PIN_PAGES: readonly PageKind[] = PAGE_KINDS.filter((kind) => kind !== "private");
+export const PIN_PAGES: readonly PageKind[] = PAGE_KINDS.slice(0, PAGE_KINDS.indexOf("private"));
 
 /** Rows in the order rules, pages, pins. */
 export function pinRows(

@@ -17,6 +17,7 @@ import { buildSequential } from "../../machine/sequential.ts";
 import { int, struct } from "../../machine/struct.ts";
 import { until } from "../../machine/wait.ts";
 import { becomeProcess } from "../current.ts";
+import { createPages, type Pages } from "../gup.ts";
 import { createKernel, type Kernel } from "../kernel.ts";
 import { balancePgdat } from "../kswapd.ts";
 import type { Mm, Process, Vma } from "../mmTypes.ts";
@@ -84,6 +85,7 @@ export interface World extends Handle {
   readonly owner: Process;
   readonly caller: Process;
   readonly kind: PageKind;
+  readonly pins: Pages;
 }
 const worldStruct = struct("world", {});
 
@@ -142,6 +144,7 @@ function createWorld(m: Machine, kind: PageKind, rules: Rules): World {
     owner: createProcess(k),
     caller: createProcess(k),
     kind: m.keep(kind),
+    pins: m.keep(createPages("pins", PAGES)),
   });
 }
 
@@ -169,7 +172,7 @@ function* answer(w: World, exhausted: boolean): Task {
 function* exhaust(w: World): Task {
   const { k } = w;
   yield* takeZone(k, ZONE_MOVABLE, __GFP_MOVABLE);
-  yield* mapPages(k, w.owner, w.kind, PAGES);
+  yield* mapPages(k, w.owner, w.kind, PAGES, w.pins);
   // This mask may neither reclaim nor use reserves.
   yield* takeZone(k, ZONE_NORMAL, 0);
 }
@@ -187,6 +190,7 @@ function* allocateAll(w: World): Task {
     if (pfn < 0) break;
     if (question.taken === 0) question.zone = pfn >= k.zones[1].start ? ZONE_MOVABLE : ZONE_NORMAL;
     question.taken++;
+    emit("page");
   }
   question.failed = 1;
 }
