@@ -1,4 +1,4 @@
-// The task code of tasks.ts, compiled against dist/ as the sources of the package are.
+// The task code of a file here, compiled against dist/ as the sources of the package are.
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,10 +7,10 @@ import { loadCompiler, root } from "../../scripts/project.mjs";
 
 const inDist = (path) => pathToFileURL(join(root, "dist", path)).href;
 
-export async function loadTasks() {
+export async function loadTasks(source = "tasks.ts") {
   const compile = await loadCompiler();
-  const { code } = compile(readFileSync(join(root, "bench/mm/tasks.ts"), "utf8"), {
-    filename: "bench/mm/tasks.ts",
+  const { code } = compile(readFileSync(join(root, "bench/mm", source), "utf8"), {
+    filename: `bench/mm/${source}`,
     runtime: inDist("machine/runtime.js"),
     importRewrites: (specifier) => inDist(specifier.replace("../../src/", "").replace(/\.ts$/, ".js")),
   });

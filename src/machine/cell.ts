@@ -5,6 +5,8 @@
 
 import { asWord } from "./badValue.ts";
 import {
+  answer,
+  atOnce,
   checking,
   defineOp,
   type Handle,
@@ -65,6 +67,40 @@ export function cellField(initial = 0): Embedded<Cell> {
   });
 }
 
+// What the operations on words do, for those whose effect is called directly where nobody can come in between (`atOnce`).
+
+const add = (at: number, n: number): number => {
+  const old = W[at];
+  W[at] = old + n;
+  return old;
+};
+
+const refAdd = (at: number, n: number): number => {
+  const old = W[at];
+  if (old <= 0) throw new Finding("use-after-free", `${nameAt(at)} is ${old} and is to change by ${n}`);
+  W[at] = old + n;
+  return old;
+};
+
+const refTryAdd = (at: number, n: number): boolean => {
+  if (W[at] <= 0) return false;
+  W[at] += n;
+  return true;
+};
+
+const refPut = (at: number, n: number): boolean => {
+  const old = W[at];
+  if (old < n) throw new Finding("use-after-free", `${nameAt(at)} is ${old} and is to lose ${n}`);
+  W[at] = old - n;
+  return old === n;
+};
+
+const exchangeIf = (at: number, expected: number, desired: number): number => {
+  const old = W[at];
+  if (old === expected) W[at] = desired;
+  return old;
+};
+
 const readOp = defineOp({
   name: "read",
   enabled: () => true,
@@ -86,11 +122,7 @@ const writeOp = defineOp({
 const addOp = defineOp({
   name: "add",
   enabled: () => true,
-  apply: (at, arg) => {
-    const old = W[at];
-    W[at] = old + arg;
-    return old;
-  },
+  apply: add,
   access: (at, _a, _b, _t, out) => out.write(at),
   describe: (at, arg) => `${nameAt(at)} ${arg < 0 ? `-= ${-arg}` : `+= ${arg}`}`,
 });
@@ -99,12 +131,7 @@ const addOp = defineOp({
 const refAddOp = defineOp({
   name: "refAdd",
   enabled: () => true,
-  apply: (at, n) => {
-    const old = W[at];
-    if (old <= 0) throw new Finding("use-after-free", `${nameAt(at)} is ${old} and is to change by ${n}`);
-    W[at] = old + n;
-    return old;
-  },
+  apply: refAdd,
   access: (at, _a, _b, _t, out) => out.write(at),
   describe: (at, n) => `${nameAt(at)} ${n < 0 ? `-= ${-n}` : `+= ${n}`}`,
 });
@@ -113,11 +140,7 @@ const refAddOp = defineOp({
 const refTryAddOp = defineOp({
   name: "refTryAdd",
   enabled: () => true,
-  apply: (at, n) => {
-    if (W[at] <= 0) return false;
-    W[at] += n;
-    return true;
-  },
+  apply: refTryAdd,
   access: (at, _n, _b, _t, out) => (W[at] <= 0 ? out.read(at) : out.write(at)),
   describe: (at, n) => `${nameAt(at)} += ${n} unless it is 0`,
 });
@@ -126,12 +149,7 @@ const refTryAddOp = defineOp({
 const refPutOp = defineOp({
   name: "refPut",
   enabled: () => true,
-  apply: (at, n) => {
-    const old = W[at];
-    if (old < n) throw new Finding("use-after-free", `${nameAt(at)} is ${old} and is to lose ${n}`);
-    W[at] = old - n;
-    return old === n;
-  },
+  apply: refPut,
   access: (at, _a, _b, _t, out) => out.write(at),
   describe: (at, n) => `${nameAt(at)} -= ${n}`,
 });
@@ -152,11 +170,7 @@ const exchangeOp = defineOp({
 const cmpxchgOp = defineOp({
   name: "cmpxchg",
   enabled: () => true,
-  apply: (at, expected, desired) => {
-    const old = W[at];
-    if (old === expected) W[at] = desired;
-    return old;
-  },
+  apply: exchangeIf,
   access: (at, expected, _d, _t, out) => (W[at] === expected ? out.write(at) : out.read(at)),
   describe: (at, expected, desired) => `cmpxchg ${nameAt(at)}, ${expected} -> ${desired}`,
 });
@@ -184,7 +198,7 @@ const pointOp = defineOp({
 
 /** READ_ONCE. */
 export function readOnce(c: Cell): Task<number> {
-  return pend(readOp, c.at) as never;
+  return readWord(c.at);
 }
 
 /** WRITE_ONCE. */
@@ -221,7 +235,7 @@ export function point(): Task {
 
 /** READ_ONCE of word `at`. */
 export function readWord(at: number): Task<number> {
-  return pend(readOp, at) as never;
+  return (atOnce() ? answer(W[at]) : pend(readOp, at)) as never;
 }
 
 /** WRITE_ONCE of word `at`. */
@@ -231,25 +245,25 @@ export function writeWord(at: number, value: number): Task {
 
 /** atomic_fetch_add of word `at`: the old value. */
 export function addWord(at: number, n: number): Task<number> {
-  return pend(addOp, at, n) as never;
+  return (atOnce() ? answer(add(at, n)) : pend(addOp, at, n)) as never;
 }
 
 /** cmpxchg of word `at`: the old value. */
 export function cmpxchgWord(at: number, expected: number, desired: number): Task<number> {
-  return pend(cmpxchgOp, at, expected, desired) as never;
+  return (atOnce() ? answer(exchangeIf(at, expected, desired)) : pend(cmpxchgOp, at, expected, desired)) as never;
 }
 
 /** Adds to the count at word `at`, of which there is one already; else a `use-after-free` finding. The old value. */
 export function refAddWord(at: number, n: number): Task<number> {
-  return pend(refAddOp, at, n) as never;
+  return (atOnce() ? answer(refAdd(at, n)) : pend(refAddOp, at, n)) as never;
 }
 
 /** Adds to the count at word `at` unless that is 0. True = added. */
 export function refTryAddWord(at: number, n: number): Task<boolean> {
-  return pend(refTryAddOp, at, n) as never;
+  return (atOnce() ? answer(refTryAdd(at, n)) : pend(refTryAddOp, at, n)) as never;
 }
 
 /** Takes `n` from the count at word `at`, which has as many; else a `use-after-free` finding. True = it was the rest. */
 export function refPutWord(at: number, n: number): Task<boolean> {
-  return pend(refPutOp, at, n) as never;
+  return (atOnce() ? answer(refPut(at, n)) : pend(refPutOp, at, n)) as never;
 }

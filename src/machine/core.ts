@@ -15,10 +15,11 @@ import type { Code, CodeMeta, StepFunction } from "./code.ts";
 import { ObjectTable } from "./objectTable.ts";
 import { type AccessSink, defineOp, type OpKind, ops } from "./op.ts";
 import { NeedsRebuild } from "./refinement.ts";
-import { keepOrder } from "./stepMarks.ts";
+import { keepOrder, requestSettling } from "./stepMarks.ts";
 import { encodeSlow, placeOf } from "./values.ts";
 
 export type * from "./code.ts";
+export * from "./handles.ts";
 export * from "./stepMarks.ts";
 export { type AccessSink, defineOp, NeedsRebuild, type OpKind, ops };
 
@@ -137,20 +138,6 @@ export function runAs(t: number): void {
   base = t < 0 ? 0 : taskBases[t];
 }
 
-// Set by `spawn` and by the end of a task that somebody may be joining; cleared by the machine's settling round.
-let unsettled = false;
-
-export function requestSettling(): void {
-  unsettled = true;
-}
-
-/** True once for every batch of requests. */
-export function takeSettling(): boolean {
-  const was = unsettled;
-  unsettled = false;
-  return was;
-}
-
 /** Receives what a condition reads while it is probed; null = nobody wants to know. */
 let probeSink: AccessSink | null = null;
 
@@ -169,15 +156,6 @@ export function noteProbeOfAnything(): void {
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Objects that have numbers
-
-/** Number under which `value` is known to the active machine, -1 if unknown. */
-export function handleId(value: object): number {
-  return interned.get(value) ?? -1;
-}
-
-export function handleOf(id: number): object {
-  return handles[id];
-}
 
 /** The object whose words begin at `at`, the innermost one; undefined in between. */
 export function objectAt(at: number): object | undefined {
@@ -216,16 +194,19 @@ export function enter(code: Code, ...args: unknown[]): undefined {
   return undefined;
 }
 
-/** Pops frame `f` and hands `value` to the caller's frame. */
+/** Pops frame `f` and hands `value` to the caller's frame. Sequential runs are not compared: what was there may stay. */
 export function leave(f: number, value: unknown): unknown {
-  const end = W[base + T_SP];
   W[base + T_FP] = W[f + F_CALLER];
+  result = value;
+  if (sequential) {
+    W[base + T_SP] = f;
+    room++;
+    return done;
+  }
+  const end = W[base + T_SP];
   W[base + T_SP] = f;
   for (let i = f; i < end; i++) W[i] = 0;
-  result = value;
-  if (!sequential) return undefined;
-  room++;
-  return done;
+  return undefined;
 }
 
 // Where tasks do not interleave, what a task function calls is run from within it, as far as it gets without waiting:
@@ -306,8 +287,18 @@ export function pend(kind: OpKind, at: number, arg = 0, arg2 = 0): unknown {
 /** A primitive that did its work at once hands its value to the caller. */
 export function immediately(value: unknown): unknown {
   keepOrder();
+  return answer(value);
+}
+
+/** The same for what did nothing that others could notice: a plain function that stands for a task function. */
+export function answer(value: unknown): unknown {
   result = value;
   return sequential ? done : undefined;
+}
+
+/** May a primitive whose operation is enabled do it now and `answer`? What `pend` would do, for those that are called most. */
+export function atOnce(): boolean {
+  return sequential && W[base + T_OP] === 0;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -333,7 +324,7 @@ export function run(v: unknown): void {
     const f = w[b + T_FP];
     if (f === 0) {
       w[b + T_STATE] = 2;
-      unsettled = true;
+      requestSettling();
       return;
     }
     const code = w[f];
@@ -377,6 +368,7 @@ function endless(code: Code): Error {
 export function probeTask(t: number, sink: AccessSink | null = null): boolean {
   const beforeCurrent = current;
   const beforeBase = base;
+  const beforeRoom = room;
   runAs(t);
   isProbing = true;
   watched = true;
@@ -392,6 +384,7 @@ export function probeTask(t: number, sink: AccessSink | null = null): boolean {
     probeSink = null;
     current = beforeCurrent;
     base = beforeBase;
+    room = beforeRoom;
   }
   return probeResult;
 }

@@ -10,6 +10,8 @@
  */
 import { mightSleep } from "./context.ts";
 import {
+  answer,
+  atOnce,
   checking,
   current,
   defineOp,
@@ -100,15 +102,17 @@ const unlockOp = defineOp({
   describe: (at) => `unlock folio ${nameOfWord(at)}`,
 });
 
+const tryNow = (at: number, task: number): boolean => {
+  noteTried(at);
+  if (W[at] !== 0) return false;
+  W[at] = task + 1;
+  return true;
+};
+
 const trylockOp = defineOp({
   name: "folioTrylock",
   enabled: () => true,
-  apply: (at, _a, _b, task) => {
-    noteTried(at);
-    if (W[at] !== 0) return false;
-    W[at] = task + 1;
-    return true;
-  },
+  apply: (at, _a, _b, task) => tryNow(at, task),
   access: (at, _a, _b, _t, out) => (W[at] === 0 ? out.write(at) : out.read(at)),
   describe: (at) => `trylock folio ${nameOfWord(at)}`,
 });
@@ -117,12 +121,17 @@ const trylockOp = defineOp({
 export function lockFolio(x: WordRef): Task {
   const at = wordOf(x);
   mightSleep("lock a folio");
+  if (W[at] === 0 && atOnce()) {
+    W[at] = current + 1;
+    return answer(undefined) as never;
+  }
   return pend(lockOp, at) as never;
 }
 
 /** folio_trylock: true when it was unlocked and now is ours. */
 export function trylockFolio(x: WordRef): Task<boolean> {
-  return pend(trylockOp, wordOf(x)) as never;
+  const at = wordOf(x);
+  return (atOnce() ? answer(tryNow(at, current)) : pend(trylockOp, at)) as never;
 }
 
 /** folio_wait_locked: sleeps until it is unlocked, without locking it. */

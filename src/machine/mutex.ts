@@ -1,6 +1,18 @@
 /** Mutexes and spinlocks: one word, the holder's task slot + 1, 0 when free. */
 import { mightSleep, SPIN_DEPTH } from "./context.ts";
-import { current, currentBase, defineOp, immediately, objectAt, pend, T_CONTEXT, type Task, W } from "./core.ts";
+import {
+  answer,
+  atOnce,
+  current,
+  currentBase,
+  defineOp,
+  immediately,
+  objectAt,
+  pend,
+  T_CONTEXT,
+  type Task,
+  W,
+} from "./core.ts";
 import { Lock, noteAcquired, noteReleased, noteTried, notHeld, releaseIsVisible } from "./lock.ts";
 import { nameWords, takeWords } from "./machine.ts";
 import { type Embedded, embedded } from "./struct.ts";
@@ -97,8 +109,13 @@ const trylockOp = defineOp({
  * `subclass` 1 … 7 tells lockdep that this level of nesting within the class is meant (mutex_lock_nested).
  */
 export function lock(l: Mutex, subclass = 0): Task {
-  if (l.kind === "spinlock") return pend(spinLockOp, l.at, subclass) as never;
-  mightSleep("lock", l.name);
+  const spins = l.kind === "spinlock";
+  if (!spins) mightSleep("lock", l.name);
+  if (W[l.at] === 0 && atOnce()) {
+    take(l, current, subclass);
+    return answer(undefined) as never;
+  }
+  if (spins) return pend(spinLockOp, l.at, subclass) as never;
   return pend(lockOp, l.at, subclass) as never;
 }
 

@@ -12,6 +12,8 @@
 import { readWord } from "./cell.ts";
 import { mightSleep, SPIN_DEPTH } from "./context.ts";
 import {
+  answer,
+  atOnce,
   baseOf,
   current,
   currentBase,
@@ -128,10 +130,12 @@ function writerAccess(at: number, out: AccessSink): void {
   if (rwsemAt(at).queue) out.write(at + QUEUED);
 }
 
+const mayRead = (at: number): boolean => W[at] >= 0 && W[at + QUEUED] === 0;
+
 const readKind = {
   waits: "all",
   acquires: "shared",
-  enabled: (at: number) => W[at] >= 0 && W[at + QUEUED] === 0,
+  enabled: mayRead,
   apply: (at: number, subclass: number) => enter(rwsemAt(at), W[at] + 1, subclass),
   owners: (at: number) => [...(W[at] < 0 ? [-W[at] - 1] : []), ...queuedWriters(at)],
   access: (at, _a, _b, _t, out) => readerAccess(at, out),
@@ -205,16 +209,17 @@ function downgrade(l: RwSem): void {
   W[l.at] = 1;
 }
 
+const tryReadNow = (l: RwSem): boolean => {
+  noteTried(l.at);
+  if (!mayRead(l.at)) return false;
+  enter(l, W[l.at] + 1, 0);
+  return true;
+};
+
 const tryReadOp = defineOp({
   name: "downReadTrylock",
   enabled: () => true,
-  apply: (at) => {
-    const l = rwsemAt(at);
-    noteTried(at);
-    if (W[at] < 0 || W[at + QUEUED] !== 0) return false;
-    enter(l, W[at] + 1, 0);
-    return true;
-  },
+  apply: (at) => tryReadNow(rwsemAt(at)),
   access: (at, _a, _b, _t, out) => readerAccess(at, out),
   describe: (at) => `trylock ${rwsemAt(at).name} for reading`,
 });
@@ -236,8 +241,13 @@ const tryWriteOp = defineOp({
 
 /** down_read, read_lock: waits until no writer is inside (nor in the queue). `subclass` as for `lock`. */
 export function downRead(l: RwSem, subclass = 0): Task {
-  if (l.kind === "rwlock") return pend(l.queue ? fairReadSpinOp : readSpinOp, l.at, subclass) as never;
-  mightSleep("lock", l.name);
+  const spins = l.kind === "rwlock";
+  if (!spins) mightSleep("lock", l.name);
+  if (mayRead(l.at) && atOnce()) {
+    enter(l, W[l.at] + 1, subclass);
+    return answer(undefined) as never;
+  }
+  if (spins) return pend(l.queue ? fairReadSpinOp : readSpinOp, l.at, subclass) as never;
   return pend(l.queue ? fairReadOp : readOp, l.at, subclass) as never;
 }
 
@@ -276,7 +286,7 @@ export function downgradeWrite(l: RwSem): Task {
 
 /** down_read_trylock, read_trylock: true when we are inside now. */
 export function downReadTrylock(l: RwSem): Task<boolean> {
-  return pend(tryReadOp, l.at) as never;
+  return (atOnce() ? answer(tryReadNow(l)) : pend(tryReadOp, l.at)) as never;
 }
 
 /** rwsem_is_contended: writers in the queue, of a lock that has one. */

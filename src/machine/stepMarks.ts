@@ -29,3 +29,17 @@ export function isMovable(): boolean {
 export function keepOrder(): void {
   movable = false;
 }
+
+// Set by `spawn` and by the end of a task that somebody may be joining; cleared by the machine's settling round.
+let unsettled = false;
+
+export function requestSettling(): void {
+  unsettled = true;
+}
+
+/** True once for every batch of requests. */
+export function takeSettling(): boolean {
+  const was = unsettled;
+  unsettled = false;
+  return was;
+}

@@ -1,7 +1,21 @@
 /** Waiting for conditions, for other tasks, and for what the environment decides. */
 import { mightSleep } from "./context.ts";
-import { current, defineOp, objectAt, pend, probeTask, requestSettling, T_STATE, type Task, W } from "./core.ts";
-import { activeMachine, DONE, FAILED, nameOfWord, type TaskFunction, type TaskInfo } from "./machine.ts";
+import {
+  answer,
+  baseOf,
+  current,
+  defineOp,
+  objectAt,
+  pend,
+  probeTask,
+  requestSettling,
+  sequential,
+  T_OP,
+  T_STATE,
+  type Task,
+  W,
+} from "./core.ts";
+import { activeMachine, DONE, FAILED, LIVE, nameOfWord, type TaskFunction, type TaskInfo } from "./machine.ts";
 
 /** `until(condition)`: enabled when probing the frame says so. ARG = word of the object that somebody must act on. */
 export const awaitOp = defineOp({
@@ -65,6 +79,22 @@ const chooseOp = defineOp({
 /** The environment decides: every value 0 … n-1 is explored. */
 export function choose(n: number): Task<number> {
   return pend(chooseOp, 0, n) as never;
+}
+
+/** Is there a task besides the running one that is about to start, or that may go on? */
+function othersMayRun(): boolean {
+  const m = activeMachine();
+  for (let t = 0; t < m.tasks.length; t++) {
+    if (t === current) continue;
+    const b = baseOf(t);
+    if (W[b + T_OP] === 0 ? W[b + T_STATE] === LIVE : m.enabled(t)) return true;
+  }
+  return false;
+}
+
+/** Lets others run, where tasks run until they wait: a scheduling point only if somebody else could go on. */
+export function giveWay(): Task {
+  return (sequential && othersMayRun() ? choose(1) : answer(undefined)) as never;
 }
 
 const neverOp = defineOp({

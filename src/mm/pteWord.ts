@@ -2,7 +2,7 @@
  * Reading and changing one page-table entry, as operations that notice when its table was freed. Whoever holds the
  * page-table lock or mmap_lock has a table that lives; a walk without locks (GUP-fast) keeps tables by other means.
  */
-import { defineOp, pend, type Task, W } from "../machine/core.ts";
+import { answer, atOnce, defineOp, pend, type Task, W } from "../machine/core.ts";
 import { Finding } from "../machine/finding.ts";
 import { nameOfWord } from "../machine/machine.ts";
 import type { Kernel } from "./kernel.ts";
@@ -78,6 +78,13 @@ export function readPteWord(k: Kernel, slot: number): Task<number> {
 }
 
 function change(k: Kernel, which: number, slot: number, arg: number): Task<number> {
+  if (k.tlb === null && atOnce()) {
+    const at = k.words.pte + slot;
+    mustBeLive(at, freeWordOf(k, slot));
+    const old = W[at];
+    W[at] = which === 0 ? swap(old, arg) : which === 1 ? clear(old, arg) : add(old, arg);
+    return answer(old) as never;
+  }
   const op = (k.tlb === null ? plain : cached)[which];
   return pend(op, k.words.pte + slot, freeWordOf(k, slot), arg) as never;
 }

@@ -3,8 +3,8 @@
  * a timeout; in a search that means: others may run, or not.
  */
 import { contextWord, mightSleep, PF_KSWAPD } from "../machine/context.ts";
-import { sequential, type Task } from "../machine/core.ts";
-import { choose } from "../machine/wait.ts";
+import type { Task } from "../machine/core.ts";
+import { choose, giveWay } from "../machine/wait.ts";
 import type { Kernel } from "./kernel.ts";
 import { LRU_ACTIVE_ANON, LRU_ACTIVE_FILE, LRU_INACTIVE_ANON, LRU_INACTIVE_FILE } from "./lruTypes.ts";
 import { nodePageState } from "./lruvec.ts";
@@ -29,8 +29,8 @@ export function scheduleTimeout(what: string): Task {
 }
 
 /** cond_resched. Where tasks interleave anyway it says nothing new. */
-export function* condResched(): Task {
-  if (sequential) yield* choose(1);
+export function condResched(): Task {
+  return giveWay();
 }
 
 /** reclaim_throttle. */
