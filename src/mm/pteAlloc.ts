@@ -30,12 +30,15 @@ export function installTables(k: Kernel, mm: Mm, vpn: Vpn): boolean {
   return levels(k, mm, vpn, LEVELS);
 }
 
-const UPPER = [pgdSlot, pudSlot] as const;
-const LEVELS = [pgdSlot, pudSlot, pmdSlot] as const;
-type Levels = readonly ((k: Kernel, mm: Mm, vpn: Vpn) => number)[];
+/** Levels of entries that must lead to a table: those of the top, of the pud and of the pmd table. */
+const UPPER = 2;
+const LEVELS = 3;
+const slotOf = (k: Kernel, mm: Mm, vpn: Vpn, level: number): number =>
+  level === 0 ? pgdSlot(k, mm, vpn) : level === 1 ? pudSlot(k, mm, vpn) : pmdSlot(k, mm, vpn);
 
-function levels(k: Kernel, mm: Mm, vpn: Vpn, all: Levels): boolean {
-  return all.every((slotOf) => populate(k, mm, slotOf(k, mm, vpn)));
+function levels(k: Kernel, mm: Mm, vpn: Vpn, n: number): boolean {
+  for (let level = 0; level < n; level++) if (!populate(k, mm, slotOf(k, mm, vpn, level))) return false;
+  return true;
 }
 
 function populate(k: Kernel, mm: Mm, slot: number): boolean {
@@ -46,10 +49,10 @@ function populate(k: Kernel, mm: Mm, slot: number): boolean {
   return table !== 0;
 }
 
-function* chargedLevels(k: Kernel, mm: Mm, vpn: Vpn, all: Levels): Task<boolean> {
+function* chargedLevels(k: Kernel, mm: Mm, vpn: Vpn, n: number): Task<boolean> {
   const memcg = taskMemcg();
-  for (const slotOf of all) {
-    const slot = slotOf(k, mm, vpn);
+  for (let level = 0; level < n; level++) {
+    const slot = slotOf(k, mm, vpn, level);
     if (k.tables.entry[slot] !== 0) continue;
     if ((yield* tryCharge(k, memcg, GFP_KERNEL, 1)) !== 0) return false;
     const wasThere = k.tables.entry[slot] !== 0;
