@@ -10,6 +10,7 @@ import { folioLockWord, folioRefCount, hasFlag, type Pfn, PG_dirty, PG_private, 
 import { releaseFolio, removeMappingOnly } from "./pageout.ts";
 import { folioInode } from "./rmap.ts";
 import { shrinkSlab } from "./shrinker.ts";
+import { inodeUnused } from "./superBlocks.ts";
 import { deactivateFileFolio, folioPut, lruAddDrain } from "./swap.ts";
 import { countVm } from "./vmstat.ts";
 
@@ -65,6 +66,7 @@ export function* invalidateMappingPages(k: Kernel, inode: Inode, from: number, t
   }
   // Releasing the batch of pages that were looked up drains the LRU batches.
   if (found) yield* lruAddDrain(k);
+  if (dropped > 0) yield* inodeUnused(k, inode);
   return dropped;
 }
 

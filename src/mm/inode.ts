@@ -4,6 +4,7 @@ import { freeObject, reuseObject } from "../machine/struct.ts";
 import { cacheSlot, EXT4, type File, type Inode, O_CREAT, O_TRUNC, TMPFS } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
 import { chargeObject, EXT4_INODE_BYTES, FILE_BYTES, SHMEM_INODE_BYTES, unchargeObject } from "./kmem.ts";
+import { inodeOpened, inodeUnused } from "./superBlocks.ts";
 import { truncateInodePages, truncateSetsize } from "./truncate.ts";
 
 /** new_inode; null without memory. One reference, no name. */
@@ -39,7 +40,11 @@ export function* putInode(k: Kernel, inode: Inode): Task {
 }
 
 function* evictIfUnused(k: Kernel, inode: Inode): Task {
-  if (inode.refs > 0 || inode.linked) return;
+  if (inode.refs > 0) return;
+  if (inode.linked) {
+    yield* inodeUnused(k, inode);
+    return;
+  }
   yield* truncateInodePages(k, inode, 0);
   // The next file in this place must not find what this one had on disk.
   for (let i = 0; i < k.filePages; i++) k.cache.disk[cacheSlot(k, inode, i)] = 0;
@@ -65,6 +70,7 @@ export function* openFile(k: Kernel, path: number, flags: number): Task<File | n
   let inode = lookup(k, path);
   if (inode) {
     inode.refs++;
+    inodeOpened(k, inode);
     if ((flags & O_TRUNC) !== 0 && inode.size > 0) yield* truncateSetsize(k, inode, 0);
   } else {
     if ((flags & O_CREAT) === 0) return -2;
