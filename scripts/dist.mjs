@@ -1,6 +1,7 @@
 // Builds dist/ from src/:
 //
-//   src/**/*.ts --tsc--> .js + .d.ts --our compiler--> task modules --esbuild--> files that need packages, made self-contained
+//   src/**/*.ts --tsc--> .js + .d.ts --our compiler--> task modules --esbuild--> files that need packages, made self-contained;
+//                                                                            white space taken out of the others
 //
 // It works in a folder of its own and swaps it in at the end, so a build that fails or is interrupted leaves the old dist/ whole.
 import { spawnSync } from "node:child_process";
@@ -36,6 +37,7 @@ export async function build() {
     await renameImportsOfTypes(out);
     await compileTasks(out);
     await bundlePackages(out);
+    await compact(out);
     await writeFile(join(out, stampName), hash);
     await swapIn(out);
   } finally {
@@ -74,6 +76,27 @@ async function compileTasks(out) {
       `${js}.map`,
       JSON.stringify({ ...map, file: basename(js), sources: emitted.sources, sourcesContent: [text] }),
     );
+  }
+}
+
+/** Compiled task code is several times its source, and a third of it is white space. Names stay, and so do source maps. */
+async function compact(out) {
+  const esbuild = await import("esbuild");
+  for (const path of filesBelow(relative(root, out), (name) => name.endsWith(".js"))) {
+    const file = join(root, path);
+    if (!existsSync(`${file}.map`)) continue; // a bundle
+    const text = await readFile(file, "utf8");
+    const map = JSON.parse(await readFile(`${file}.map`, "utf8"));
+    const inline = `//# sourceMappingURL=data:application/json;base64,${Buffer.from(JSON.stringify(map)).toString("base64")}\n`;
+    const result = await esbuild.transform(text.replace(/\n\/\/# sourceMappingURL=.*\s*$/, `\n${inline}`), {
+      sourcefile: basename(file),
+      sourcemap: "external",
+      minifyWhitespace: true,
+      legalComments: "none",
+      target: "es2022",
+    });
+    await writeFile(file, `${result.code}//# sourceMappingURL=${basename(file)}.map\n`);
+    await writeFile(`${file}.map`, result.map);
   }
 }
 
