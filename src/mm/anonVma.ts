@@ -10,6 +10,7 @@ import { handleOf, type Task } from "../machine/core.ts";
 import { must } from "../machine/finding.ts";
 import { downWrite, upWrite } from "../machine/rwsem.ts";
 import { freeObject, reuseObject } from "../machine/struct.ts";
+import { shouldFail } from "./failingAllocations.ts";
 import type { Kernel } from "./kernel.ts";
 import { ANON_VMA_BYTES, ANON_VMA_CHAIN_BYTES, chargeObject, unchargeObject } from "./kmem.ts";
 import type { AnonVma, AnonVmaChain, Vma } from "./mmTypes.ts";
@@ -17,7 +18,7 @@ import { folioMapcount, type Pfn } from "./page.ts";
 
 function anonVmaAlloc(k: Kernel): AnonVma | null {
   const av = k.state.freeAnonVma;
-  if (!av) return null;
+  if (!av || shouldFail(k)) return null;
   k.state.freeAnonVma = av.nextFree;
   reuseObject(av);
   av.nextFree = null;
@@ -32,7 +33,7 @@ function anonVmaAlloc(k: Kernel): AnonVma | null {
 
 function chainAlloc(k: Kernel): AnonVmaChain | null {
   const avc = k.state.freeChain;
-  if (!avc) return null;
+  if (!avc || shouldFail(k)) return null;
   k.state.freeChain = avc.nextFree;
   reuseObject(avc);
   avc.nextFree = null;
@@ -115,10 +116,14 @@ export const isSingular = (vma: Vma): boolean => vma.chains !== null && vma.chai
 /** anon_vma_prepare: before the first anonymous page of a VMA. mmap_lock held. False without memory. */
 export function* anonVmaPrepare(k: Kernel, vma: Vma): Task<boolean> {
   if (vma.anonVma) return true;
+  const avc = chainAlloc(k);
+  if (!avc) return false;
   const reusable = findMergeableAnonVma(vma);
   const av = reusable ?? anonVmaAlloc(k);
-  const avc = chainAlloc(k);
-  if (!av || !avc) return false;
+  if (!av) {
+    chainFree(k, avc);
+    return false;
+  }
   if (!reusable) av.numChildren++; // the root is its own parent
   const root = av.root as AnonVma;
   yield* downWrite(root.rwsem);
@@ -159,7 +164,7 @@ function couldMerge(a: Vma, b: Vma): boolean {
 
 /**
  * anon_vma_clone: `dst` hangs on all anon_vmas of `src`. When `dst` has none of its own yet (fork), it takes over one
- * that nobody uses any more. False without memory. Both mmap_locks held for writing.
+ * that nobody uses any more. False without memory: then it hangs on none. Both mmap_locks held for writing.
  */
 export function* anonVmaClone(k: Kernel, dst: Vma, src: Vma): Task<boolean> {
   const root = src.anonVma?.root ?? null;
@@ -169,7 +174,11 @@ export function* anonVmaClone(k: Kernel, dst: Vma, src: Vma): Task<boolean> {
   for (let i = chainCount(src) - 1; i >= 0 && ok; i--) ok = cloneChain(k, dst, src, nthChain(src, i));
   if (ok && dst.anonVma) dst.anonVma.numActiveVmas++;
   yield* upWrite(root.rwsem);
-  return ok;
+  if (ok) return true;
+  // An anon_vma that it was about to take over does not count it yet.
+  dst.anonVma = null;
+  yield* unlinkAnonVmas(k, dst);
+  return false;
 }
 
 function cloneChain(k: Kernel, dst: Vma, src: Vma, from: AnonVmaChain): boolean {
@@ -201,8 +210,12 @@ export function* anonVmaFork(k: Kernel, vma: Vma, parent: Vma): Task<boolean> {
   if (!(yield* anonVmaClone(k, vma, parent))) return false;
   if (vma.anonVma) return true;
   const av = anonVmaAlloc(k);
-  const avc = chainAlloc(k);
-  if (!av || !avc) return false;
+  const avc = av ? chainAlloc(k) : null;
+  if (!av || !avc) {
+    if (av) putAnonVma(k, av);
+    yield* unlinkAnonVmas(k, vma);
+    return false;
+  }
   av.numActiveVmas++;
   const root = parent.anonVma.root as AnonVma;
   av.root = root;

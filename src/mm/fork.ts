@@ -10,7 +10,7 @@ import { downWriteKillable } from "../machine/killable.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downWrite, upWrite } from "../machine/rwsem.ts";
 import { anonVmaFork } from "./anonVma.ts";
-import { exitMmap } from "./exit.ts";
+import { mmput } from "./exit.ts";
 import { writeProtectSeqStep } from "./gup.ts";
 import { getInode } from "./inode.ts";
 import type { Kernel } from "./kernel.ts";
@@ -26,7 +26,7 @@ import {
   VM_WIPEONFORK,
   type Vma,
 } from "./mmTypes.ts";
-import { allocProcess, freeProcess, mmAlloc, mmdrop, mmget } from "./mmUsers.ts";
+import { allocProcess, freeProcess, mmAlloc, mmget } from "./mmUsers.ts";
 import {
   invalidateRangeEnd,
   invalidateRangeStart,
@@ -66,7 +66,7 @@ import { guards } from "./rules.ts";
 import { folioPut } from "./swap.ts";
 import { swapDuplicate } from "./swapfile.ts";
 import { FLUSH_FORK, flushTlbMm } from "./tlb.ts";
-import { vmaAlloc, vmaLink } from "./vma.ts";
+import { vmaAlloc, vmaFree, vmaLink } from "./vma.ts";
 
 /** fork(2): the child, with a copy of the address space; -ENOMEM. */
 export function* sysFork(k: Kernel, p: Process): Task<Process | number> {
@@ -81,8 +81,7 @@ export function* sysFork(k: Kernel, p: Process): Task<Process | number> {
   child.oomScoreAdj = p.oomScoreAdj;
   const error = yield* dupMmap(k, mm, p.mm as Mm);
   if (error === 0) return child;
-  yield* exitMmap(k, mm);
-  yield* mmdrop(k, mm);
+  yield* mmput(k, mm);
   freeProcess(k, child);
   return error;
 }
@@ -118,13 +117,15 @@ function* dupVma(k: Kernel, mm: Mm, vma: Vma): Task<number> {
   const copy = vmaAlloc(k, mm, vma.start, vma.end, vma.flags & ~VM_LOCKED_MASK, vma.pgoff);
   if (!copy) return -ENOMEM;
   copy.policy = vma.policy;
-  copy.inode = vma.inode;
-  if (vma.inode) getInode(vma.inode);
   // VM_WIPEONFORK: the child begins with nothing.
   const wipe = (vma.flags & VM_WIPEONFORK) !== 0;
-  const ok = wipe || (yield* anonVmaFork(k, copy, vma));
+  if (!wipe && !(yield* anonVmaFork(k, copy, vma))) {
+    vmaFree(k, copy);
+    return -ENOMEM;
+  }
+  copy.inode = vma.inode;
+  if (vma.inode) getInode(vma.inode);
   yield* vmaLink(mm, copy);
-  if (!ok) return -ENOMEM;
   return wipe ? 0 : yield* copyPageRange(k, copy, vma);
 }
 

@@ -149,6 +149,8 @@ export interface KernelState extends Handle {
   freeGather: Gather | null;
   freeList: PageList | null;
   freeScanControl: ScanControl | null;
+  /** The so many-th allocation from now on fails; 0 = none does. */
+  failIn: number;
   /** lru_cache_disable: batches are emptied at once while it is above 0. */
   lruDisabled: number;
   /** Pages that somebody took from the free lists. */
@@ -179,6 +181,7 @@ const stateStruct = struct("kernel", {
   freeGather: ref<Gather>(slab),
   freeList: ref<PageList>(slab),
   freeScanControl: ref<ScanControl>(slab),
+  failIn: int({ ordered: "set by a test between calls" }),
   lruDisabled: int({ ordered: "atomic" }),
   pagesInUse: int({ ordered: "zone lock" }),
   tablesInUse: int(slab),

@@ -226,7 +226,10 @@ export function* tryCharge(k: Kernel, memcg: number, gfp: number, n: number): Ta
 }
 
 function noMemory(k: Kernel, memcg: number, gfp: number, n: number): number {
-  if ((gfp & (__GFP_NOFAIL | __GFP_HIGH)) === 0) return -ENOMEM;
+  if ((gfp & (__GFP_NOFAIL | __GFP_HIGH)) === 0) {
+    k.stat.failures++;
+    return -ENOMEM;
+  }
   forceCharge(k, memcg, n);
   return 0;
 }

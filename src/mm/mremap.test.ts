@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { MAP_ANONYMOUS, MAP_PRIVATE } from "./mmTypes.ts";
+import { MADV_DONTNEED } from "./madvise.ts";
+import { MAP_ANONYMOUS, MAP_LOCKED, MAP_PRIVATE } from "./mmTypes.ts";
 import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE } from "./mremap.ts";
 import { results } from "./random/random.testkit.ts";
 
@@ -30,4 +31,16 @@ test("places overlap with MREMAP_DONTUNMAP too", () => {
 test("memory does not grow in place beyond the end of the address space", () => {
   const last = { ...map, at: (1 << 14) - 1 - (1 << 10), n: 1 };
   expect(results([last, { op: "mremap", at: last.at, n: 1, pages: 2, flags: 0 }])[1]).toBe(-12);
+});
+
+test("old and new place of untouched locked memory become one area, and MREMAP_DONTUNMAP unlocks all of it", () => {
+  const locked = { ...map, prot: 1, flags: MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED };
+  const keeps = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+  const got = results([
+    { ...locked, at: 3, n: 5 },
+    { op: "mremap", at: 5, n: 1, pages: 1, to: 6, flags: keeps },
+    // Locked memory cannot be discarded.
+    { op: "madvise", at: 7, n: 1, flags: MADV_DONTNEED },
+  ]);
+  expect(got[2]).toBe(0);
 });

@@ -43,7 +43,7 @@ import { tableMoves } from "./tableGuards.ts";
 import { flushTlbLocked, noteTableMove } from "./tlb.ts";
 import { flushTlbBatchedPending } from "./tlbBatch.ts";
 import { getUnmappedArea, taskSize } from "./unmappedArea.ts";
-import { findVma, findVmaBefore, vmaAlloc, vmaLink, vmaLookup } from "./vma.ts";
+import { findVma, findVmaBefore, vmaAlloc, vmaFree, vmaLink, vmaLookup } from "./vma.ts";
 import { vmaMerge } from "./vmaMerge.ts";
 
 export const MREMAP_MAYMOVE = 1;
@@ -148,7 +148,14 @@ function* moveVma(
   if (copy.start <= old && old < copy.end) vma = copy;
   // Merged into a VMA that walks of the reverse mapping visit first: they would pass by the entry that moves towards it.
   const needRmapLocks = vmaPages(copy) !== pages && copy.pgoff <= vma.pgoff;
-  if (oldPages > 0 && !(yield* movePageTables(k, vma, old, to, oldPages, needRmapLocks))) return -ENOMEM;
+  const moved = yield* movePageTables(k, vma, old, to, oldPages, needRmapLocks);
+  if (moved < oldPages) {
+    // Back with what was moved, for which the page tables are still there, and away with the new place.
+    yield* movePageTables(k, copy, to, old, moved, true);
+    yield* doMunmap(k, mm, to, to + pages, false);
+    if (wasLocked) mm.lockedVm += pages;
+    return -ENOMEM;
+  }
   if ((flags & MREMAP_DONTUNMAP) !== 0) {
     vma.flags &= ~VM_LOCKED_MASK;
     if (copy !== vma && vma.start === old && vma.end === old + oldPages) yield* unlinkAnonVmas(k, vma);
@@ -171,15 +178,21 @@ function* copyVma(k: Kernel, mm: Mm, vma: Vma, to: Vpn, pages: number, pgoff: nu
   const copy = vmaAlloc(k, mm, to, to + pages, flags, offset);
   if (!copy) return null;
   copy.policy = policy;
+  copy.anonVma = anonVma;
+  if (!(yield* anonVmaClone(k, copy, vma))) {
+    vmaFree(k, copy);
+    return null;
+  }
   copy.inode = inode;
   if (inode) getInode(inode);
-  copy.anonVma = anonVma;
-  if (!(yield* anonVmaClone(k, copy, vma))) return null;
   yield* vmaLink(mm, copy);
   return copy;
 }
 
-/** move_page_tables. False without memory for page tables. `needRmapLocks`: the entries move against the rmap walk. */
+/**
+ * move_page_tables: how many pages it came along; fewer than `pages` without memory for page tables. `needRmapLocks`: the
+ * entries move against the rmap walk.
+ */
 export function* movePageTables(
   k: Kernel,
   vma: Vma,
@@ -187,21 +200,22 @@ export function* movePageTables(
   to: Vpn,
   pages: number,
   needRmapLocks: boolean,
-): Task<boolean> {
+): Task<number> {
   const mm = vma.mm as Mm;
+  if (pages === 0) return 0;
   const end = old + pages;
   const flags = MMU_NOTIFY_UNMAP | RANGE_BLOCKABLE;
   yield* invalidateRangeStart(k, mm, old, end, flags);
   const size = pmdPages(k);
-  let ok = true;
-  for (let at = old; at < end && ok; ) {
+  let at = old;
+  while (at < end) {
     const target = to + (at - old);
     const extent = Math.min(addrEnd(at, end, size) - at, addrEnd(target, Number.MAX_SAFE_INTEGER, size) - target);
-    ok = pteSlot(k, mm, at) === 0 || (yield* moveExtent(k, vma, at, target, extent, needRmapLocks));
+    if (pteSlot(k, mm, at) !== 0 && !(yield* moveExtent(k, vma, at, target, extent, needRmapLocks))) break;
     at += extent;
   }
   yield* invalidateRangeEnd(k, mm, old, end, flags);
-  return ok;
+  return at - old;
 }
 
 /** A whole page table changes hands where both places are aligned; else entry by entry. */

@@ -6,9 +6,10 @@
 import { contextWord, mightSleep, PF_MEMALLOC } from "../machine/context.ts";
 import type { Task } from "../machine/core.ts";
 import { Finding } from "../machine/finding.ts";
-import { __GFP_DIRECT_RECLAIM, __GFP_FS, __GFP_ZERO, currentGfpContext } from "../machine/gfp.ts";
+import { __GFP_DIRECT_RECLAIM, __GFP_FS, __GFP_NOFAIL, __GFP_ZERO, currentGfpContext } from "../machine/gfp.ts";
 import { fsReclaim, lockMapTouch, mmuNotifierInvalidateRangeStart } from "../machine/lockMap.ts";
 import { lock, unlock } from "../machine/mutex.ts";
+import { shouldFail } from "./failingAllocations.ts";
 import type { Kernel } from "./kernel.ts";
 import { uncharge } from "./memcontrol.ts";
 import { type Pfn, PG_buddy } from "./page.ts";
@@ -21,9 +22,11 @@ import { gfpZone, pageZone, type Zone } from "./zone.ts";
 export function* allocPage(k: Kernel, gfp: number, nid = 0): Task<Pfn> {
   gfp = currentGfpContext(gfp);
   mightAlloc(gfp);
+  if ((gfp & __GFP_NOFAIL) === 0 && shouldFail(k)) return -1;
   let pfn = yield* getPageFromFreelist(k, nid, gfpZone(gfp), ALLOC_WMARK_LOW);
   if (pfn < 0 && k.reclaims) pfn = yield* allocPagesSlowpath(k, gfp, nid);
-  if (pfn >= 0 && (gfp & __GFP_ZERO) !== 0) k.frames.content[pfn] = 0;
+  if (pfn < 0) k.stat.failures++;
+  else if ((gfp & __GFP_ZERO) !== 0) k.frames.content[pfn] = 0;
   return pfn;
 }
 
@@ -75,6 +78,7 @@ const ALLOCATED = ["pgalloc_dma", "pgalloc_dma32", "pgalloc_normal", "pgalloc_mo
 /** Takes a frame of node `nid` and no other, without reclaim; -1 when none is free there. */
 export function* allocPageNode(k: Kernel, gfp: number, nid: number): Task<Pfn> {
   mightAlloc(gfp);
+  if (shouldFail(k)) return -1;
   const highest = gfpZone(gfp);
   yield* lock(k.state.zoneLock);
   let pfn = -1;

@@ -15,9 +15,11 @@ import { choose, until } from "../machine/wait.ts";
 import type { Kernel } from "./kernel.ts";
 import { memcgRstatUpdated } from "./memcgStat.ts";
 import {
+  clearFlag,
   folioLockWord,
   hasFlag,
   type Pfn,
+  PG_dirty,
   PG_reclaim,
   PG_swapcache,
   PG_uptodate,
@@ -27,6 +29,7 @@ import {
 } from "./page.ts";
 import { folioRotateReclaimable } from "./swap.ts";
 import { folioFreeSwap } from "./swapfile.ts";
+import { READS_FAIL, WRITES_FAIL } from "./swapTypes.ts";
 import { countVm } from "./vmstat.ts";
 
 /** swap_writepage: 0. The folio is locked, in the swap cache and not dirty any more; it comes back unlocked. */
@@ -46,8 +49,7 @@ export function* swapWritepage(k: Kernel, pfn: Pfn): Task<number> {
     yield* unlockFolio(folioLockWord(k, pfn));
     return 0;
   }
-  k.swap.slots.disk[k.frames.private[pfn]] = k.frames.content[pfn];
-  yield* folioEndWriteback(k, pfn);
+  yield* endWrite(k, pfn);
   yield* unlockFolio(folioLockWord(k, pfn));
   return 0;
 }
@@ -60,9 +62,7 @@ export function* swapReadpage(k: Kernel, pfn: Pfn): Task {
     yield* queueRequest(k, pfn << 1);
     return;
   }
-  k.frames.content[pfn] = k.swap.slots.disk[k.frames.private[pfn]];
-  setFlag(k, pfn, PG_uptodate);
-  yield* unlockFolio(folioLockWord(k, pfn));
+  yield* endRead(k, pfn);
 }
 
 /** folio_end_writeback: whoever waits for it goes on; what reclaim has marked is the next that it sees. */
@@ -120,16 +120,30 @@ function* takeRequest(k: Kernel, which: number): Task<number> {
   return taken;
 }
 
-/** end_swap_bio_write, end_swap_bio_read. */
 function* complete(k: Kernel, request: number): Task {
-  const pfn = request >> 1;
-  const slot = k.frames.private[pfn];
-  if ((request & 1) !== 0) {
-    k.swap.slots.disk[slot] = k.frames.content[pfn];
-    yield* folioEndWriteback(k, pfn);
-    return;
+  if ((request & 1) !== 0) yield* endWrite(k, request >> 1);
+  else yield* endRead(k, request >> 1);
+}
+
+/** end_swap_bio_write. What could not be written is dirty again, so that it is not thrown away; it stays where it is in the list. */
+function* endWrite(k: Kernel, pfn: Pfn): Task {
+  if ((k.swap.state.broken & WRITES_FAIL) !== 0) {
+    k.stat.failures++;
+    setFlag(k, pfn, PG_dirty);
+    clearFlag(k, pfn, PG_reclaim);
+  } else {
+    k.swap.slots.disk[k.frames.private[pfn]] = k.frames.content[pfn];
   }
-  k.frames.content[pfn] = k.swap.slots.disk[slot];
-  setFlag(k, pfn, PG_uptodate);
+  yield* folioEndWriteback(k, pfn);
+}
+
+/** end_swap_bio_read. What could not be read is not up to date: whoever wants it gets a signal. */
+function* endRead(k: Kernel, pfn: Pfn): Task {
+  if ((k.swap.state.broken & READS_FAIL) !== 0) {
+    k.stat.failures++;
+  } else {
+    k.frames.content[pfn] = k.swap.slots.disk[k.frames.private[pfn]];
+    setFlag(k, pfn, PG_uptodate);
+  }
   yield* unlockFolio(folioLockWord(k, pfn));
 }

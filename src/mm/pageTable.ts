@@ -12,6 +12,7 @@ import { addWord } from "../machine/cell.ts";
 import type { Task } from "../machine/core.ts";
 import { Finding } from "../machine/finding.ts";
 import { pteChanges } from "./announced.ts";
+import { shouldFail } from "./failingAllocations.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mm } from "./mmTypes.ts";
 import type { Pfn, Vpn } from "./page.ts";
@@ -68,7 +69,7 @@ export function pteAt(k: Kernel, mm: Mm, vpn: Vpn): Pte {
 /** A table of the pool, empty; 0 when there is none left. */
 export function allocTable(k: Kernel): number {
   const t = k.state.freeTable;
-  if (t === 0) return 0;
+  if (t === 0 || shouldFail(k)) return 0;
   const first = t << k.tableShift;
   const { entry } = k.tables;
   k.state.freeTable = entry[first];

@@ -55,7 +55,12 @@ export interface SwapState extends Handle {
   raPages: number;
   /** Requests that the slow device has not completed. */
   requests: number;
+  /** The device fails: WRITES_FAIL, READS_FAIL. */
+  broken: number;
 }
+/** In `broken`. */
+export const WRITES_FAIL = 1;
+export const READS_FAIL = 2;
 const stateStruct = struct("swap", {
   free: int({ ordered: si }),
   total: int({ ordered: si }),
@@ -71,6 +76,7 @@ const stateStruct = struct("swap", {
   raPrevious: int({ ordered: ra }),
   raPages: int({ ordered: ra }),
   requests: int({ ordered: "the lock of the device's queue" }),
+  broken: int({ ordered: "set by a test between calls" }),
 });
 
 export interface Swap {

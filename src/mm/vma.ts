@@ -6,6 +6,7 @@ import type { Task } from "../machine/core.ts";
 import { downWrite, upWrite } from "../machine/rwsem.ts";
 import { freeObject, reuseObject } from "../machine/struct.ts";
 import { anonVmaClone, chainInsert, chainRemove } from "./anonVma.ts";
+import { shouldFail } from "./failingAllocations.ts";
 import type { Inode } from "./fs.ts";
 import { vmaAdjustTransHuge } from "./hugeMemory.ts";
 import { getInode, putInode } from "./inode.ts";
@@ -37,7 +38,7 @@ export function findVmaBefore(mm: Mm, vpn: Vpn): Vma | null {
 /** vm_area_alloc; null without memory. */
 export function vmaAlloc(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number, pgoff: number): Vma | null {
   const vma = k.state.freeVma;
-  if (!vma) return null;
+  if (!vma || shouldFail(k)) return null;
   k.state.freeVma = vma.nextFree;
   reuseObject(vma);
   vma.nextFree = null;
@@ -155,10 +156,13 @@ export function* splitVma(k: Kernel, mm: Mm, vma: Vma, at: Vpn, newBelow: boolea
   const fresh = newBelow ? vmaAlloc(k, mm, start, at, flags, pgoff) : vmaAlloc(k, mm, at, end, flags, above);
   if (!fresh) return -12;
   fresh.policy = vma.policy;
+  fresh.anonVma = vma.anonVma;
+  if (!(yield* anonVmaClone(k, fresh, vma))) {
+    vmaFree(k, fresh);
+    return -12;
+  }
   fresh.inode = vma.inode;
   if (vma.inode) getInode(vma.inode);
-  fresh.anonVma = vma.anonVma;
-  if (!(yield* anonVmaClone(k, fresh, vma))) return -12;
   if (newBelow) {
     yield* vmaAdjustTransHuge(k, vma, at, end, 0);
     yield* vmaSetRange(vma, at, end, above);

@@ -102,6 +102,8 @@ export interface Stat {
   readonly events: readonly MemcgEvents[];
   /** Folios that each row of the decision table of shrink_folio_list decided about; see vmscanFolio.ts. */
   readonly rows: number[];
+  /** Allocations, charges and requests of the swap device that failed. */
+  failures: number;
 }
 
 function zeros<N extends string>(names: readonly N[]): Record<N, number> {
@@ -114,6 +116,7 @@ export function createStat(memcgs: number): Stat {
     memcg: Array.from({ length: memcgs }, () => zeros(EVENTS)),
     events: Array.from({ length: memcgs }, () => zeros(MEMCG_EVENTS)),
     rows: [],
+    failures: 0,
   };
 }
 

@@ -1,11 +1,11 @@
 /** The whole state of the modelled kernel against the oracle, without touching it: areas, pages, files, references. */
 import { unchecked } from "../../machine/core.ts";
 import { expectedReferences } from "../checkReferences.ts";
-import { cacheSlot, EXT4, type File, type Inode } from "../fs.ts";
+import { cacheSlot, EXT4, type File, type Inode, TMPFS } from "../fs.ts";
 import { FOLL_PIN } from "../gup.ts";
 import type { Kernel } from "../kernel.ts";
 import { type Mm, VM_DONTCOPY, VM_LOCKED, VM_SHARED, VM_SOFTDIRTY, VM_WIPEONFORK, type Vma } from "../mmTypes.ts";
-import { GUP_PIN_COUNTING_BIAS, PG_anon, PG_dirty, PG_swapbacked, ZERO_PFN } from "../page.ts";
+import { GUP_PIN_COUNTING_BIAS, PG_anon, PG_dirty, PG_swapbacked, PG_swapcache, ZERO_PFN } from "../page.ts";
 import {
   PTE_DIRTY,
   PTE_PROTNONE,
@@ -16,33 +16,17 @@ import {
   ptePfn,
   ptePresent,
   pteSpecial,
+  SWP_SWAP,
+  swpOffset,
+  swpType,
 } from "../pageTable.ts";
+import { pagesWithDirtyPte, slotContent } from "./adopt.testkit.ts";
 import { contentOf, type FileModel, type Place, type Space } from "./oracle.testkit.ts";
 import type { World } from "./world.testkit.ts";
 
 /** What differs first, in words; null = nothing. */
 export function compare(w: World): string | null {
   return unchecked(() => compareSpaces(w) ?? compareFiles(w) ?? compareReferences(w));
-}
-
-/**
- * What reclaim may throw away without asking has gone: pages that MADV_FREE gave up, and clean pages of files on disk.
- * Before a call, so that the oracle goes on with what is left.
- */
-export function adoptReclaimed(w: World): void {
-  unchecked(() => {
-    for (const { process, space } of w.oracle.actors) {
-      for (const [at, place] of space.places) {
-        if (place.own && !place.own.dirty && pteAt(w.k, process.mm as Mm, at) === 0) place.own = null;
-      }
-    }
-    w.files.forEach((file, i) => {
-      for (const [index, cell] of w.oracle.files[i].cells) {
-        const cached = w.k.cache.page[cacheSlot(w.k, file.inode as Inode, index)] > 0;
-        if (w.oracle.files[i].ext4 && !cell.dirty && !cached) w.oracle.files[i].cells.delete(index);
-      }
-    });
-  });
 }
 
 function compareSpaces(w: World): string | null {
@@ -71,7 +55,7 @@ function compareSpace(k: Kernel, mm: Mm, space: Space): string | null {
   return mm.brk === space.brk ? null : `the break is ${mm.brk} instead of ${space.brk}`;
 }
 
-function compareArea(vma: Vma, at: number, place: Place): string | null {
+export function compareArea(vma: Vma, at: number, place: Place): string | null {
   const { flags } = vma;
   const pairs: readonly (readonly [string, number | boolean, number | boolean])[] = [
     ["rights", flags & 7, place.prot],
@@ -89,7 +73,7 @@ function compareArea(vma: Vma, at: number, place: Place): string | null {
 
 function comparePage(k: Kernel, vma: Vma, pte: Pte, place: Place): string | null {
   if (pte === 0) return place.own?.dirty ? `has lost its content ${place.own.value}` : null;
-  if (!ptePresent(pte)) return `has the entry ${pte} when nothing is being moved`;
+  if (!ptePresent(pte)) return compareSwapped(k, vma, pte, place);
   const pfn = ptePfn(pte);
   const anon = !pteSpecial(pte) && (k.frames.flags[pfn] & PG_anon) !== 0;
   if (anon !== (place.own !== null)) return anon ? "has an own page and nobody wrote" : "has no own page";
@@ -105,6 +89,15 @@ function comparePage(k: Kernel, vma: Vma, pte: Pte, place: Place): string | null
   if (lazy && place.own?.dirty && !dirty) return "was written and counts as clean";
   const soft = (pte & PTE_SOFT_DIRTY) !== 0 || (vma.flags & VM_SOFTDIRTY) !== 0;
   return place.soft && !soft ? "was written and is not soft-dirty" : null;
+}
+
+function compareSwapped(k: Kernel, vma: Vma, pte: Pte, place: Place): string | null {
+  if (swpType(pte) !== SWP_SWAP) return `has the entry ${pte} when nothing is being moved`;
+  if (!place.own) return "is in swap and nobody wrote";
+  const content = slotContent(k, swpOffset(pte));
+  if (content !== place.own.value) return `has ${content} in swap instead of ${place.own.value}`;
+  const soft = (pte & PTE_SOFT_DIRTY) !== 0 || (vma.flags & VM_SOFTDIRTY) !== 0;
+  return place.soft && !soft ? "was written and is not soft-dirty in swap" : null;
 }
 
 function compareFiles(w: World): string | null {
@@ -130,23 +123,13 @@ function compareFile(k: Kernel, inode: Inode, model: FileModel, dirtyPtes: Reado
     }
     const dropped = pfn < 0 && inode.kind === EXT4 && cell?.dirty === false;
     const expected = cell && !dropped ? cell.value : disk;
-    const got = pfn >= 0 ? k.frames.content[pfn] : k.cache.disk[slot];
+    const swapped = inode.kind === TMPFS && pfn < -1;
+    const got = pfn >= 0 ? k.frames.content[pfn] : swapped ? slotContent(k, -1 - pfn) : k.cache.disk[slot];
     if (got !== expected) return `page ${index} has ${got} instead of ${expected}`;
-    const dirty = pfn >= 0 && ((k.frames.flags[pfn] & PG_dirty) !== 0 || dirtyPtes.has(pfn));
+    const dirty = swapped || (pfn >= 0 && ((k.frames.flags[pfn] & PG_dirty) !== 0 || dirtyPtes.has(pfn)));
     if (cell?.dirty && !dirty) return `page ${index} was written and counts as clean`;
   }
   return null;
-}
-
-function pagesWithDirtyPte(w: World): Set<number> {
-  const found = new Set<number>();
-  for (const { process, space } of w.oracle.actors) {
-    for (const at of space.places.keys()) {
-      const pte = pteAt(w.k, process.mm as Mm, at);
-      if (ptePresent(pte) && (pte & PTE_DIRTY) !== 0) found.add(ptePfn(pte));
-    }
-  }
-  return found;
 }
 
 /** Nobody has a reference whom one could not name. */
@@ -161,6 +144,8 @@ function compareReferences(w: World): string | null {
   }
   const { refcount } = w.k.frames;
   for (let pfn = 0; pfn < expected.length; pfn++) {
+    // The swap cache.
+    if ((w.k.frames.flags[pfn] & PG_swapcache) !== 0) expected[pfn]++;
     if (refcount[pfn] !== expected[pfn])
       return `frame ${pfn} has ${refcount[pfn]} references instead of ${expected[pfn]}`;
   }

@@ -24,8 +24,11 @@ import {
 import type { Step } from "./step.testkit.ts";
 import { spaceOf, type World } from "./world.testkit.ts";
 
+/** While it is on results do not matter: what would the call have done? */
+export const lenient = { on: false };
+
 export function equal(what: string, got: number, expected: number): void {
-  if (got !== expected) throw new Error(`${what}: the result is ${got} instead of ${expected}`);
+  if (got !== expected && !lenient.on) throw new Error(`${what}: the result is ${got} instead of ${expected}`);
 }
 
 export function judge(w: World, s: Step, got: number): void {

@@ -1,6 +1,9 @@
 /** mremap, by the page. Where one area ends and the next begins is taken from what the kernel showed before the call. */
+
+import type { Mm } from "../mmTypes.ts";
 import { MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE } from "../mremap.ts";
 import { taskSize } from "../unmappedArea.ts";
+import { vmaLookup } from "../vma.ts";
 import { equal } from "./judge.testkit.ts";
 import { EFAULT, EINVAL, ENOMEM, type Place, populatePlace, type Space, unmapPlaces } from "./oracle.testkit.ts";
 import type { Step } from "./step.testkit.ts";
@@ -63,5 +66,16 @@ function relocate(w: World, space: Space, s: Step, length: number, to: number, k
     const added = { ...last, index: last.index + 1 + (j - length), own: null, soft: false };
     space.places.set(to + j, added);
     if (added.locked) populatePlace(added);
+  }
+  if (keeps && last.locked) unlockMerged(space, s, to);
+}
+
+/** Where nobody has touched anything the old and the new place may have become one area, which is unlocked as a whole. */
+function unlockMerged(space: Space, s: Step, to: number): void {
+  const area = vmaLookup(s.process.mm as Mm, to);
+  if (!area || s.at < area.start || s.at >= area.end) return;
+  for (let at = area.start; at < area.end; at++) {
+    const place = space.places.get(at);
+    if (place) space.places.set(at, { ...place, locked: false });
   }
 }

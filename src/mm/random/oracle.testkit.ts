@@ -76,6 +76,7 @@ export const EINVAL = -22;
 export const ENOMEM = -12;
 export const EACCES = -13;
 export const EIO = -5;
+export const EAGAIN = -11;
 
 export const pages = (bytes: number): number => Math.ceil(bytes / 4096);
 

@@ -19,6 +19,7 @@ import { fsyncFile, sysMsync } from "../msync.ts";
 import { processVmRw, procMemWrite, WORD } from "../processVmAccess.ts";
 import { clearRefs } from "../taskMmu.ts";
 import { punchHole, truncateSetsize } from "../truncate.ts";
+import { performPressure } from "./performPressure.testkit.ts";
 import type { Step } from "./step.testkit.ts";
 import { isPinned, type World, world } from "./world.testkit.ts";
 
@@ -117,8 +118,10 @@ function* performFile(): Task<number> {
       return s().path === 0 ? 0 : yield* directRead(w().k, s().process, s().file as File, s().at, s().index);
     case "directWrite":
       return s().path === 0 ? 0 : yield* directWrite(w().k, s().process, s().file as File, s().at, s().index);
-    default:
+    case "reopen":
       return yield* reopens();
+    default:
+      return yield* performPressure();
   }
 }
 

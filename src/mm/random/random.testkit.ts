@@ -7,14 +7,20 @@
 import { type Cell, cell } from "../../machine/cell.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { buildSequential } from "../../machine/sequential.ts";
+import { startFlusher } from "../flusher.ts";
 import type { File } from "../fs.ts";
 import { createPages, type Pages } from "../gup.ts";
 import { nameFile } from "../inode.ts";
 import { createKernel, type Kernel } from "../kernel.ts";
+import { startKswapd } from "../kswapd.ts";
 import type { Mm, Process } from "../mmTypes.ts";
 import { createProcess } from "../mmUsers.ts";
+import { OOM_SCORE_ADJ_MIN } from "../oomKill.ts";
+import { startSwapDevice } from "../pageIo.ts";
+import { startCounting } from "./counts.testkit.ts";
 import { drive } from "./drive.testkit.ts";
 import { newFile, newSpace, type Oracle } from "./oracle.testkit.ts";
+import { ROOMY, type Shape } from "./shapes.testkit.ts";
 import type { Raw, Step } from "./step.testkit.ts";
 import { FILE_PAGES, PATHS, PIN_PAGES, PIN_SLOTS, run, type World, world } from "./world.testkit.ts";
 
@@ -26,60 +32,59 @@ interface Stage {
   readonly pinned: readonly Pages[];
   readonly files: File[];
   readonly go: Cell;
+  readonly rest: Cell;
   readonly before: Int32Array;
 }
-const stage: { now: Stage | null } = { now: null };
+const stages = new Map<Shape, Stage>();
 const w = (): World => world.now as World;
 
-function build(): Stage {
+function build(shape: Shape): Stage {
   const parts: Partial<Stage> = {};
   run.files = [];
   const m = buildSequential((machine) => {
-    const k = createKernel(machine, {
-      frames: 768,
-      movable: 0.25,
-      tables: 160,
-      tableShift: 4,
-      windowShift: 10,
-      vmas: 192,
-      mms: 4,
-      processes: 4,
-      inodes: 64,
-      files: 6,
-      filePages: 48,
-      gatherPages: 6,
-      watchPtes: true,
-    });
+    const k = createKernel(machine, shape.options);
     PATHS.forEach((path) => {
       nameFile(k, path);
     });
     const go = cell("go");
+    const rest = cell("rest");
     const first = createProcess(k);
     const pinned = Array.from({ length: PIN_SLOTS }, (_, i) => createPages(`pin${i}`, PIN_PAGES));
     for (const pages of pinned) machine.keep(pages);
-    Object.assign(parts, { k, go, first, pinned });
-    machine.spawn("driver", drive, [k, go]);
+    first.oomScoreAdj = OOM_SCORE_ADJ_MIN;
+    Object.assign(parts, { k, go, rest, first, pinned });
+    machine.spawn("driver", drive, [k, go, rest]);
+    if (shape.pressure) startDaemons(machine, k);
   });
   return { ...(parts as Stage), files: run.files, m, before: m.snapshot() };
 }
 
-const theStage = (): Stage => {
-  stage.now ??= build();
-  return stage.now;
-};
+/** The device comes last: see `turns`. */
+function startDaemons(m: Machine, k: Kernel): void {
+  startKswapd(m, k);
+  startFlusher(m, k);
+  if (k.swap.slow) startSwapDevice(m, k);
+}
+
+function stageOf(shape: Shape): Stage {
+  const stage = stages.get(shape) ?? build(shape);
+  stages.set(shape, stage);
+  return stage;
+}
 
 /** Runs written-out calls, which must do what the oracle says: their results. Raises an error where they do not. */
-export function results(steps: readonly Partial<Step>[]): readonly number[] {
+export function results(steps: readonly Partial<Step>[], shape: Shape = ROOMY): readonly number[] {
   run.steps = steps;
-  const wrong = runCalls([], true);
+  const wrong = runCalls([], true, shape);
   run.steps = [];
   if (wrong !== null) throw new Error(wrong);
   return (world.now as World).results;
 }
 
 /** Runs the calls. Null = all is well, else what went wrong, after which calls. `everyCall`: all is compared after each. */
-export function runCalls(raws: readonly Raw[], everyCall: boolean): string | null {
-  const { before, files, first, go, k, m, pinned } = theStage();
+export function runCalls(raws: readonly Raw[], everyCall: boolean, shape: Shape = ROOMY): string | null {
+  const stage = stageOf(shape);
+  const { before, files, first, go, k, m, pinned } = stage;
   m.activate();
   m.words.set(before);
   const mm = first.mm as Mm;
@@ -90,6 +95,7 @@ export function runCalls(raws: readonly Raw[], everyCall: boolean): string | nul
   };
   world.now = {
     k,
+    shape,
     oracle,
     files: [...files],
     pinned,
@@ -102,19 +108,56 @@ export function runCalls(raws: readonly Raw[], everyCall: boolean): string | nul
     areaEnd: -1,
     log: [],
     results: [],
-    mayUse: (slot) => Boolean(oracle.pins.find((pin) => pin.slot === slot)?.cells[0]),
-    mayWrite: (slot) => Boolean(oracle.pins.find((pin) => pin.slot === slot)?.write),
+    failures: 0,
+    shortage: 0,
+    resting: false,
+    mayUse: (slot) => Boolean(w().oracle.pins.find((pin) => pin.slot === slot)?.cells[0]),
+    mayWrite: (slot) => Boolean(w().oracle.pins.find((pin) => pin.slot === slot)?.write),
   };
   run.raws = raws;
   run.everyCall = everyCall;
   go.value = 1;
+  startCounting(k);
   try {
-    m.step(0);
+    if (shape.pressure) turns(stage);
+    else m.step(0);
     return m.enabled(0) ? "the driver has not come to its end" : stuck(m);
   } catch (e) {
     return [e instanceof Error ? e.message : String(e), ...w().log].join("\n");
   }
 }
+
+/** More than any sequence needs: somebody goes round in circles. */
+const MOST_TURNS = 20_000;
+
+/**
+ * The driver, and after each of its turns the other tasks that can go on: kswapd and the flusher always, the swap device only
+ * now and then, or when nobody else can go on. A driver that waits for the others to rest goes on when the device is the only
+ * one with something to do.
+ */
+function turns({ k, m, rest }: Stage): void {
+  const n = m.tasks.length;
+  const device = k.swap.slow ? n - 1 : n;
+  for (let turn = 0; turn < MOST_TURNS; turn++) {
+    let idle = true;
+    for (let t = 0; t < device; t++) {
+      if (!m.enabled(t)) continue;
+      m.step(t);
+      idle = false;
+    }
+    if (device < n && (idle ? !w().resting || busy(k) : turn % 5 === 0) && m.enabled(device)) {
+      m.step(device, (turn >> 1) % m.choices(device));
+      idle = false;
+    }
+    if (!idle) continue;
+    if (!w().resting) return;
+    rest.value = 1;
+  }
+  throw new Error("the calls go on for ever");
+}
+
+/** Is kswapd in the middle of something? */
+const busy = (k: Kernel): boolean => k.pgdats.some((pgdat) => !pgdat.kswapdSleeps);
 
 function stuck(m: Machine): string | null {
   const finding = m.judgeEnd();

@@ -58,9 +58,25 @@ const WEIGHTS = {
   directWrite: 2,
   reopen: 1,
 } as const;
-export type Op = keyof typeof WEIGHTS;
-const OPS = (Object.keys(WEIGHTS) as Op[]).flatMap((op) => Array.from({ length: WEIGHTS[op] }, () => op));
-export const KINDS = OPS.length;
+/** What happens besides, where memory is short. */
+const PRESSURE = {
+  reclaim: 5,
+  limit: 3,
+  joins: 2,
+  dropCaches: 2,
+  shortage: 6,
+  breakSwap: 3,
+  pause: 6,
+  dontneed: 2,
+} as const;
+export type Op = keyof typeof WEIGHTS | keyof typeof PRESSURE;
+const listOf = (weights: Partial<Record<Op, number>>): Op[] =>
+  (Object.keys(weights) as Op[]).flatMap((op) => Array.from({ length: weights[op] ?? 0 }, () => op));
+const OPS = listOf(WEIGHTS);
+const ALL_OPS = [...OPS, ...listOf(PRESSURE)];
+const opsOf = (pressure: boolean): readonly Op[] => (pressure ? ALL_OPS : OPS);
+/** How many kinds of calls there are, each as often as it is likely. */
+export const kinds = (pressure: boolean): number => opsOf(pressure).length;
 
 export interface Step {
   readonly op: Op;
@@ -95,6 +111,7 @@ export interface Cast {
   readonly base: number;
   /** Behind the last page of an address space. */
   readonly top: number;
+  readonly pressure: boolean;
 }
 
 const OF_TARGET: ReadonlySet<Op> = new Set(["readv", "writev", "memWrite"]);
@@ -145,7 +162,7 @@ export function decode(raw: Raw, cast: Cast): Step {
   const [kind, who, place, length, x, y] = raw;
   const actor = who % cast.processes.length;
   const target = (who >> 2) % cast.processes.length;
-  const wanted = OPS[kind % KINDS];
+  const wanted = opsOf(cast.pressure)[kind % kinds(cast.pressure)];
   const mapped = cast.mapped(OF_TARGET.has(wanted) ? target : actor);
   // Who has nothing yet is likely to get something.
   const op: Op = mapped.length === 0 && (place & 3) > 0 && ON_MEMORY.has(wanted) ? "mmap" : wanted;
@@ -235,6 +252,14 @@ export function describe(s: Step): string {
     vfork: "",
     exec: "",
     exit: "",
+    reclaim: `${flags % 4} ${n}`,
+    limit: `${flags % 4} ${s.value & 63}`,
+    joins: `${flags % 4}`,
+    dropCaches: "",
+    shortage: `${1 + (flags % 14)}`,
+    breakSwap: `${flags & 3}`,
+    pause: "",
+    dontneed: `file ${path} page ${index} ${n}`,
   };
   return `${actor} ${op} ${words[op] ?? `${at} ${n} ${flags}`}`;
 }

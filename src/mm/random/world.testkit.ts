@@ -4,11 +4,13 @@ import type { Pages } from "../gup.ts";
 import type { Kernel } from "../kernel.ts";
 import type { Process } from "../mmTypes.ts";
 import type { Oracle, Space } from "./oracle.testkit.ts";
+import type { Shape } from "./shapes.testkit.ts";
 import type { Raw, Step } from "./step.testkit.ts";
 
 export interface World {
   readonly k: Kernel;
-  readonly oracle: Oracle;
+  readonly shape: Shape;
+  oracle: Oracle;
   /** Open files by number of the path. */
   readonly files: File[];
   readonly pinned: readonly Pages[];
@@ -23,6 +25,12 @@ export interface World {
   areaStart: number;
   readonly log: string[];
   readonly results: number[];
+  /** Failures before the call (`k.stat.failures`). */
+  failures: number;
+  /** The so many-th allocation of the next call is to fail; 0 = none. */
+  shortage: number;
+  /** The driver waits until the other tasks have come to rest. */
+  resting: boolean;
   mayUse(slot: number): boolean;
   mayWrite(slot: number): boolean;
 }
