@@ -42,11 +42,20 @@ import {
 } from "./page.ts";
 import { allocPageNode } from "./pageAlloc.ts";
 import { folioWaitWriteback } from "./pageIo.ts";
-import { freePageListHead, listAddTail, listShift, listSplice, newPageList, type PageList } from "./pageList.ts";
+import {
+  freePageListHead,
+  listAddHead,
+  listAddTail,
+  listShift,
+  listSplice,
+  newPageList,
+  type PageList,
+} from "./pageList.ts";
 import { folioInode } from "./rmap.ts";
 import { removeMigrationPtes, tryToMigrate } from "./rmapMigrate.ts";
 import { guards } from "./rules.ts";
 import { folioAddLru, folioPut, lruAddDrain } from "./swap.ts";
+import { countVm } from "./vmstat.ts";
 
 const PASSES = 10;
 /** From this pass on it waits for the folio lock. */
@@ -57,12 +66,22 @@ const FORCED = 3;
  * those stay in `from`. -ENOMEM.
  */
 export function* migratePages(k: Kernel, from: PageList, gfp: number, nid: number): Task<number> {
+  return yield* migrateList(k, from, gfp, nid, null);
+}
+
+/** The same for compaction: they go to the frames of `free`, in order. Frames that are not used come back to it. */
+export function* migratePagesInto(k: Kernel, from: PageList, free: PageList): Task<number> {
+  return yield* migrateList(k, from, 0, -1, free);
+}
+
+function* migrateList(k: Kernel, from: PageList, gfp: number, nid: number, free: PageList | null): Task<number> {
   const failed = newPageList(k);
   let error = 0;
+  const all = from.count;
   for (let pass = 0; pass < PASSES && from.count > 0 && error === 0; pass++) {
     for (let left = from.count; left > 0 && error === 0; left--) {
       const pfn = listShift(k, from);
-      error = yield* unmapAndMove(k, pfn, gfp, nid, pass >= FORCED);
+      error = yield* unmapAndMove(k, pfn, gfp, nid, free, pass >= FORCED);
       if (error !== 0) listAddTail(k, failed, pfn);
       if (error === -EAGAIN) error = 0;
     }
@@ -70,18 +89,27 @@ export function* migratePages(k: Kernel, from: PageList, gfp: number, nid: numbe
     listSplice(k, from, failed);
   }
   freePageListHead(k, failed);
+  countVm(k, "pgmigrate_success", all - from.count);
+  countVm(k, "pgmigrate_fail", from.count);
   return error < 0 ? error : from.count;
 }
 
 /** unmap_and_move: 0 = the page has gone, -EAGAIN, -ENOMEM. */
-function* unmapAndMove(k: Kernel, src: Pfn, gfp: number, nid: number, force: boolean): Task<number> {
+function* unmapAndMove(
+  k: Kernel,
+  src: Pfn,
+  gfp: number,
+  nid: number,
+  free: PageList | null,
+  force: boolean,
+): Task<number> {
   if ((yield* folioRefCount(k, src)) === 1) {
     // Only the isolation has a reference: it was freed meanwhile.
     clearFlag(k, src, PG_active | PG_unevictable);
     yield* folioPut(k, src);
     return 0;
   }
-  const dst = yield* allocPageNode(k, gfp, nid < 0 ? pageToNid(k, src) : nid);
+  const dst = free ? listShift(k, free) : yield* allocPageNode(k, gfp, nid < 0 ? pageToNid(k, src) : nid);
   if (dst < 0) return -ENOMEM;
   let moved = false;
   let locked = yield* trylockFolio(folioLockWord(k, src));
@@ -103,7 +131,8 @@ function* unmapAndMove(k: Kernel, src: Pfn, gfp: number, nid: number, force: boo
     yield* unlockFolio(folioLockWord(k, dst));
     yield* unlockFolio(folioLockWord(k, src));
   }
-  yield* folioPut(k, dst);
+  if (free && !moved) listAddHead(k, free, dst);
+  else yield* folioPut(k, dst);
   if (moved) yield* folioPut(k, src);
   return moved ? 0 : -EAGAIN;
 }

@@ -14,6 +14,7 @@ import type { Kernel } from "./kernel.ts";
 import { uncharge } from "./memcontrol.ts";
 import { type Pfn, PG_buddy } from "./page.ts";
 import { allocPagesSlowpath } from "./pageAllocSlow.ts";
+import { listAddTail, type PageList } from "./pageList.ts";
 import { countVm } from "./vmstat.ts";
 import { ALLOC_NO_WATERMARKS, ALLOC_WMARK_LOW, ALLOC_WMARK_MASK, ALLOC_WMARK_MIN, watermarkOk } from "./watermark.ts";
 import { gfpZone, pageZone, type Zone } from "./zone.ts";
@@ -71,6 +72,41 @@ function takeFree(k: Kernel, zone: Zone): Pfn {
   k.state.pagesInUse++;
   countVm(k, ALLOCATED[zone.type]);
   return pfn;
+}
+
+/**
+ * isolate_freepages_block: up to `n` free frames of [start, end) leave the free lists for `list`, in order, as if allocated.
+ * Where it stopped. None while the zone is at its min watermark, since they come on top of what is in use.
+ */
+export function* isolateFreeFrames(k: Kernel, zone: Zone, start: Pfn, end: Pfn, n: number, list: PageList): Task<Pfn> {
+  yield* lock(k.state.zoneLock);
+  const { frames, zoneState } = k;
+  let at = start;
+  let left = zoneAllows(k, zone, zone.type, ALLOC_WMARK_MIN) ? n : 0;
+  for (; at < end && left > 0; at++) {
+    countVm(k, "compact_free_scanned");
+    if ((frames.flags[at] & PG_buddy) !== 0) left--;
+  }
+  // In the list of free frames they are anywhere.
+  let before = -1;
+  for (let pfn = zoneState.head[zone.index] - 1; pfn >= 0; ) {
+    const next = frames.next[pfn];
+    if (pfn < start || pfn >= at) before = pfn;
+    else if (before < 0) zoneState.head[zone.index] = next;
+    else frames.next[before] = next;
+    pfn = next - 1;
+  }
+  for (let pfn = start; pfn < at; pfn++) {
+    if ((frames.flags[pfn] & PG_buddy) === 0) continue;
+    zoneState.free[zone.index]--;
+    frames.flags[pfn] = 0;
+    frames.refcount[pfn] = 1;
+    k.state.pagesInUse++;
+    listAddTail(k, list, pfn);
+    countVm(k, "compact_isolated");
+  }
+  yield* unlock(k.state.zoneLock);
+  return at;
 }
 
 const ALLOCATED = ["pgalloc_dma", "pgalloc_dma32", "pgalloc_normal", "pgalloc_movable"] as const;

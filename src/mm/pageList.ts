@@ -55,6 +55,14 @@ export function listAddTail(k: Kernel, list: PageList, pfn: Pfn): void {
   list.count++;
 }
 
+/** list_add: in front of what is there. */
+export function listAddHead(k: Kernel, list: PageList, pfn: Pfn): void {
+  k.frames.next[pfn] = list.first;
+  if (list.first === 0) list.last = pfn + 1;
+  list.first = pfn + 1;
+  list.count++;
+}
+
 /** Takes the first page off; -1 when there is none. */
 export function listShift(k: Kernel, list: PageList): Pfn {
   if (list.first === 0) return -1;

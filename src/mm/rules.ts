@@ -18,6 +18,7 @@ import { mayfailError } from "../errors.ts";
  *  - `anonVmaRef`: migration keeps the anon_vma of a page whose last mapping may vanish meanwhile.
  *  - `mreleaseRef`: process_mrelease has a reference to the mm that it reaps.
  *  - `oomReaperRef`: so does the OOM reaper.
+ *  - `compactionSkipsPinned`: compaction leaves anonymous pages alone that have more references than mappings (v3.15).
  *  - `oomUnstable`: faults bring no page back where the OOM reaper was.
  *  - `swapinPrepare`: who reads a swap slot past the swap cache keeps others from it until the page is mapped (13ddaf26be32, v6.8 and
  *    back-ported). Without it a fault that took long maps what was in the slot before it was used again.
@@ -47,6 +48,7 @@ export type Guard =
   | "anonVmaRef"
   | "mreleaseRef"
   | "oomReaperRef"
+  | "compactionSkipsPinned"
   | "oomUnstable"
   | "swapinPrepare"
   | "removeRefCheck"
