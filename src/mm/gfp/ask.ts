@@ -59,9 +59,11 @@ export class Asked {
   /** Of the run: reclaims, and waits since the last reclaim, without a page. */
   private fruitless = 0;
   private waits = 0;
+  /** The OOM killer was asked, and no page has come since. */
+  private asked = false;
   /** Set where the run was left before its end. */
   private left: Ending | null = null;
-  /** Runs that hold a lock go on to their end, too. */
+  /** No run is left before all its reclaims were in vain: for tests of those that are. */
   private readonly patient: boolean;
 
   constructor(kind: PageKind, rules: Rules, { exhausted = true, patient = false } = {}) {
@@ -86,10 +88,12 @@ export class Asked {
     this.fruitless = 0;
     this.waits = 0;
     this.left = null;
+    this.asked = false;
     const before = observeEvents((event) => {
       const place = EVENT_PLACES[event.name];
       if (place !== undefined) entered.add(place);
       if (event.name === "page") this.fruitless = 0;
+      if (event.name === "page" || place === "oom") this.asked = place === "oom";
       if (event.name === "page" || place === "reclaim") this.waits = 0;
       if (place === "reclaim") this.leaveIf(patience, ask.victim === true);
     });
@@ -116,10 +120,12 @@ export class Asked {
 
   /**
    * Ends the run where all that follows is known. A call that goes round may never wait, and so be within one step: what is thrown
-   * here leaves it. `pastKill`: a kill is not the end.
+   * here leaves it. A killer that was asked and did not kill will not the next time: nothing is different then. `pastKill`: a kill
+   * is not the end.
    */
   private leaveIf(patience: number, pastKill: boolean): void {
     if (this.built.world.k.stat.global.oom_kill > 0 && !pastKill) this.left = "kills";
+    else if (this.asked && !pastKill && !this.patient) this.left = "loops";
     else if (++this.fruitless > patience) this.left = "loops";
     if (this.left !== null) throw new Finding("policy", "the run is left");
   }
@@ -128,6 +134,8 @@ export class Asked {
     const { m, world } = this.built;
     try {
       while (m.enabled(0)) {
+        // One task, and a device that is done at once: there is one run, and it is all that can happen.
+        if (m.choices(0) !== 1) throw new RangeError("the environment has a choice, and only one is looked at");
         m.step(0);
         if (++this.waits > maxWaits) return { ending: "loops", ...WELL };
       }

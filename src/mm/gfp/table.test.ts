@@ -160,6 +160,26 @@ test("runs that are shared would have been equal: scopes are masks, and some bit
   }
 });
 
+test("runs that are left early end as they would have", () => {
+  for (const page of ["anon", "shmem", "dirty"] as const) {
+    const early = new Asked(page, linux);
+    const whole = new Asked(page, linux, { patient: true });
+    for (const mask of ["GFP_NOIO", "GFP_NOFS|__GFP_NOFAIL", "GFP_KERNEL"]) {
+      const ask = askOf(mask, "none", "process", "none");
+      expect(early.ask(ask)).toEqual(whole.ask(ask));
+    }
+  }
+});
+
+test("a machine that was asked before answers the same", () => {
+  const used = new Asked("shmem", linux);
+  const asks = ["GFP_KERNEL", "GFP_NOIO"].flatMap((mask) =>
+    (["none", "driver", "spinlock"] as const).map((held) => askOf(mask, "none", "process", held)),
+  );
+  const first = asks.map((ask) => used.ask(ask));
+  expect([...asks].reverse().map((ask) => used.ask(ask))).toEqual([...first].reverse());
+});
+
 test("runs that hold a lock and are left early have the verdict of the whole run", () => {
   for (const page of ["anon", "dirty"] as const) {
     const early = new Asked(page, linux);
