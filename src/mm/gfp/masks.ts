@@ -20,16 +20,17 @@ export const MODIFIERS: Readonly<Record<string, number>> = {
   __GFP_THISNODE,
 };
 
+const BITS: Readonly<Record<string, number>> = { ...GFP_MASKS, ...MODIFIERS };
+
 /** Every name that `maskNamed` knows. */
-export const MASK_NAMES: readonly string[] = [...Object.keys(GFP_MASKS), ...Object.keys(MODIFIERS)];
+export const MASK_NAMES: readonly string[] = Object.keys(BITS);
 
 /** The bits of "GFP_NOFS|__GFP_NOFAIL" and the like; null when a name is not known. */
 export function maskNamed(text: string): number | null {
   let mask = 0;
   for (const name of text.split("|")) {
-    const all: Readonly<Record<string, number>> = { ...GFP_MASKS, ...MODIFIERS };
-    if (!Object.hasOwn(all, name)) return null;
-    mask |= all[name] as number;
+    if (!Object.hasOwn(BITS, name)) return null;
+    mask |= BITS[name] as number;
   }
   return mask;
 }
