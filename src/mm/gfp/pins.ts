@@ -146,18 +146,14 @@ function createExperiment(m: Machine, kind: PageKind, pin: Pin, underRules: Rule
 /** One cell. */
 export function pinRow(kind: PageKind, pin: Pin, underRules: Rules): PinRow {
   const made: Experiment[] = [];
-  const m = buildSequential((machine) => {
-    made[0] = createExperiment(machine, kind, pin, underRules);
-    machine.spawn("reclaim", experiment, [made[0]]);
-  });
-  const e = made[0] as Experiment;
-  const { stat } = e.k;
   let notified = 0;
   let refused = 0;
-  let rowsBefore: number[] = [];
-  let before = { ...stat.global };
+  let rowsBefore: readonly number[] = [];
+  let before: Partial<Record<EventName, number>> = {};
+  // A task that never waits has done everything when the machine is built.
   const observer = observeEvents(({ name, fields }) => {
     if (name === "begin") {
+      const { stat } = (made[0] as Experiment).k;
       before = { ...stat.global };
       rowsBefore = [...stat.rows];
     }
@@ -166,11 +162,17 @@ export function pinRow(kind: PageKind, pin: Pin, underRules: Rules): PinRow {
     if (fields["refuses"] === true) refused++;
   });
   try {
+    const m = buildSequential((machine) => {
+      made[0] = createExperiment(machine, kind, pin, underRules);
+      machine.spawn("reclaim", experiment, [made[0]]);
+    });
     const finding = runSequentially(m);
     if (finding !== null) throw finding;
   } finally {
     observeEvents(observer);
   }
+  const e = made[0] as Experiment;
+  const { stat } = e.k;
   const moved = EVENTS.filter((event) => stat.global[event] !== before[event]);
   return unchecked(() => ({
     rules: underRules.name,
@@ -184,7 +186,7 @@ export function pinRow(kind: PageKind, pin: Pin, underRules: Rules): PinRow {
     rows: Object.keys(stat.rows)
       .map(Number)
       .filter((row) => (stat.rows[row] ?? 0) > (rowsBefore[row] ?? 0)),
-    counters: Object.fromEntries(moved.map((event) => [event, stat.global[event] - before[event]])),
+    counters: Object.fromEntries(moved.map((event) => [event, stat.global[event] - (before[event] ?? 0)])),
   }));
 }
 
