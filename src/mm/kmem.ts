@@ -10,6 +10,7 @@
 import type { Handle } from "../machine/core.ts";
 import type { Kernel } from "./kernel.ts";
 import { placeOf } from "./kmemTypes.ts";
+import { memcgRstatUpdated } from "./memcgStat.ts";
 import { chargeNow, refillStock, taskMemcg } from "./memcontrol.ts";
 
 const PAGE = 4096;
@@ -24,6 +25,8 @@ export const ANON_VMA_CHAIN_BYTES = 64 + OBJ_CGROUP;
 const NAME_BYTES = 192 + OBJ_CGROUP + 32 + OBJ_CGROUP;
 export const SHMEM_INODE_BYTES = 784 + OBJ_CGROUP + NAME_BYTES;
 export const EXT4_INODE_BYTES = 1192 + OBJ_CGROUP + NAME_BYTES;
+/** seq_file's buffer, when a small file of the kernel is read. */
+export const SEQ_BUFFER_BYTES = PAGE + OBJ_CGROUP;
 export const FILE_BYTES = 256 + OBJ_CGROUP;
 /** task_struct and pid; a process also has mm_struct, signal, sighand, files and cred. */
 export const THREAD_BYTES = 6208 + OBJ_CGROUP + 128 + OBJ_CGROUP;
@@ -36,10 +39,7 @@ export function chargeObject(k: Kernel, object: Handle, bytes: number): void {
   const memcg = taskMemcg();
   if (memcg === 0) return;
   k.kmem.objects.payer[placeOf(k.kmem, object)] = memcg;
-  if (consumeBytes(k, memcg, bytes)) return;
-  const pages = Math.ceil(bytes / PAGE);
-  chargeNow(k, memcg, pages);
-  refillBytes(k, memcg, pages * PAGE - bytes);
+  chargeBytes(k, memcg, bytes);
 }
 
 /** It is freed. */
@@ -49,10 +49,39 @@ export function unchargeObject(k: Kernel, object: Handle, bytes: number): void {
   const memcg = k.kmem.objects.payer[at];
   if (memcg === 0) return;
   k.kmem.objects.payer[at] = 0;
+  unchargeBytes(k, memcg, bytes);
+}
+
+/**
+ * A call of the running task that allocates `bytes` for as long as it takes. Who pays; `endCall` gives it back.
+ * Nothing waits meanwhile.
+ */
+export function chargeCall(k: Kernel, bytes: number): number {
+  const memcg = taskMemcg();
+  if (memcg !== 0) chargeBytes(k, memcg, bytes);
+  return memcg;
+}
+export function endCall(k: Kernel, memcg: number, bytes: number): void {
+  if (memcg !== 0) unchargeBytes(k, memcg, bytes);
+}
+
+/** obj_cgroup_charge. */
+function chargeBytes(k: Kernel, memcg: number, bytes: number): void {
+  if (consumeBytes(k, memcg, bytes)) return;
+  const pages = Math.ceil(bytes / PAGE);
+  chargeNow(k, memcg, pages);
+  memcgRstatUpdated(k, pages); // MEMCG_KMEM
+  refillBytes(k, memcg, pages * PAGE - bytes);
+}
+
+/** obj_cgroup_uncharge. */
+function unchargeBytes(k: Kernel, memcg: number, bytes: number): void {
   refillBytes(k, memcg, bytes);
   const { state } = k;
   if (state.objStockBytes <= PAGE) return;
-  refillStock(k, memcg, Math.floor(state.objStockBytes / PAGE));
+  const pages = Math.floor(state.objStockBytes / PAGE);
+  refillStock(k, memcg, pages);
+  memcgRstatUpdated(k, pages);
   state.objStockBytes %= PAGE;
 }
 

@@ -27,6 +27,7 @@ import {
 import { fatalSignalPending } from "../machine/killable.ts";
 import type { Kernel } from "./kernel.ts";
 import { memcgRstatUpdated } from "./memcgStat.ts";
+import { isAboveHigh, owe } from "./memcontrolHigh.ts";
 import { NO_LIMIT } from "./memcontrolTypes.ts";
 import type { Mm, Process } from "./mmTypes.ts";
 import { memCgroupOutOfMemory } from "./oomMemcg.ts";
@@ -221,7 +222,7 @@ export function* tryCharge(k: Kernel, memcg: number, gfp: number, n: number): Ta
     retries = MAX_RECLAIM_RETRIES;
   }
   if (batch > n) refillStock(k, memcg, batch - n);
-  yield* aboveHigh(k, memcg, batch, gfp);
+  if (isAboveHigh(k, memcg)) yield* owe(k, batch, gfp);
   return 0;
 }
 
@@ -232,25 +233,6 @@ function noMemory(k: Kernel, memcg: number, gfp: number, n: number): number {
   }
   forceCharge(k, memcg, n);
   return 0;
-}
-
-/**
- * memory.high: whoever charges above it reclaims as many pages as it charged. The kernel does so on the way back to user
- * space; here it happens at once, where the mask allows it.
- */
-function* aboveHigh(k: Kernel, memcg: number, charged: number, gfp: number): Task {
-  if (!isAboveHigh(k, memcg) || (contextWord() & PF_MEMALLOC) !== 0 || !gfpAllowsBlocking(gfp)) return;
-  for (let at = memcg; at > 0; at = k.memcgParents[at]) {
-    if (k.memcgs.usage[at] <= k.memcgs.high[at]) continue;
-    countMemcgEvent(k, at, "high");
-    yield* tryToFreeMemCgroupPages(k, at, charged, GFP_KERNEL, true, false);
-  }
-}
-
-function isAboveHigh(k: Kernel, memcg: number): boolean {
-  const { usage, high } = k.memcgs;
-  for (let at = memcg; at > 0; at = k.memcgParents[at]) if (usage[at] > high[at]) return true;
-  return false;
 }
 
 /** try_to_free_mem_cgroup_pages: at least 32 pages of `memcg` and what is below it. How many were reclaimed. */

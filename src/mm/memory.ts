@@ -16,6 +16,7 @@ import { anonVmaPrepare } from "./anonVma.ts";
 import { NOT_RESIDENT, userReadResident, userWriteResident } from "./cpuAccess.ts";
 import type { Kernel } from "./kernel.ts";
 import { memCgroupCharge } from "./memcontrol.ts";
+import { handleOverHigh } from "./memcontrolHigh.ts";
 import { doWpPage } from "./memoryCow.ts";
 import { doFault } from "./memoryFile.ts";
 import { doSwapPage } from "./memorySwap.ts";
@@ -151,6 +152,7 @@ export function* userFault(k: Kernel, mm: Mm, vpn: Vpn, write: boolean): Task<nu
   const error =
     vma && accessAllowed(vma, write) ? yield* handleMmFault(k, vma, vpn, write ? FAULT_WRITE : FAULT_READ) : -EFAULT;
   yield* upRead(mm.mmapLock);
+  yield* handleOverHigh(k);
   // fault_signal_pending: the access is not tried again, the task dies on its way back to user code.
   return error === 0 && fatalSignalPending() ? -EINTR : error;
 }

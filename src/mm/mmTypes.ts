@@ -237,6 +237,8 @@ export interface Process extends Handle {
   oomScoreAdj: number;
   /** signal->oom_mm: set once it was chosen by the OOM killer; it keeps the struct. */
   oomMm: Mm | null;
+  /** memcg_nr_pages_over_high: charged above memory.high, and to be reclaimed on the way back to user space. */
+  overHigh: number;
   /** Content that process_vm_readv has read last. */
   remote: number;
   nextFree: Process | null;
@@ -247,6 +249,7 @@ export const processStruct = struct("process", {
   killed: bool({ ordered: "atomic bit" }),
   oomScoreAdj: int({ ordered: "oom_adj_mutex; readers take any value" }),
   oomMm: ref<Mm>({ ordered: "set once, under oom_lock or by the process itself" }),
+  overHigh: int({ ordered: "its own" }),
   remote: int({ ordered: "memory of the process" }),
   nextFree: ref<Process>({ ordered: "slab" }),
 });

@@ -6,6 +6,7 @@ import { immediately, type Task } from "../machine/core.ts";
 import { GFP_KERNEL } from "../machine/gfp.ts";
 import type { Kernel } from "./kernel.ts";
 import { chargePagesNow, unchargePages } from "./kmem.ts";
+import { memcgRstatUpdated } from "./memcgStat.ts";
 import { taskMemcg, tryCharge } from "./memcontrol.ts";
 import type { Mm } from "./mmTypes.ts";
 import type { Vpn } from "./page.ts";
@@ -56,8 +57,10 @@ function* chargedLevels(k: Kernel, mm: Mm, vpn: Vpn, n: number): Task<boolean> {
     if (k.tables.entry[slot] !== 0) continue;
     if ((yield* tryCharge(k, memcg, GFP_KERNEL, 1)) !== 0) return false;
     const wasThere = k.tables.entry[slot] !== 0;
-    if (!wasThere && populate(k, mm, slot)) k.kmem.tables.payer[k.tables.entry[slot]] = memcg;
-    else unchargePages(k, memcg, 1);
+    if (!wasThere && populate(k, mm, slot)) {
+      k.kmem.tables.payer[k.tables.entry[slot]] = memcg;
+      noteTable(k);
+    } else unchargePages(k, memcg, 1);
     if (k.tables.entry[slot] === 0) return false;
   }
   return true;
@@ -67,7 +70,10 @@ function* chargedLevels(k: Kernel, mm: Mm, vpn: Vpn, n: number): Task<boolean> {
 export function pgdAlloc(k: Kernel): number {
   const table = allocTable(k);
   const memcg = table === 0 ? 0 : chargePagesNow(k, 1);
-  if (memcg !== 0) k.kmem.tables.payer[table] = memcg;
+  if (memcg !== 0) {
+    k.kmem.tables.payer[table] = memcg;
+    noteTable(k);
+  }
   return table;
 }
 
@@ -75,6 +81,14 @@ export function pgdAlloc(k: Kernel): number {
 export function releaseTable(k: Kernel, t: number): void {
   freeTable(k, t);
   if (k.memcgParents.length === 1) return;
+  if (k.kmem.tables.payer[t] === 0) return;
   unchargePages(k, k.kmem.tables.payer[t], 1);
+  noteTable(k);
   k.kmem.tables.payer[t] = 0;
+}
+
+/** A table more or less that a cgroup pays for: MEMCG_KMEM and NR_PAGETABLE. */
+function noteTable(k: Kernel): void {
+  memcgRstatUpdated(k, 1);
+  memcgRstatUpdated(k, 1);
 }

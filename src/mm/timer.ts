@@ -7,6 +7,7 @@ import { mightSleep } from "../machine/context.ts";
 import { current, type Task } from "../machine/core.ts";
 import { choose, until } from "../machine/wait.ts";
 import type { Kernel } from "./kernel.ts";
+import type { Process } from "./mmTypes.ts";
 
 export interface Timers {
   /** Milliseconds. */
@@ -30,6 +31,19 @@ export function* now(k: Kernel): Task<number> {
 /** schedule_timeout_idle: sleeps for `ms` milliseconds; signals do not wake it. */
 export function* scheduleTimeoutIdle(k: Kernel, ms: number): Task {
   yield* sleepUntil(k, (yield* now(k)) + ms);
+}
+
+/** schedule_timeout_killable: the same, but a fatal signal ends it. */
+export function* scheduleTimeoutKillable(k: Kernel, p: Process, ms: number): Task {
+  mightSleep("sleep until a timer fires, killable");
+  if (!timersOf.has(k)) {
+    yield* choose(1);
+    return;
+  }
+  const wake = (yield* now(k)) + ms;
+  setAlarm(k, wake);
+  yield* until(() => clockOf(k).value >= wake || p.killed);
+  setAlarm(k, 0);
 }
 
 /** Sleeps until the clock says `wake`. */

@@ -3,6 +3,7 @@ import type { Task } from "../../machine/core.ts";
 import { unchecked } from "../../machine/core.ts";
 import { fatalSignalPending } from "../../machine/killable.ts";
 import type { File } from "../fs.ts";
+import { chargeCall, endCall, FILE_BYTES, SEQ_BUFFER_BYTES } from "../kmem.ts";
 import { joinMemcg } from "../memcontrol.ts";
 import { kernelCalls, self, userSpace } from "./space.ts";
 
@@ -33,9 +34,17 @@ export function* memorySwapMax(bytes: number): Task {
 }
 const pagesOf = (bytes: number): number => (bytes < 0 ? -1 : bytes >> PAGE_SHIFT);
 
-/** What memory.current says, in pages. */
+/** What memory.current says, in pages; with what it takes to read it, which the reader pays for. */
 export function memoryCurrent(): number {
-  return unchecked(() => userSpace().k.memcgs.usage[CGROUP]);
+  return unchecked(() => {
+    const { k } = userSpace();
+    const file = chargeCall(k, FILE_BYTES);
+    const buffer = chargeCall(k, SEQ_BUFFER_BYTES);
+    const pages = k.memcgs.usage[CGROUP];
+    endCall(k, buffer, SEQ_BUFFER_BYTES);
+    endCall(k, file, FILE_BYTES);
+    return pages;
+  });
 }
 
 /** posix_fadvise(file, POSIX_FADV_DONTNEED) of `n` pages. 0. */
