@@ -16,6 +16,7 @@ import {
   PROT_WRITE,
 } from "../mmTypes.ts";
 import type { Vpn } from "../page.ts";
+import { fillBuffer } from "./program.ts";
 import { kernelCalls, self, userSpace } from "./space.ts";
 import { filledWith } from "./types.ts";
 import { cachedRead, cachedWrite, NOT_CACHED, noteWalk } from "./userTlb.ts";
@@ -141,7 +142,10 @@ export function* writePage(file: File, pgoff: number, byte: number): Task<number
 /** A new file of `n` pages full of 'a', 'b', …, written back. */
 export function* mkfile(at: Path, n: number): Task<File> {
   const file = yield* open(at, O_CREAT | O_TRUNC);
-  for (let i = 0; i < n; i++) yield* writePage(file, i, 0x61 + i);
+  for (let i = 0; i < n; i++) {
+    yield* fillBuffer();
+    yield* writePage(file, i, 0x61 + i);
+  }
   yield* fsync(file);
   return file;
 }

@@ -5,6 +5,7 @@
  *
  *   on the LRU since long    stack, data
  *   still in the batch       errno (thread-local), three more; and one with the pipes, once they are opened
+ *   with a file            two pages with the buffer that is written from; the second is that with the pipes
  *   with a thread            the top of its stack, and two pages that the library writes
  *   after fork               the parent writes its stack; the child its stack, data and thread-local page. That one was in
  *                            the batch, so copying it drains the batch, as does the first errno of the parent.
@@ -12,7 +13,7 @@
 import { current, type Task } from "../../machine/core.ts";
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, PROT_NONE, PROT_READ, PROT_WRITE } from "../mmTypes.ts";
 import type { Vpn } from "../page.ts";
-import { drain } from "./calls.ts";
+import { drain, set } from "./calls.ts";
 import { kernelCalls, self, userSpace } from "./space.ts";
 
 const STACK: Vpn = (1 << 12) + 256;
@@ -20,8 +21,10 @@ const DATA: Vpn = STACK + 1;
 const ERRNO: Vpn = STACK + 2;
 const FRESH = 4;
 const PIPES: Vpn = ERRNO + FRESH;
+/** What mkfile writes from: a page of data of its own, and the beginning of that with the pipes. */
+const BUFFER: Vpn = PIPES + 1;
 /** What the C library writes when the first thread is made. */
-const THREADS: Vpn = PIPES + 1;
+const THREADS: Vpn = BUFFER + 1;
 const LIBRARY = 2;
 const END: Vpn = THREADS + LIBRARY;
 /** Pages of a thread's stack, below its guard page; below those of the program. */
@@ -70,7 +73,12 @@ export function* mapThreadStack(): Task {
   for (let i = 0; i < LIBRARY; i++) yield* write(THREADS + i);
 }
 
+/** mkfile fills its buffer. */
+export function* fillBuffer(): Task {
+  yield* write(BUFFER);
+  yield* write(PIPES);
+}
+
 function* write(page: Vpn): Task {
-  const { k, withProgram } = userSpace();
-  if (withProgram) yield* kernelCalls().userWrite(k, self(), page, 1);
+  if (userSpace().withProgram) yield* set(page, 1);
 }
