@@ -3,7 +3,7 @@ import type { Task } from "../machine/core.ts";
 import { EINTR, EINVAL } from "../machine/errno.ts";
 import { downWriteKillable } from "../machine/killable.ts";
 import { lock, unlock } from "../machine/mutex.ts";
-import { downRead, upRead, upWrite } from "../machine/rwsem.ts";
+import { downgradeWrite, upRead, upWrite } from "../machine/rwsem.ts";
 import type { Kernel } from "./kernel.ts";
 import { isCowMapping, type Mm, type Process, VM_PFNMAP, VM_SOFTDIRTY, type Vma } from "./mmTypes.ts";
 import {
@@ -41,14 +41,14 @@ const CLEAR_REFS_HIWATER = 5;
  */
 export function* clearRefs(k: Kernel, _p: Process, mm: Mm, what: number): Task<number> {
   if (what < CLEAR_REFS_ALL || what > CLEAR_REFS_HIWATER) return -EINVAL;
-  // Read, before v5.11: faults went on while the flush was still to come.
-  const alone = k.rules.clearRefsWriteLock;
-  if (!alone) yield* downRead(mm.mmapLock);
-  else if ((yield* downWriteKillable(mm.mmapLock)) !== 0) return -EINTR;
+  if ((yield* downWriteKillable(mm.mmapLock)) !== 0) return -EINTR;
   const soft = what === CLEAR_REFS_SOFT_DIRTY;
+  const alone = !soft || k.rules.clearRefsWriteLock;
   const flags = MMU_NOTIFY_SOFT_DIRTY | RANGE_BLOCKABLE;
   if (soft) {
     for (let vma = mm.mmap; vma; vma = vma.next) vma.flags &= ~VM_SOFTDIRTY;
+    // Before v5.11 faults went on from here, while the flush was still to come.
+    if (!alone) yield* downgradeWrite(mm.mmapLock);
     mm.tlbFlushPending++;
     yield* invalidateRangeStart(k, mm, 0, ALL_END, flags);
   }
