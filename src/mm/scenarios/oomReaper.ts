@@ -12,7 +12,7 @@ import { GFP_KERNEL } from "../../machine/gfp.ts";
 import { lock, type Mutex, mutexField, trylock, unlock } from "../../machine/mutex.ts";
 import { defineCase } from "../../machine/scenario.ts";
 import { bool, struct } from "../../machine/struct.ts";
-import { choose, join, spawn } from "../../machine/wait.ts";
+import { choose, join, spawn, until } from "../../machine/wait.ts";
 import { becomeProcess } from "../current.ts";
 import { sysExit } from "../exit.ts";
 import type { Kernel } from "../kernel.ts";
@@ -58,17 +58,19 @@ const without = (guard: Guard): Rules => rules("linux-6.1", { without: [guard] }
 const EXITS = 0;
 const UNMAPS = 1;
 const IN_DRIVER = 2;
+/** With the driver's lock held, the victim waits for memory: for that of the victim. */
+const ALLOCATES = 3;
 
 function* main(k: Kernel, p: Process, sub: MmuNotifier, what: number): Task {
   yield* sysMmap(k, p, A, 1, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_ANONYMOUS, null, 0);
   yield* userWrite(k, p, A, 7);
   yield* lruAddDrain(k);
-  if (what === IN_DRIVER) yield* mmuNotifierRegister(k, sub, p.mm as Mm);
+  if (what >= IN_DRIVER) yield* mmuNotifierRegister(k, sub, p.mm as Mm);
   const a = spawn(victim, k, p, sub, what);
   const b = spawn(killer, k);
   yield* join(a);
   yield* join(b);
-  if (what === IN_DRIVER) yield* mmuNotifierUnregister(k, sub);
+  if (what >= IN_DRIVER) yield* mmuNotifierUnregister(k, sub);
   yield* lruAddDrain(k);
 }
 
@@ -76,7 +78,7 @@ function* victim(k: Kernel, p: Process, sub: MmuNotifier, what: number): Task {
   becomeProcess(p);
   yield* choose(1);
   if (what === UNMAPS) yield* sysMunmap(k, p, A, 1);
-  else if (what === IN_DRIVER) yield* inDriver(k, p, sub);
+  else if (what >= IN_DRIVER) yield* inDriver(k, p, sub, what === ALLOCATES);
   else yield* looks(k, p);
   yield* sysExit(k, p);
 }
@@ -88,10 +90,13 @@ function* looks(k: Kernel, p: Process): Task {
 }
 
 /** An ioctl that touches the process's memory with the driver's lock held. */
-function* inDriver(k: Kernel, p: Process, sub: MmuNotifier): Task {
+function* inDriver(k: Kernel, p: Process, sub: MmuNotifier, waits: boolean): Task {
   const dev = sub.driver as Device;
   yield* lock(dev.lock);
-  yield* looks(k, p);
+  const mm = p.mm as Mm;
+  // Its allocation is tried again until nothing more is to be had from the victim, or somebody else may be chosen.
+  if (waits) yield* until(() => mm.oomSkip);
+  else yield* looks(k, p);
   yield* unlock(dev.lock);
 }
 
@@ -109,6 +114,13 @@ export const oomReaper = defineCase({
     "linux-6.1-exit": { what: EXITS, blocks: false, inForce: all, expect: "ok" },
     "linux-6.1-munmap": { what: UNMAPS, blocks: false, inForce: all, expect: "ok" },
     "linux-6.1-in-driver": { what: IN_DRIVER, blocks: false, inForce: all, expect: "ok" },
+    "linux-6.1-in-driver-allocates": { what: ALLOCATES, blocks: false, inForce: all, expect: "ok" },
+    "reaper-blocks": {
+      what: ALLOCATES,
+      blocks: false,
+      inForce: rules("linux-6.1", { reaperNonBlock: false }),
+      expect: "deadlock",
+    },
     "driver-blocks": { what: IN_DRIVER, blocks: true, inForce: all, expect: "atomic-sleep" },
     "fault-where-the-reaper-was": { what: EXITS, blocks: false, inForce: without("oomUnstable"), expect: "lost-write" },
     "reaper-without-reference": {
