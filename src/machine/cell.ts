@@ -109,6 +109,23 @@ const readOp = defineOp({
   describe: (at) => `read ${nameAt(at)}`,
 });
 
+/** Is it at least `n`? */
+const atLeastOp = defineOp({
+  name: "atLeast",
+  enabled: () => true,
+  apply: (at, n) => W[at] >= n,
+  access: (at, _a, _b, _t, out) => out.read(at),
+  describe: (at, n) => `read ${nameAt(at)}: is it at least ${n}?`,
+});
+
+const maskOp = defineOp({
+  name: "readBits",
+  enabled: () => true,
+  apply: (at, mask) => W[at] & mask,
+  access: (at, _a, _b, _t, out) => out.read(at),
+  describe: (at) => `read ${nameAt(at)}`,
+});
+
 const writeOp = defineOp({
   name: "write",
   enabled: () => true,
@@ -171,6 +188,17 @@ const cmpxchgOp = defineOp({
   name: "cmpxchg",
   enabled: () => true,
   apply: exchangeIf,
+  access: (at, expected, _d, _t, out) => (W[at] === expected ? out.write(at) : out.read(at)),
+  describe: (at, expected, desired) => `cmpxchg ${nameAt(at)}, ${expected} -> ${desired}`,
+});
+
+const replace = (at: number, expected: number, desired: number): boolean =>
+  exchangeIf(at, expected, desired) === expected;
+
+const replaceOp = defineOp({
+  name: "replace",
+  enabled: () => true,
+  apply: replace,
   access: (at, expected, _d, _t, out) => (W[at] === expected ? out.write(at) : out.read(at)),
   describe: (at, expected, desired) => `cmpxchg ${nameAt(at)}, ${expected} -> ${desired}`,
 });
@@ -238,6 +266,16 @@ export function readWord(at: number): Task<number> {
   return (atOnce() ? answer(W[at]) : pend(readOp, at)) as never;
 }
 
+/** READ_ONCE of word `at`: is it at least `n`? */
+export function wordAtLeast(at: number, n: number): Task<boolean> {
+  return (atOnce() ? answer(W[at] >= n) : pend(atLeastOp, at, n)) as never;
+}
+
+/** READ_ONCE of word `at`: its bits of `mask`. */
+export function readWordBits(at: number, mask: number): Task<number> {
+  return (atOnce() ? answer(W[at] & mask) : pend(maskOp, at, mask)) as never;
+}
+
 /** WRITE_ONCE of word `at`. */
 export function writeWord(at: number, value: number): Task {
   return pend(writeOp, at, value) as never;
@@ -251,6 +289,11 @@ export function addWord(at: number, n: number): Task<number> {
 /** cmpxchg of word `at`: the old value. */
 export function cmpxchgWord(at: number, expected: number, desired: number): Task<number> {
   return (atOnce() ? answer(exchangeIf(at, expected, desired)) : pend(cmpxchgOp, at, expected, desired)) as never;
+}
+
+/** Does word `at` have the value `expected`? Then it has `desired` afterwards, in one go. */
+export function replaceWord(at: number, expected: number, desired: number): Task<boolean> {
+  return (atOnce() ? answer(replace(at, expected, desired)) : pend(replaceOp, at, expected, desired)) as never;
 }
 
 /** Adds to the count at word `at`, of which there is one already; else a `use-after-free` finding. The old value. */

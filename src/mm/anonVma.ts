@@ -14,7 +14,7 @@ import { shouldFail } from "./failingAllocations.ts";
 import type { Kernel } from "./kernel.ts";
 import { ANON_VMA_BYTES, ANON_VMA_CHAIN_BYTES, chargeObject, unchargeObject } from "./kmem.ts";
 import type { AnonVma, AnonVmaChain, Vma } from "./mmTypes.ts";
-import { folioMapcount, type Pfn } from "./page.ts";
+import type { Pfn } from "./page.ts";
 
 function anonVmaAlloc(k: Kernel): AnonVma | null {
   const av = k.state.freeAnonVma;
@@ -51,9 +51,12 @@ function chainFree(k: Kernel, avc: AnonVmaChain): void {
   freeObject(avc);
 }
 
-/** folio_get_anon_vma: a reference to the anon_vma of a page that is mapped, and so has a VMA on it; else null. */
-export function* folioGetAnonVma(k: Kernel, pfn: Pfn): Task<AnonVma | null> {
-  if ((yield* folioMapcount(k, pfn)) === 0) return null;
+/**
+ * folio_get_anon_vma: a reference to the anon_vma of a page that is mapped, and so has a VMA on it; else null. `mapcount`: read
+ * in this step.
+ */
+export function folioGetAnonVma(k: Kernel, pfn: Pfn, mapcount: number): AnonVma | null {
+  if (mapcount === 0) return null;
   const av = handleOf(k.frames.mapping[pfn] - 1) as AnonVma;
   av.refcount++;
   return av;

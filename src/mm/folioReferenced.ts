@@ -33,9 +33,12 @@ export const referencedLocked = (r: number): boolean => r > 0 && (r & LOCKED) !=
  * folio_referenced: how many VMAs used it, with flags (see above); REFERENCED_CONTENDED = could not look. `isLocked`: the
  * caller has the folio locked. `memcg`: only mms of this one, and below; -1 = all.
  */
-export function* folioReferenced(k: Kernel, pfn: Pfn, isLocked: boolean, memcg: number): Task<number> {
+export function folioReferenced(k: Kernel, pfn: Pfn, isLocked: boolean, memcg: number): Task<number> {
+  return hasFlag(k, pfn, PG_anon) ? walkAnon(k, pfn, memcg) : referencedFile(k, pfn, isLocked, memcg);
+}
+
+function* referencedFile(k: Kernel, pfn: Pfn, isLocked: boolean, memcg: number): Task<number> {
   if ((yield* folioMapcount(k, pfn)) === 0 || k.frames.mapping[pfn] === 0) return 0;
-  if (hasFlag(k, pfn, PG_anon)) return yield* walkAnon(k, pfn, memcg);
   if (isLocked) return yield* walkFile(k, pfn, memcg);
   if (!(yield* trylockFolio(folioLockWord(k, pfn)))) return 1;
   const referenced = yield* walkFile(k, pfn, memcg);
@@ -44,7 +47,8 @@ export function* folioReferenced(k: Kernel, pfn: Pfn, isLocked: boolean, memcg: 
 }
 
 function* walkAnon(k: Kernel, pfn: Pfn, memcg: number): Task<number> {
-  const anonVma = yield* folioGetAnonVma(k, pfn);
+  if ((yield* folioMapcount(k, pfn)) === 0) return 0;
+  const anonVma = folioGetAnonVma(k, pfn, yield* folioMapcount(k, pfn));
   if (!anonVma) return 0;
   const root = anonVma.root as AnonVma;
   if (!(yield* downReadTrylock(root.rwsem))) {
@@ -109,18 +113,13 @@ function* referencedOne(k: Kernel, vma: Vma, pfn: Pfn): Task<number> {
       yield* mlockVmaPage(k, pfn, vma);
       result = LOCKED;
     } else {
-      const young = yield* clearYoung(k, mm, vpn);
-      const counts = young && (vma.flags & VM_SEQ_READ) === 0;
+      // ptep_clear_flush_young_notify; x86 does not flush. Devices are asked whatever the CPU's bit says.
+      const own = pteYoung(pteAt(k, mm, vpn)) && pteYoung(yield* ptepClearBits(k, mm, vpn, PTE_YOUNG));
+      const secondary = yield* clearFlushYoung(k, mm, vpn, vpn + 1);
+      const counts = (own || secondary) && (vma.flags & VM_SEQ_READ) === 0;
       result = MAPS | (counts ? 1 | ((vma.flags & VM_EXEC) !== 0 ? EXEC : 0) : 0);
     }
   }
   yield* unlock(mm.ptl);
   return result;
-}
-
-/** ptep_clear_flush_young_notify; x86 does not flush. Devices are asked whatever the CPU's bit says. Page-table lock held. */
-function* clearYoung(k: Kernel, mm: Mm, vpn: number): Task<boolean> {
-  const young = pteYoung(pteAt(k, mm, vpn)) && pteYoung(yield* ptepClearBits(k, mm, vpn, PTE_YOUNG));
-  const secondary = yield* clearFlushYoung(k, mm, vpn, vpn + 1);
-  return young || secondary;
 }

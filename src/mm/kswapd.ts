@@ -6,7 +6,7 @@
  */
 import { readOnce, writeOnce } from "../machine/cell.ts";
 import { memallocSave, PF_KSWAPD, PF_MEMALLOC } from "../machine/context.ts";
-import type { Task } from "../machine/core.ts";
+import { answer, type Task } from "../machine/core.ts";
 import { __GFP_KSWAPD_RECLAIM, fsReclaimAcquire, fsReclaimRelease, GFP_KERNEL } from "../machine/gfp.ts";
 import type { Machine } from "../machine/machine.ts";
 import { until } from "../machine/wait.ts";
@@ -39,8 +39,12 @@ export function startKswapd(m: Machine, k: Kernel): void {
 }
 
 /** wake_all_kswapds: one wake-up for each node of the zonelist. */
-export function* wakeAllKswapds(k: Kernel, gfp: number, nid: number): Task {
-  if ((gfp & __GFP_KSWAPD_RECLAIM) === 0) return;
+export function wakeAllKswapds(k: Kernel, gfp: number, nid: number): Task {
+  const any = (gfp & __GFP_KSWAPD_RECLAIM) !== 0 && k.pgdats.some(({ hasKswapd }) => hasKswapd);
+  return any ? wakeAll(k, gfp, nid) : (answer(undefined) as never);
+}
+
+function* wakeAll(k: Kernel, gfp: number, nid: number): Task {
   const highest = gfpZone(gfp);
   for (let i = 0; i < k.nodes; i++) yield* wakeupKswapd(k, (nid + i) % k.nodes, highest, gfp);
 }

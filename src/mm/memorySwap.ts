@@ -7,7 +7,7 @@
  *
  * Writable at once if the page is exclusive: the entry says so, or nobody else can have it. Raises no notifier event.
  */
-import type { Task } from "../machine/core.ts";
+import { answer, type Task } from "../machine/core.ts";
 import { EFAULT, ENOMEM } from "../machine/errno.ts";
 import { lockFolio, unlockFolio } from "../machine/folioLock.ts";
 import { GFP_HIGHUSER_MOVABLE } from "../machine/gfp.ts";
@@ -180,11 +180,15 @@ function* isAlone(k: Kernel, pfn: Pfn, write: boolean): Task<boolean> {
 }
 
 /** should_try_to_free_swap. */
-function* shouldTryToFreeSwap(k: Kernel, pfn: Pfn, vma: Vma, write: boolean): Task<boolean> {
-  if (!hasFlag(k, pfn, PG_swapcache)) return false;
-  if (memcgSwapFull(k, folioMemcg(k, pfn)) || (vma.flags & VM_LOCKED) !== 0 || hasFlag(k, pfn, PG_mlocked)) return true;
-  // Only where its reference is what keeps the page from being ours.
-  return write && (yield* folioRefCount(k, pfn)) === 2;
+function shouldTryToFreeSwap(k: Kernel, pfn: Pfn, vma: Vma, write: boolean): Task<boolean> {
+  if (!hasFlag(k, pfn, PG_swapcache)) return answer(false) as never;
+  const always = memcgSwapFull(k, folioMemcg(k, pfn)) || (vma.flags & VM_LOCKED) !== 0 || hasFlag(k, pfn, PG_mlocked);
+  return always || !write ? (answer(always) as never) : isOursAndTheCaches(k, pfn);
+}
+
+/** Only where its reference is what keeps the page from being ours. */
+function* isOursAndTheCaches(k: Kernel, pfn: Pfn): Task<boolean> {
+  return (yield* folioRefCount(k, pfn)) === 2;
 }
 
 function entryFor(vma: Vma, pfn: Pfn, pte: Pte, writable: boolean): Pte {

@@ -157,7 +157,7 @@ function* moveLocked(k: Kernel, src: Pfn, dst: Pfn): Task<boolean> {
 /** The anon_vma of a page, with a reference: its last VMA may go while we unmap the page. */
 function* getAnonVma(k: Kernel, src: Pfn): Task<AnonVma | null> {
   if (!hasFlag(k, src, PG_anon) || !guards(k.rules, "anonVmaRef")) return null;
-  return yield* folioGetAnonVma(k, src);
+  return folioGetAnonVma(k, src, yield* folioMapcount(k, src));
 }
 
 /** folio_migrate_mapping: only if all references are the isolation's, the cache's and the buffers'. */

@@ -10,7 +10,8 @@ import type { Mm } from "./mmTypes.ts";
 import type { Gather } from "./mmuGatherTypes.ts";
 import { ALL_END, invalidateRange } from "./mmuNotifier.ts";
 import type { Pfn, Vpn } from "./page.ts";
-import { freePageList, lruAddDrain, putPage } from "./swap.ts";
+import { freePageList } from "./pageAlloc.ts";
+import { lruAddDrain, putPage } from "./swap.ts";
 import { freeSwapCache } from "./swapState.ts";
 import { FLUSH_GATHER, FLUSH_NESTED, flushTlbLocked, flushTlbMm, flushTlbRange } from "./tlb.ts";
 

@@ -10,7 +10,7 @@
  */
 import { type Cell, readOnce, writeOnce } from "../machine/cell.ts";
 import { mightSleep, nonBlockEnd, nonBlockStart } from "../machine/context.ts";
-import { current, handleOf, type Task } from "../machine/core.ts";
+import { answer, current, handleOf, type Task } from "../machine/core.ts";
 import { EINTR } from "../machine/errno.ts";
 import { must } from "../machine/finding.ts";
 import { fatalSignalPending } from "../machine/killable.ts";
@@ -40,6 +40,9 @@ import { vmaLookup } from "./vma.ts";
 
 export * from "./mmuNotifierTypes.ts";
 
+/** Without subscribers. */
+const nothing = (): Task => answer(undefined) as never;
+
 /** Set-up: a classic subscriber that is registered nowhere yet. */
 export function createNotifier<D extends object>(
   m: Machine,
@@ -51,13 +54,15 @@ export function createNotifier<D extends object>(
 }
 
 /** mmu_notifier_range_start: 0, or -EAGAIN when the range may be refused and was: no end then, unless RANGE_MAYFAIL. */
-export function* invalidateRangeStart(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number): Task<number> {
-  const subs = mm.notifierSubscriptions;
+export function invalidateRangeStart(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number): Task<number> {
   if (rangeBlockable(flags)) mightSleep("invalidate_range_start");
-  if (!subs.active) {
-    if (k.announced !== null) rangeOpened(k.announced, mm, start, end);
-    return 0;
-  }
+  if (mm.notifierSubscriptions.active) return rangeStart(k, mm, start, end, flags);
+  if (k.announced !== null) rangeOpened(k.announced, mm, start, end);
+  return answer(0) as never;
+}
+
+function* rangeStart(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number): Task<number> {
+  const subs = mm.notifierSubscriptions;
   lockMapAcquire(mmuNotifierInvalidateRangeStart);
   let error = 0;
   if (subs.hasItree) error = yield* itreeInvalidate(k, mm, start, end, flags);
@@ -72,19 +77,19 @@ export function* invalidateRangeStart(k: Kernel, mm: Mm, start: Vpn, end: Vpn, f
 }
 
 /** mmu_notifier_range_end: also tells secondary TLBs, once more if that was done under the page-table lock already. */
-export function* invalidateRangeEnd(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number): Task {
-  yield* rangeEnd(k, mm, start, end, flags, false);
+export function invalidateRangeEnd(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number): Task {
+  if (k.announced !== null) rangeClosed(k.announced, mm, start, end);
+  return mm.notifierSubscriptions.active ? rangeEnd(k, mm, start, end, flags, false) : nothing();
 }
 
 /** mmu_notifier_invalidate_range_only_end: the caller has called invalidate_range itself, under the page-table lock. */
-export function* invalidateRangeOnlyEnd(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number): Task {
-  yield* rangeEnd(k, mm, start, end, flags, true);
+export function invalidateRangeOnlyEnd(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number): Task {
+  if (k.announced !== null) rangeClosed(k.announced, mm, start, end);
+  return mm.notifierSubscriptions.active ? rangeEnd(k, mm, start, end, flags, true) : nothing();
 }
 
 function* rangeEnd(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number, onlyEnd: boolean): Task {
   const subs = mm.notifierSubscriptions;
-  if (k.announced !== null) rangeClosed(k.announced, mm, start, end);
-  if (!subs.active) return;
   lockMapAcquire(mmuNotifierInvalidateRangeStart);
   if (subs.hasItree) yield* itreeInvEnd(k, subs);
   yield* hlistInvalidateRangeEnd(k, mm, start, end, flags, onlyEnd);
@@ -139,9 +144,12 @@ function* hlistInvalidateRangeEnd(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags
 }
 
 /** mmu_notifier_invalidate_range: secondary TLBs must forget [start, end) now. Page-table lock held, or in a flush. */
-export function* invalidateRange(k: Kernel, mm: Mm, start: Vpn, end: Vpn): Task {
+export function invalidateRange(k: Kernel, mm: Mm, start: Vpn, end: Vpn): Task {
+  return mm.notifierSubscriptions.active ? callInvalidateRange(k, mm, start, end) : nothing();
+}
+
+function* callInvalidateRange(k: Kernel, mm: Mm, start: Vpn, end: Vpn): Task {
   const subs = mm.notifierSubscriptions;
-  if (!subs.active) return;
   const section = yield* srcuReadLock(k.notifierSrcu);
   for (let sub = yield* rcuDereference(subs.first); sub; sub = yield* rcuDereference(sub.next)) {
     if (sub.ops.invalidateRange) yield* sub.ops.invalidateRange(k, sub, start, end);
@@ -161,9 +169,12 @@ export function* changePte(k: Kernel, mm: Mm, vpn: Vpn, pfn: Pfn, writable: bool
 }
 
 /** mmu_notifier_clear_flush_young: did any device use the pages? Page-table lock held. */
-export function* clearFlushYoung(k: Kernel, mm: Mm, start: Vpn, end: Vpn): Task<boolean> {
+export function clearFlushYoung(k: Kernel, mm: Mm, start: Vpn, end: Vpn): Task<boolean> {
+  return mm.notifierSubscriptions.active ? callClearFlushYoung(k, mm, start, end) : (answer(false) as never);
+}
+
+function* callClearFlushYoung(k: Kernel, mm: Mm, start: Vpn, end: Vpn): Task<boolean> {
   const subs = mm.notifierSubscriptions;
-  if (!subs.active) return false;
   let young = 0;
   const section = yield* srcuReadLock(k.notifierSrcu);
   for (let sub = yield* rcuDereference(subs.first); sub; sub = yield* rcuDereference(sub.next)) {

@@ -6,7 +6,15 @@
  *
  * References: each PTE 1, page cache 1, swap cache 1, buffers 1, an LRU batch 1, an isolation 1, FOLL_GET 1, FOLL_PIN 1024.
  */
-import { cmpxchgWord, readWord, refAddWord, refPutWord, refTryAddWord, writeWord } from "../machine/cell.ts";
+import {
+  readWord,
+  refAddWord,
+  refPutWord,
+  refTryAddWord,
+  replaceWord,
+  wordAtLeast,
+  writeWord,
+} from "../machine/cell.ts";
 import { column, columns } from "../machine/columns.ts";
 import type { Task } from "../machine/core.ts";
 import { Finding } from "../machine/finding.ts";
@@ -133,8 +141,8 @@ export function folioRefCount(k: Kernel, pfn: Pfn): Task<number> {
 }
 
 /** folio_ref_freeze: with exactly `expected` references nobody can take another one, until they are given back. */
-export function* folioRefFreeze(k: Kernel, pfn: Pfn, expected: number): Task<boolean> {
-  return (yield* cmpxchgWord(k.words.refcount + pfn, expected, 0)) === expected;
+export function folioRefFreeze(k: Kernel, pfn: Pfn, expected: number): Task<boolean> {
+  return replaceWord(k.words.refcount + pfn, expected, 0);
 }
 
 /** folio_ref_unfreeze. */
@@ -153,8 +161,8 @@ export function folioLockWord(k: Kernel, pfn: Pfn): number {
 }
 
 /** folio_maybe_dma_pinned: true for pinned folios, and for those with very many plain references. */
-export function* folioMaybeDmaPinned(k: Kernel, pfn: Pfn): Task<boolean> {
-  return (yield* readWord(k.words.refcount + pfn)) >= GUP_PIN_COUNTING_BIAS;
+export function folioMaybeDmaPinned(k: Kernel, pfn: Pfn): Task<boolean> {
+  return wordAtLeast(k.words.refcount + pfn, GUP_PIN_COUNTING_BIAS);
 }
 
 /** folio_memcg: 0 = the root, to which nothing is charged. */

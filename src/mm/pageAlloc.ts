@@ -4,7 +4,7 @@
  *   allocPage ─▶ a zone above its low watermark? ─▶ take        no ─▶ pageAllocSlow.ts: wake kswapd, reserves, reclaim, OOM
  */
 import { contextWord, mightSleep, PF_MEMALLOC } from "../machine/context.ts";
-import type { Task } from "../machine/core.ts";
+import { answer, type Task } from "../machine/core.ts";
 import { Finding } from "../machine/finding.ts";
 import { __GFP_DIRECT_RECLAIM, __GFP_FS, __GFP_NOFAIL, __GFP_ZERO, currentGfpContext } from "../machine/gfp.ts";
 import { fsReclaim, lockMapTouch, mmuNotifierInvalidateRangeStart } from "../machine/lockMap.ts";
@@ -141,6 +141,30 @@ export function mightAlloc(gfp: number): void {
 
 /** free_unref_page: the last reference is gone and nothing leads to `pfn` any more. Its charge is given back too. */
 export function* freePage(k: Kernel, pfn: Pfn): Task {
+  prepareToFree(k, pfn);
+  yield* lock(k.state.zoneLock);
+  addToFreeList(k, pfn);
+  yield* unlock(k.state.zoneLock);
+}
+
+/** free_unref_page_list: the frames of a list (pfn + 1, linked by `next`), under the zone lock once. */
+export function freePageList(k: Kernel, freed: number): Task {
+  return freed === 0 ? (answer(undefined) as never) : freeAll(k, freed);
+}
+
+function* freeAll(k: Kernel, freed: number): Task {
+  for (let next = freed; next !== 0; next = k.frames.next[next - 1]) prepareToFree(k, next - 1);
+  yield* lock(k.state.zoneLock);
+  for (let next = freed; next !== 0; ) {
+    const pfn = next - 1;
+    next = k.frames.next[pfn];
+    addToFreeList(k, pfn);
+  }
+  yield* unlock(k.state.zoneLock);
+}
+
+/** free_pages_prepare. */
+function prepareToFree(k: Kernel, pfn: Pfn): void {
   const { frames } = k;
   if (frames.mapcount[pfn] !== 0) throw new Finding("use-after-free", `frame ${pfn} is freed while page tables map it`);
   uncharge(k, pfn);
@@ -151,12 +175,15 @@ export function* freePage(k: Kernel, pfn: Pfn): Task {
   frames.mlockCount[pfn] = 0;
   frames.prev[pfn] = 0;
   frames.generation[pfn] = (frames.generation[pfn] + 1) & 1023;
-  yield* lock(k.state.zoneLock);
+}
+
+/** Zone lock held. */
+function addToFreeList(k: Kernel, pfn: Pfn): void {
+  const { frames } = k;
   const zone = pageZone(k, pfn).index;
   frames.next[pfn] = k.zoneState.head[zone];
   k.zoneState.head[zone] = pfn + 1;
   k.zoneState.free[zone]++;
   k.state.pagesInUse--;
   countVm(k, "pgfree");
-  yield* unlock(k.state.zoneLock);
 }

@@ -55,14 +55,13 @@ export function* swapWritepage(k: Kernel, pfn: Pfn): Task<number> {
 }
 
 /** swap_readpage: the folio is locked, and its `private` says which slot; the one who completes the request unlocks it. */
-export function* swapReadpage(k: Kernel, pfn: Pfn): Task {
+export function swapReadpage(k: Kernel, pfn: Pfn): Task {
   countVm(k, "pswpin");
   if (k.swap.slow) {
     k.frames.lock[pfn] = ANYBODY;
-    yield* queueRequest(k, pfn << 1);
-    return;
+    return queueRequest(k, pfn << 1);
   }
-  yield* endRead(k, pfn);
+  return endRead(k, pfn);
 }
 
 /** folio_end_writeback: whoever waits for it goes on; what reclaim has marked is the next that it sees. */

@@ -1,5 +1,5 @@
 /** Writing one folio for reclaim, and taking it out of its mapping (pageout, __remove_mapping in mm/vmscan.c). */
-import type { Task } from "../machine/core.ts";
+import { answer, type Task } from "../machine/core.ts";
 import { emit, tracing } from "../machine/events.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { noteCached } from "./filemap.ts";
@@ -69,17 +69,17 @@ export function* pageout(k: Kernel, pfn: Pfn): Task<number> {
   return PAGE_SUCCESS;
 }
 
-function* clearDirty(k: Kernel, pfn: Pfn, inode: Inode | null): Task<boolean> {
-  if (inode?.kind === EXT4) return yield* folioClearDirtyForIo(k, inode, pfn);
-  return testClearFlag(k, pfn, PG_dirty);
+function clearDirty(k: Kernel, pfn: Pfn, inode: Inode | null): Task<boolean> {
+  if (inode?.kind === EXT4) return folioClearDirtyForIo(k, inode, pfn);
+  return answer(testClearFlag(k, pfn, PG_dirty)) as never;
 }
 
 /** mapping->a_ops->writepage: 0 = unlocked, on its way or there; AOP_WRITEPAGE_ACTIVATE. */
-function* writepage(k: Kernel, pfn: Pfn, inode: Inode | null): Task<number> {
-  if (hasFlag(k, pfn, PG_swapcache)) return yield* swapWritepage(k, pfn);
+function writepage(k: Kernel, pfn: Pfn, inode: Inode | null): Task<number> {
+  if (hasFlag(k, pfn, PG_swapcache)) return swapWritepage(k, pfn);
   if (tracing()) emit("writepage", { pfn });
-  if (inode?.kind === EXT4) return yield* ext4Writepage(k, inode, pfn);
-  return yield* shmemWritepage(k, inode as Inode, pfn);
+  if (inode?.kind === EXT4) return ext4Writepage(k, inode, pfn);
+  return shmemWritepage(k, inode as Inode, pfn);
 }
 
 /** filemap_release_folio, try_to_free_buffers: false while they are written. Folio locked. */
@@ -95,10 +95,10 @@ export function* releaseFolio(k: Kernel, pfn: Pfn): Task<boolean> {
  * the caller frees it. False when somebody else has a reference, or has made it dirty. Folio locked; `target` as in
  * `workingsetEviction`.
  */
-export function* removeMapping(k: Kernel, pfn: Pfn, target: number): Task<boolean> {
-  if (hasFlag(k, pfn, PG_swapcache)) return yield* removeFromSwapCache(k, pfn, target);
+export function removeMapping(k: Kernel, pfn: Pfn, target: number): Task<boolean> {
+  if (hasFlag(k, pfn, PG_swapcache)) return removeFromSwapCache(k, pfn, target);
   const inode = folioInode(k, pfn);
-  return inode !== null && (yield* removeFromPageCache(k, inode, pfn, target, true));
+  return inode !== null ? removeFromPageCache(k, inode, pfn, target, true) : (answer(false) as never);
 }
 
 /** remove_mapping, for invalidation: no shadow is left, and the caller has the only reference. Folio locked. */

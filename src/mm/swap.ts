@@ -5,7 +5,7 @@
  *   folio_put of the last reference ─▶ off the list ─▶ page allocator
  */
 import { refPutWord } from "../machine/cell.ts";
-import type { Task } from "../machine/core.ts";
+import { answer, type Task } from "../machine/core.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import type { Kernel } from "./kernel.ts";
 import { listAdd, listAddOldest, listDel } from "./lruList.ts";
@@ -41,7 +41,7 @@ import {
   setFlag,
   testClearFlag,
 } from "./page.ts";
-import { freePage } from "./pageAlloc.ts";
+import { freePage, freePageList } from "./pageAlloc.ts";
 import { countBoth, countVm, type EventName } from "./vmstat.ts";
 import { workingsetActivation } from "./workingset.ts";
 
@@ -81,7 +81,10 @@ function* batchMoveLru(k: Kernel, batch: number): Task {
   if (held >= 0) yield* unlock(locks[held]);
   batches.count[batch] = 0;
   let freed = 0;
-  for (let i = 0; i < n; i++) freed = yield* putPage(k, batched.page[batch * BATCH_SIZE + i] >> 2, freed);
+  for (let i = 0; i < n; i++) {
+    const pfn = batched.page[batch * BATCH_SIZE + i] >> 2;
+    if (yield* putTestzero(k, pfn, 1)) freed = yield* dying(k, pfn, freed);
+  }
   yield* freePageList(k, freed);
 }
 
@@ -214,9 +217,12 @@ export function* deactivateFileFolio(k: Kernel, pfn: Pfn): Task {
 }
 
 /** folio_rotate_reclaimable: it is written, and reclaim waits for it. The caller keeps it in place. */
-export function* folioRotateReclaimable(k: Kernel, pfn: Pfn): Task {
-  if (k.frames.lock[pfn] !== 0) return;
-  if ((k.frames.flags[pfn] & (PG_dirty | PG_unevictable | PG_lru)) !== PG_lru) return;
+export function folioRotateReclaimable(k: Kernel, pfn: Pfn): Task {
+  const stays = k.frames.lock[pfn] !== 0 || (k.frames.flags[pfn] & (PG_dirty | PG_unevictable | PG_lru)) !== PG_lru;
+  return stays ? (answer(undefined) as never) : rotate(k, pfn);
+}
+
+function* rotate(k: Kernel, pfn: Pfn): Task {
   yield* folioGet(k, pfn);
   yield* batchAddAndMove(k, BATCH_ROTATE, pfn, 0);
 }
@@ -260,17 +266,12 @@ function* leaveLru(k: Kernel, pfn: Pfn): Task {
  * `next`), which `freePageList` frees in that order. The new list.
  */
 export function* putPage(k: Kernel, pfn: Pfn, freed: number): Task<number> {
-  if (!(yield* putTestzero(k, pfn, 1))) return freed;
+  return (yield* putTestzero(k, pfn, 1)) ? yield* dying(k, pfn, freed) : freed;
+}
+
+/** Nobody has a reference any more: in front of the list. */
+function* dying(k: Kernel, pfn: Pfn, freed: number): Task<number> {
   if (hasFlag(k, pfn, PG_lru)) yield* leaveLru(k, pfn);
   k.frames.next[pfn] = freed;
   return pfn + 1;
-}
-
-/** free_unref_page_list. */
-export function* freePageList(k: Kernel, freed: number): Task {
-  while (freed !== 0) {
-    const pfn = freed - 1;
-    freed = k.frames.next[pfn];
-    yield* freePage(k, pfn);
-  }
 }

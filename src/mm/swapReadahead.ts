@@ -48,10 +48,10 @@ const raHits = (vma: Vma): number =>
   vma.raAddress === 0 && vma.raWindow === 0 && vma.raHits === 0 ? FIRST_HITS : vma.raHits;
 
 /** mem_cgroup_swapin_charge_folio: who owned the slot pays. 0 or -ENOMEM. */
-export function* swapinCharge(k: Kernel, pfn: Pfn, slot: number, mm: Mm | null): Task<number> {
+export function swapinCharge(k: Kernel, pfn: Pfn, slot: number, mm: Mm | null): Task<number> {
   const owner = k.swap.slots.memcg[slot];
-  if (mm === null && owner === 0) return yield* memCgroupChargeCurrent(k, pfn, GFP_KERNEL);
-  return yield* memCgroupSwapinCharge(k, pfn, owner, mm as Mm, GFP_KERNEL);
+  if (mm === null && owner === 0) return memCgroupChargeCurrent(k, pfn, GFP_KERNEL);
+  return memCgroupSwapinCharge(k, pfn, owner, mm as Mm, GFP_KERNEL);
 }
 
 const NEW = 1;

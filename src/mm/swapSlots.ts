@@ -2,12 +2,12 @@
  * Caches of swap slots (mm/swap_slots.c), so that each slot does not take swap_info.lock: 64 are taken at a time, and 64 are
  * given back at a time. Those that wait in a cache have SWAP_HAS_CACHE, and are not free.
  */
-import type { Task } from "../machine/core.ts";
+import { answer, type Task } from "../machine/core.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import type { Kernel } from "./kernel.ts";
 import { memCgroupTryChargeSwap } from "./memcontrol.ts";
 import { folioMemcg, type Pfn } from "./page.ts";
-import { putSwapFolio, swapEntryFree, takeSlot } from "./swapfile.ts";
+import { putSwapFolio, swapEntryFree, swapRangeFree, takeSlot } from "./swapfile.ts";
 import { SLOT_CACHE } from "./swapTypes.ts";
 
 const ACTIVATE = 5 * SLOT_CACHE;
@@ -29,7 +29,8 @@ export function* folioAllocSwap(k: Kernel, pfn: Pfn): Task<number> {
 function* allocSlot(k: Kernel): Task<number> {
   const { swap } = k;
   let slot = 0;
-  if (yield* checkCacheActive(k)) {
+  yield* checkCacheActive(k);
+  if (swap.state.cacheActive === 1) {
     yield* lock(swap.allocLock);
     if (swap.state.cached === 0) yield* refill(k);
     if (swap.state.cached > 0) {
@@ -52,14 +53,14 @@ function* getSwapPage(k: Kernel): Task<number> {
 }
 
 /** check_cache_active: caches are used while there is much free space; else their slots are given back. */
-function* checkCacheActive(k: Kernel): Task<boolean> {
+function checkCacheActive(k: Kernel): Task {
   const { state } = k.swap;
   if (state.cacheActive === 0) {
     if (state.free > ACTIVATE) state.cacheActive = 1;
   } else if (state.free < DEACTIVATE) {
-    yield* drainSwapSlots(k);
+    return drainSwapSlots(k);
   }
-  return state.cacheActive === 1;
+  return answer(undefined) as never;
 }
 
 /** refill_swap_slots_cache. alloc_lock held. */
@@ -90,10 +91,13 @@ export function* freeSwapSlot(k: Kernel, slot: number): Task {
   yield* unlock(swap.freeLock);
 }
 
-/** swapcache_free_entries of all. free_lock held. */
+/** swapcache_free_entries of all, under swap_info.lock once. free_lock held. */
 function* flushReturned(k: Kernel): Task {
   const { slotCache, state } = k.swap;
-  for (let n = state.returned; n > 0; n--) yield* swapEntryFree(k, slotCache.returned[n - 1]);
+  if (state.returned === 0) return;
+  yield* lock(k.swap.lock);
+  for (let n = state.returned; n > 0; n--) yield* swapRangeFree(k, slotCache.returned[n - 1]);
+  yield* unlock(k.swap.lock);
   slotCache.returned.fill(0);
   state.returned = 0;
 }

@@ -4,7 +4,7 @@
  *
  *   free ─takeSlot▶ HAS_CACHE ─swapDuplicate (a page-table entry)▶ HAS_CACHE + n ─swapFree, putSwapFolio▶ … ▶ 0 ─▶ free
  */
-import { readWord } from "../machine/cell.ts";
+import { readWordBits } from "../machine/cell.ts";
 import type { Task } from "../machine/core.ts";
 import { EEXIST, ENOENT } from "../machine/errno.ts";
 import { must } from "../machine/finding.ts";
@@ -80,10 +80,16 @@ function firstWithRoom(k: Kernel): number {
   return -1;
 }
 
-/** swap_entry_free, swap_range_free: nobody uses the slot any more; what its content was in the past is forgotten. */
+/** swap_entry_free: nobody uses the slot any more. */
 export function* swapEntryFree(k: Kernel, slot: number): Task {
+  yield* lock(k.swap.lock);
+  yield* swapRangeFree(k, slot);
+  yield* unlock(k.swap.lock);
+}
+
+/** The same, with what its content was in the past, which is forgotten (swap_range_free). swap_info.lock held. */
+export function* swapRangeFree(k: Kernel, slot: number): Task {
   const { swap } = k;
-  yield* lock(swap.lock);
   must(swap.slots.map[slot] === SWAP_HAS_CACHE, "use-after-free", `swap slot ${slot} is freed and in use`);
   yield* lock(swap.cacheLock);
   must(swap.slots.cache[slot] <= 0, "use-after-free", `swap slot ${slot} is freed and in the swap cache`);
@@ -98,7 +104,6 @@ export function* swapEntryFree(k: Kernel, slot: number): Task {
   swap.clusters.used[c]--;
   if (swap.state.total > 0) swap.state.free++;
   if (swap.clusters.used[c] === 0 && swap.state.cluster !== c + 1 && swap.clusters.listed[c] === 0) listCluster(k, c);
-  yield* unlock(swap.lock);
 }
 
 function listCluster(k: Kernel, c: number): void {
@@ -110,8 +115,8 @@ function listCluster(k: Kernel, c: number): void {
 }
 
 /** __swap_count: how many entries lead to the slot; may be old. */
-export function* swapCount(k: Kernel, slot: number): Task<number> {
-  return swapCountOf(yield* readWord(k.swap.mapWord + slot));
+export function swapCount(k: Kernel, slot: number): Task<number> {
+  return readWordBits(k.swap.mapWord + slot, SWAP_HAS_CACHE - 1);
 }
 
 /** swap_duplicate: one entry more. 0, or -ENOENT when nobody uses the slot. */
@@ -133,9 +138,9 @@ export function* swapcachePrepare(k: Kernel, slot: number): Task<number> {
   return free ? 0 : map === 0 ? -ENOENT : -EEXIST;
 }
 
-/** swap_free: one entry less. */
-export function* swapFree(k: Kernel, slot: number): Task {
-  yield* swapEntryPut(k, slot);
+/** swap_free: one entry less; what is left. */
+export function swapFree(k: Kernel, slot: number): Task<number> {
+  return swapEntryPut(k, slot);
 }
 
 /** __swap_entry_free: what is left. The last one frees the slot. */

@@ -9,12 +9,12 @@
  *
  * All of it is nothing where there is no model of TLBs.
  */
-import { current, type Task } from "../machine/core.ts";
+import { answer, current, type Task } from "../machine/core.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mm } from "./mmTypes.ts";
 import { ALL_END } from "./mmuNotifierTypes.ts";
 import { type Pte, pteDirty } from "./pageTable.ts";
-import { FLUSH_BATCH, flushTlbLocked, flushTlbMm, mmNumber } from "./tlb.ts";
+import { FLUSH_BATCH, flushTlbLocked, flushTlbMm, mmNumber, type Tlb } from "./tlb.ts";
 
 /** should_defer_flush, of a caller with TTU_BATCH_FLUSH: other CPUs run the mm, so that one interrupt for many pays. */
 export function shouldDeferFlush(k: Kernel): boolean {
@@ -33,9 +33,11 @@ export function setTlbUbcFlushPending(k: Kernel, mm: Mm, pte: Pte): void {
 }
 
 /** try_to_unmap_flush: what the running task owes. */
-export function* tryToUnmapFlush(k: Kernel): Task {
-  const { tlb } = k;
-  if (tlb === null) return;
+export function tryToUnmapFlush(k: Kernel): Task {
+  return k.tlb === null ? (answer(undefined) as never) : flushOwed(k, k.tlb);
+}
+
+function* flushOwed(k: Kernel, tlb: Tlb): Task {
   const owed = tlb.ubc.mms[current];
   if (owed === 0) return;
   for (let i = 0; i < k.mms.length; i++) if ((owed & (1 << i)) !== 0) yield* flushTlbMm(k, k.mms[i], FLUSH_BATCH);
@@ -44,8 +46,8 @@ export function* tryToUnmapFlush(k: Kernel): Task {
 }
 
 /** try_to_unmap_flush_dirty: only if some entry was dirty. */
-export function* tryToUnmapFlushDirty(k: Kernel): Task {
-  if (k.tlb !== null && k.tlb.ubc.writable[current] !== 0) yield* tryToUnmapFlush(k);
+export function tryToUnmapFlushDirty(k: Kernel): Task {
+  return k.tlb !== null && k.tlb.ubc.writable[current] !== 0 ? flushOwed(k, k.tlb) : (answer(undefined) as never);
 }
 
 /** flush_tlb_batched_pending: whoever is about to rely on the entries of the mm. Page-table lock held. */

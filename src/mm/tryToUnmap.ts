@@ -79,7 +79,7 @@ export function* tryToUnmap(k: Kernel, pfn: Pfn, flags: number): Task {
   const inode = folioInode(k, pfn);
   const locked = guards(k.rules, "rmapLock");
   // Its last mapping may vanish before the lock is ours: the reference keeps what the lock is part of.
-  const anonVma = hasFlag(k, pfn, PG_anon) ? yield* folioGetAnonVma(k, pfn) : null;
+  const anonVma = hasFlag(k, pfn, PG_anon) ? folioGetAnonVma(k, pfn, yield* folioMapcount(k, pfn)) : null;
   if (anonVma) {
     const root = anonVma.root as AnonVma;
     if (locked) yield* downRead(root.rwsem);

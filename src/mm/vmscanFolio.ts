@@ -5,10 +5,12 @@
  *   trylock ─▶ writeback? ─▶ used? ─▶ into swap ─▶ unmap everywhere ─▶ write ─▶ take out of its cache ─▶ free
  *      └─keep     └─ act       └─ act, keep   └─ act      └─ act          └─ keep       └─ keep
  */
+
 import { contextWord, PF_KSWAPD } from "../machine/context.ts";
 import type { Task } from "../machine/core.ts";
 import { trylockFolio, unlockFolio } from "../machine/folioLock.ts";
 import { __GFP_FS, __GFP_IO } from "../machine/gfp.ts";
+import { folioReferenced } from "./folioReferenced.ts";
 import type { Kernel } from "./kernel.ts";
 import { memcgSwapFull } from "./memcontrol.ts";
 import {
@@ -32,12 +34,13 @@ import {
   PG_writeback,
   setFlag,
 } from "./page.ts";
+import { freePageList } from "./pageAlloc.ts";
 import { freePageListHead, listAddTail, listShift, listSplice, newPageList, type PageList } from "./pageList.ts";
 import { PAGE_ACTIVATE, PAGE_KEEP, PAGE_SUCCESS, pageout, releaseFolio, removeMapping } from "./pageout.ts";
 import { PGDAT_DIRTY, PGDAT_WRITEBACK } from "./pgdat.ts";
 import { folioInode } from "./rmap.ts";
 import { clearStat, type ScanControl } from "./scanControl.ts";
-import { freePageList } from "./swap.ts";
+
 import { folioFreeSwap } from "./swapfile.ts";
 import { addToSwap } from "./swapState.ts";
 import { tryToUnmapFlush, tryToUnmapFlushDirty } from "./tlbBatch.ts";
@@ -116,7 +119,9 @@ function* decide(k: Kernel, pfn: Pfn, nid: number, sc: ScanControl, ignoreRefere
   if (!sc.mayUnmap && (yield* folioMapcount(k, pfn)) > 0) return 3;
   accountDirty(k, pfn, sc);
   if (hasFlag(k, pfn, PG_writeback)) return underWriteback(k, pfn, nid, sc);
-  const use = ignoreReferences ? FOLIOREF_RECLAIM : yield* folioCheckReferences(k, pfn, sc.targetMemcg);
+  const use = ignoreReferences
+    ? FOLIOREF_RECLAIM
+    : folioCheckReferences(k, pfn, yield* folioReferenced(k, pfn, true, sc.targetMemcg));
   if (use === FOLIOREF_ACTIVATE) return 9;
   if (use === FOLIOREF_KEEP) {
     sc.statRefKeep++;

@@ -21,7 +21,6 @@ import {
   folioPutTestzero,
   folioTryGet,
   hasFlag,
-  type Pfn,
   PG_active,
   PG_lru,
   PG_mlocked,
@@ -31,10 +30,11 @@ import {
   setFlag,
   testClearFlag,
 } from "./page.ts";
+import { freePageList } from "./pageAlloc.ts";
 import { freePageListHead, listAddTail, listShift, newPageList, type PageList } from "./pageList.ts";
 import { guards } from "./rules.ts";
 import { cgroupReclaim, type ScanControl, SWAP_CLUSTER_MAX } from "./scanControl.ts";
-import { freePageList, lruAddDrain } from "./swap.ts";
+import { lruAddDrain } from "./swap.ts";
 import { condResched, currentIsKswapd, reclaimThrottle, VMSCAN_THROTTLE_ISOLATED } from "./throttle.ts";
 import { tooManyIsolated } from "./vmscanCount.ts";
 import { shrinkFolioList } from "./vmscanFolio.ts";
@@ -71,7 +71,13 @@ export function* isolateLruFolios(
       continue;
     }
     scan++;
-    if (yield* take(k, pfn, sc)) {
+    // May it be taken? Our reference is the first step, and PG_lru says whether nobody else takes it.
+    const mayTake = hasFlag(k, pfn, PG_lru) && (sc.mayUnmap || k.frames.mapcount[pfn] === 0);
+    const referenced = mayTake && (yield* folioTryGet(k, pfn));
+    const ours = referenced && (testClearFlag(k, pfn, PG_lru) || !guards(k.rules, "isolateLruTest"));
+    // Somebody else is isolating it, who has a reference too: this one is not the last.
+    if (referenced && !ours) yield* folioPutTestzero(k, pfn);
+    if (ours) {
       unlink(k, list, pfn);
       changeSize(k, list, pfn, -1);
       listAddTail(k, dst, pfn);
@@ -84,17 +90,6 @@ export function* isolateLruFolios(
   sc.isolateScanned = scan + skipped;
   traceIsolate(sc, n, skipped, taken, lru);
   return taken;
-}
-
-/** May it be taken, and did nobody else take it? Then we have a reference, and PG_lru is ours to set again. */
-function* take(k: Kernel, pfn: Pfn, sc: ScanControl): Task<boolean> {
-  if (!hasFlag(k, pfn, PG_lru)) return false;
-  if (!sc.mayUnmap && k.frames.mapcount[pfn] > 0) return false;
-  if (!(yield* folioTryGet(k, pfn))) return false;
-  if (testClearFlag(k, pfn, PG_lru) || !guards(k.rules, "isolateLruTest")) return true;
-  // Somebody else is isolating it, who has a reference too: this one is not the last.
-  yield* folioPutTestzero(k, pfn);
-  return false;
 }
 
 function addIsolated(k: Kernel, nid: number, file: boolean, n: number): void {

@@ -1,12 +1,5 @@
 /** What the uses of a folio mean for reclaim (folio_check_references in mm/vmscan.c), as a table. */
-import type { Task } from "../machine/core.ts";
-import {
-  folioReferenced,
-  REFERENCED_CONTENDED,
-  referencedExec,
-  referencedLocked,
-  referencedPtes,
-} from "./folioReferenced.ts";
+import { REFERENCED_CONTENDED, referencedExec, referencedLocked, referencedPtes } from "./folioReferenced.ts";
 import type { Kernel } from "./kernel.ts";
 import { hasFlag, type Pfn, PG_referenced, PG_swapbacked, setFlag, testClearFlag } from "./page.ts";
 
@@ -36,9 +29,8 @@ export function folioReferences(locked: boolean, ptes: number, flag: boolean, ex
   return flag && file ? FOLIOREF_RECLAIM_CLEAN : FOLIOREF_RECLAIM;
 }
 
-/** folio_check_references: looks, and clears what it saw. Folio locked. `memcg`: uses by others do not count; -1 = all do. */
-export function* folioCheckReferences(k: Kernel, pfn: Pfn, memcg: number): Task<number> {
-  const r = yield* folioReferenced(k, pfn, true, memcg);
+/** folio_check_references: `r` is what `folioReferenced` has just answered. Folio locked. */
+export function folioCheckReferences(k: Kernel, pfn: Pfn, r: number): number {
   const flag = testClearFlag(k, pfn, PG_referenced);
   const locked = referencedLocked(r);
   const ptes = referencedPtes(r);

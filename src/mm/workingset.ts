@@ -6,7 +6,7 @@
  *
  * A shadow stands where the folio was, in the page cache or in the swap cache: a negative word, where a folio is pfn + 1.
  */
-import type { Task } from "../machine/core.ts";
+import { answer, type Task } from "../machine/core.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import type { Kernel } from "./kernel.ts";
 import { LRU_ACTIVE_ANON, LRU_ACTIVE_FILE, LRU_INACTIVE_ANON, LRU_INACTIVE_FILE, NR_LRU_LISTS } from "./lruTypes.ts";
@@ -114,7 +114,7 @@ export function withinWorkingset(
 }
 
 /** workingset_refault: `pfn` comes back and had left `shadow`. It is charged and on no list yet. */
-export function* workingsetRefault(k: Kernel, pfn: Pfn, shadow: number): Task {
+export function workingsetRefault(k: Kernel, pfn: Pfn, shadow: number): Task {
   const file = !hasFlag(k, pfn, PG_swapbacked);
   const memcg = shadowMemcg(k, shadow);
   const nid = shadowNid(k, shadow);
@@ -132,15 +132,15 @@ export function* workingsetRefault(k: Kernel, pfn: Pfn, shadow: number): Task {
     lruvecPageState(k, memcg, nid, LRU_ACTIVE_FILE),
     memcgNrSwapPages(k, memcg) > 0,
   );
-  if (!within) return;
+  if (!within) return answer(undefined) as never;
   setFlag(k, pfn, PG_active);
   workingsetAgeNonresident(k, own, 1);
   noteActivation(k, own, file);
   countBoth(k, folioMemcg(k, pfn), file ? "workingset_activate_file" : "workingset_activate_anon");
-  if (!shadowWorkingset(shadow)) return;
+  if (!shadowWorkingset(shadow)) return answer(undefined) as never;
   setFlag(k, pfn, PG_workingset);
-  yield* lruNoteCost(k, own, file, 1);
   countBoth(k, folioMemcg(k, pfn), file ? "workingset_restore_file" : "workingset_restore_anon");
+  return lruNoteCost(k, own, file, 1);
 }
 
 /** WORKINGSET_ACTIVATE_*, which decides whether active lists are shrunk. */
