@@ -1,8 +1,9 @@
 // Measurements of reclaim in a process of their own. Prints a JSON line for each phase:
 //   node measureReclaim.mjs side REPETITIONS        three machines and the plain list, the same accesses by turns
+//   node measureReclaim.mjs profile REPETITIONS     the limit of a cgroup, page after page
 //   node measureReclaim.mjs growth LOG2 REPETITIONS a machine of 2^LOG2 frames
 import { buildPlain } from "./plainReclaim.mjs";
-import { buildReclaim, runPhase } from "./reclaimMachine.mjs";
+import { buildReclaim, runPhase, runReclaim } from "./reclaimMachine.mjs";
 
 const FRAMES = 1 << 15;
 
@@ -33,7 +34,19 @@ function side(repetitions) {
         print({ mode, trace, repetition: i, ours: timed(() => runPhase(machine, phase)), plain: baseline });
       }
     }
+    for (const { mode, machine } of machines) {
+      if (mode !== "memcg") continue;
+      print({ mode, trace: "reclaim", repetition: i, ours: timed(() => runReclaim(machine)) });
+      runPhase(machine, fill);
+    }
   }
+}
+
+function profile(repetitions) {
+  const machine = buildReclaim("memcg", FRAMES, 2 * FRAMES);
+  const phase = { count: 2 * FRAMES, from: 0, seed: 0 };
+  runPhase(machine, phase);
+  for (let i = 0; i < repetitions; i++) print({ repetition: i, ours: timed(() => runPhase(machine, phase)) });
 }
 
 /** Half as many pages again as frames, page after page: first new pages, then those that are in swap. */
@@ -54,4 +67,4 @@ function growth(log2, repetitions) {
 }
 
 const [kind, ...numbers] = process.argv.slice(2);
-({ side, growth })[kind](...numbers.map(Number));
+({ side, profile, growth })[kind](...numbers.map(Number));

@@ -19,7 +19,7 @@ export function buildReclaim(mode, frames, pages) {
       nodes: 1,
       inodes: 1,
       tables: Math.ceil(pages / 512) + Math.ceil(pages / (1 << 18)) + 8,
-      swapPages: pages - frames + Math.ceil(frames / 4) + 1024,
+      swapPages: (memcg ? pages : pages - frames + Math.ceil(frames / 4)) + 1024,
       minFreeKbytes: "auto",
       memcgs: memcg ? [{ max: frames }] : [],
     });
@@ -32,6 +32,9 @@ export function buildReclaim(mode, frames, pages) {
   m.activate();
   return Object.assign(made, { m });
 }
+
+/** memory.reclaim of everything that the cgroup has. */
+export const runReclaim = (machine) => runPhase(machine, { count: 0, from: machine.frames, seed: 0 });
 
 /** Runs a phase to its end: until no task can go on. What the counters say about it. */
 export function runPhase({ m, k, work }, { count, from, seed }) {
@@ -57,6 +60,6 @@ export function runPhase({ m, k, work }, { count, from, seed }) {
     scanned: since("pgscan_anon"),
     swapins: since("pswpin"),
   };
-  if (result.faults === 0) throw new Error("the phase did nothing");
+  if (result.faults + result.reclaimed === 0) throw new Error("the phase did nothing");
   return result;
 }

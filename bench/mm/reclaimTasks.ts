@@ -4,7 +4,7 @@ import type { Task } from "../../src/machine/core.ts";
 import { until } from "../../src/machine/wait.ts";
 import { becomeProcess } from "../../src/mm/current.ts";
 import type { Kernel } from "../../src/mm/kernel.ts";
-import { joinMemcg } from "../../src/mm/memcontrol.ts";
+import { joinMemcg, memoryReclaim } from "../../src/mm/memcontrol.ts";
 import type { Process } from "../../src/mm/mmTypes.ts";
 import { syscalls } from "../../src/mm/syscalls.ts";
 
@@ -15,7 +15,10 @@ const MAP_PRIVATE_ANONYMOUS = 0x22;
 export interface Work {
   /** How many phases may have begun. */
   readonly phase: Cell;
-  /** Writes of this phase; the page of the first; 0 = page after page, else where random numbers begin. */
+  /**
+   * Writes of this phase; 0 = memory.reclaim. The page of the first one, or how many pages to reclaim. Where random numbers begin;
+   * 0 = page after page.
+   */
   readonly count: Cell;
   readonly from: Cell;
   readonly seed: Cell;
@@ -35,7 +38,8 @@ export function* reclaimLoad(k: Kernel, p: Process, work: Work, at: number, page
     const count = yield* readOnce(work.count);
     const from = yield* readOnce(work.from);
     const seed = yield* readOnce(work.seed);
-    if (seed === 0) yield* sweep(k, p, at, pages, from, count);
+    if (count === 0) yield* memoryReclaim(k, memcg, from);
+    else if (seed === 0) yield* sweep(k, p, at, pages, from, count);
     else yield* scatter(k, p, at, pages, seed, count);
   }
 }

@@ -7,6 +7,7 @@ import { ensureBuilt } from "../../scripts/ensure.mjs";
 import { root } from "../../scripts/project.mjs";
 import { spread } from "../report.mjs";
 import { topFunctions } from "./profile.mjs";
+import { measureReclaim, reclaimText } from "./reclaimReport.mjs";
 
 /** Each figure comes from so many processes, with so many repetitions each after a first one that is left out. */
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
@@ -73,6 +74,7 @@ const resident = repeated("resident");
 const faults = repeated("faults");
 const [{ frameBytes, pteBytes, tableBytes, pages }] = measure("memory", 1);
 const top = profile();
+const reclaim = measureReclaim();
 const fork = spread(faults.map(({ ours }) => ours.fork.seconds * 1000));
 const perPage = (ms) => `${((ms * 1e6) / pages).toFixed(0)} ns`;
 
@@ -98,6 +100,8 @@ ${table(header, rateRows(resident, RESIDENT))}
 ${table(header, rateRows(faults, FAULTS))}
 
 fork of a process with ${pages} pages: ${three(fork, (ms) => `${ms.toFixed(0)} ms`)}; a page: ${three(fork, perPage)}.
+
+${reclaimText(reclaim)}
 
 ## Memory of the model
 

@@ -3,9 +3,8 @@ import { readFileSync } from "node:fs";
 
 /** Parts by file of src/mm; files that serve several parts (locks, counts, page tables …) count for their callers. */
 const PARTS = {
-  "fault, swap-in": ["memory", "memorySwap", "swapReadahead", "memoryCow", "pageAllocSlow", "cpuAccess"],
-  allocation: ["pageAlloc.js:alloc"],
-  "charge to the cgroup": ["memcontrol"],
+  "access, fault, swap-in": ["memory", "memorySwap", "swapReadahead", "cpuAccess", "workingset"],
+  "allocation, charge": ["pageAllocSlow", "memcontrol"],
   "scan, isolation, lists": [
     "vmscan",
     "vmscanLruvec",
@@ -19,9 +18,9 @@ const PARTS = {
   references: ["vmscanReferences", "folioReferenced"],
   unmap: ["tryToUnmap", "tlbBatch"],
   "swap slot, swap cache": ["swapSlots", "swapState"],
-  pageout: ["pageout", "pageIo"],
-  "LRU batches, free": ["swap"],
-  "what is measured": [],
+  "pageout, out of the swap cache": ["pageout", "pageIo"],
+  "LRU batches": ["swap"],
+  "free lists": ["pageAlloc"],
 };
 
 const partOf = new Map(

@@ -11,7 +11,7 @@ import { cacheSlot } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
 import { BATCH_SIZE, NR_BATCHES, NR_LRU_LISTS } from "./lruTypes.ts";
 import type { Vma } from "./mmTypes.ts";
-import { PG_private, PG_swapcache } from "./page.ts";
+import { isWritePending, PG_private, PG_swapcache, pageToNid } from "./page.ts";
 
 /** Set-up: every step of a search ends with all checks. */
 export function checkEveryStep(m: Machine, k: Kernel): void {
@@ -24,7 +24,7 @@ export function checkEveryStep(m: Machine, k: Kernel): void {
  */
 export function checkKernel(k: Kernel, quiet = true): string | null {
   return unchecked(() => {
-    return checkMaps(k, quiet) ?? checkVmas(k) ?? checkLru(k) ?? checkSwap(k, quiet);
+    return checkMaps(k, quiet) ?? checkVmas(k) ?? checkLru(k) ?? checkPending(k) ?? checkSwap(k, quiet);
   });
 }
 
@@ -67,6 +67,15 @@ function checkLru(k: Kernel): string | null {
     if (n !== size[list]) return `LRU list ${list} has ${n} folios and counts ${size[list]}`;
   }
   return null;
+}
+
+/** NR_ZONE_WRITE_PENDING of each node is what the flags of its frames say. */
+function checkPending(k: Kernel): string | null {
+  const left = k.pgdats.map(({ writePending }) => writePending);
+  const { flags, count } = k.frames;
+  for (let pfn = 1; pfn < count; pfn++) if (isWritePending(flags[pfn])) left[pageToNid(k, pfn)]--;
+  const nid = left.findIndex((n) => n !== 0);
+  return nid < 0 ? null : `node ${nid} counts ${left[nid]} too many file pages that are to be written`;
 }
 
 /**

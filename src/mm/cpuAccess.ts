@@ -11,7 +11,7 @@ import { W } from "../machine/core.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mm } from "./mmTypes.ts";
 import type { Vpn } from "./page.ts";
-import { PTE_DIRTY, PTE_PRESENT, PTE_PROTNONE, PTE_SHIFT, PTE_WRITE, PTE_YOUNG } from "./pageTable.ts";
+import { PTE_DIRTY, PTE_PRESENT, PTE_PROTNONE, PTE_WRITE, PTE_YOUNG, ptePfn } from "./pageTable.ts";
 
 /** What `userReadResident` answers when the access needs a fault: no content is that large. */
 export const NOT_RESIDENT = 2 ** 31;
@@ -38,7 +38,7 @@ export function userReadResident(k: Kernel, mm: Mm, vpn: Vpn): number {
   const pte = W[at];
   if ((pte & (PTE_PRESENT | PTE_PROTNONE)) !== PTE_PRESENT) return NOT_RESIDENT;
   if ((pte & PTE_YOUNG) === 0) W[at] = pte | PTE_YOUNG;
-  return W[k.words.content + (pte >>> PTE_SHIFT)];
+  return W[k.words.content + ptePfn(pte)];
 }
 
 const WRITABLE = PTE_PRESENT | PTE_WRITE;
@@ -51,6 +51,6 @@ export function userWriteResident(k: Kernel, mm: Mm, vpn: Vpn, content: number):
   const pte = W[at];
   if ((pte & (WRITABLE | PTE_PROTNONE)) !== WRITABLE) return false;
   if ((pte & WRITTEN) !== WRITTEN) W[at] = pte | WRITTEN;
-  W[k.words.content + (pte >>> PTE_SHIFT)] = content;
+  W[k.words.content + ptePfn(pte)] = content;
   return true;
 }

@@ -219,7 +219,7 @@ function copyIdentity(k: Kernel, src: Pfn, dst: Pfn): void {
   const { frames } = k;
   frames.mapping[dst] = frames.mapping[src];
   frames.index[dst] = frames.index[src];
-  frames.flags[dst] |= frames.flags[src] & (PG_anon | PG_swapbacked);
+  setFlag(k, dst, frames.flags[src] & (PG_anon | PG_swapbacked));
 }
 
 /** folio_migrate_flags. */

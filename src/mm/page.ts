@@ -92,11 +92,28 @@ export function hasFlag(k: Kernel, pfn: Pfn, flag: number): boolean {
 }
 export function setFlag(k: Kernel, pfn: Pfn, flag: number): void {
   mustBeInUse(k, pfn);
-  k.frames.flags[pfn] |= flag;
+  const { flags } = k.frames;
+  const before = flags[pfn];
+  flags[pfn] = before | flag;
+  if ((flag & DECIDES_PENDING) !== 0) notePending(k, pfn, before, before | flag);
 }
 export function clearFlag(k: Kernel, pfn: Pfn, flag: number): void {
   mustBeInUse(k, pfn);
-  k.frames.flags[pfn] &= ~flag;
+  const { flags } = k.frames;
+  const before = flags[pfn];
+  flags[pfn] = before & ~flag;
+  if ((flag & DECIDES_PENDING) !== 0) notePending(k, pfn, before, before & ~flag);
+}
+
+/** Flags that say whether a folio is in NR_ZONE_WRITE_PENDING: dirty file pages, and those under writeback. */
+const DECIDES_PENDING = PG_dirty | PG_writeback | PG_anon | PG_swapbacked;
+export const isWritePending = (flags: number): boolean =>
+  (flags & (PG_dirty | PG_writeback)) !== 0 && (flags & (PG_anon | PG_swapbacked)) === 0;
+
+/** The flags of a frame change, or have changed, from `before` to `now`: is there one more to be written on its node, or one less? */
+export function notePending(k: Kernel, pfn: Pfn, before: number, now: number): void {
+  if (isWritePending(before) === isWritePending(now)) return;
+  k.pgdats[pageToNid(k, pfn)].writePending += isWritePending(now) ? 1 : -1;
 }
 /** Lookups without locks may read the flags of a frame that was freed; nobody may change them. */
 function mustBeInUse(k: Kernel, pfn: Pfn): void {

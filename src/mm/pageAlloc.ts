@@ -12,7 +12,7 @@ import { lock, unlock } from "../machine/mutex.ts";
 import { shouldFail } from "./failingAllocations.ts";
 import type { Kernel } from "./kernel.ts";
 import { uncharge } from "./memcontrol.ts";
-import { type Pfn, PG_buddy } from "./page.ts";
+import { notePending, type Pfn, PG_buddy } from "./page.ts";
 import { allocPagesSlowpath } from "./pageAllocSlow.ts";
 import { listAddTail, type PageList } from "./pageList.ts";
 import { countVm } from "./vmstat.ts";
@@ -168,6 +168,7 @@ function prepareToFree(k: Kernel, pfn: Pfn): void {
   const { frames } = k;
   if (frames.mapcount[pfn] !== 0) throw new Finding("use-after-free", `frame ${pfn} is freed while page tables map it`);
   uncharge(k, pfn);
+  notePending(k, pfn, frames.flags[pfn], PG_buddy);
   frames.flags[pfn] = PG_buddy;
   frames.mapping[pfn] = 0;
   frames.index[pfn] = 0;

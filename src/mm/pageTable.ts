@@ -3,7 +3,7 @@
  *
  *   vpn   pgd entry (a window) | pud | pmd | pte          an upper entry = number of the next table, 0 = none
  *
- * A pte is one word of 30 bits: present 1, write, dirty, accessed, soft-dirty, uffd-wp, prot-none, special; pfn << 9.
+ * A pte is one word of 31 bits: present 1, write, dirty, accessed, soft-dirty, uffd-wp, prot-none, special; pfn << 9.
  * Not present and not 0: type << 1, then bits in the same places; offset << 9. All changes are
  * operations of their own, so that walks without the lock (GUP-fast) see every intermediate value, and atomic, since CPUs
  * set the accessed and the dirty bit of a present entry whenever they like: who changes one must not go by what it has read.

@@ -23,6 +23,8 @@ export interface Pgdat extends Handle {
   flags: number;
   isolatedAnon: number;
   isolatedFile: number;
+  /** NR_ZONE_WRITE_PENDING: dirty file pages, and those under writeback. */
+  writePending: number;
   /** How many tasks are throttled because of writeback, and pages written when that began. */
   nrWritebackThrottled: number;
 }
@@ -43,6 +45,7 @@ const pgdatStruct = struct("pgdat", {
   flags: int({ ordered: "atomic bits" }),
   isolatedAnon: int({ ordered: "atomic counter" }),
   isolatedFile: int({ ordered: "atomic counter" }),
+  writePending: int({ ordered: "atomic counter" }),
   nrWritebackThrottled: int({ ordered: "atomic counter" }),
 });
 

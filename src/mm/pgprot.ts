@@ -1,7 +1,7 @@
 /** Page protection of a VMA as page-table bits (vm_get_page_prot, vma_set_page_prot). */
 import { EXT4 } from "./fs.ts";
 import { VM_EXEC, VM_PFNMAP, VM_READ, VM_SHARED, VM_SOFTDIRTY, VM_WRITE, type Vma } from "./mmTypes.ts";
-import { PTE_PROTNONE, PTE_SHIFT, PTE_WRITE, PTE_YOUNG, type Pte } from "./pageTable.ts";
+import { PTE_PROTNONE, PTE_WRITE, PTE_YOUNG, type Pte, pteBits } from "./pageTable.ts";
 
 /** Bits of vm_page_prot: private mappings never write at once, shared ones unless writes must be noticed. */
 export function vmPageProt(vma: Vma): number {
@@ -25,6 +25,6 @@ export const vmaSoftDirtyEnabled = (vma: Vma): boolean => (vma.flags & VM_SOFTDI
 const CHANGED = PTE_PROTNONE | PTE_WRITE;
 /** pte_modify: new rights; the page and everything that was noted about its use stay. */
 export function pteModify(pte: Pte, prot: number): Pte {
-  const low = pte & ((1 << PTE_SHIFT) - 1);
+  const low = pteBits(pte);
   return (pte - low) | (low & ~CHANGED) | (prot & CHANGED);
 }

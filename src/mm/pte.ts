@@ -11,7 +11,7 @@ export const PTE_UFFD_WP = 32;
 export const PTE_PROTNONE = 64;
 /** No struct page behind it: the zero page. */
 export const PTE_SPECIAL = 128;
-export const PTE_SHIFT = 9;
+const PTE_SHIFT = 9;
 const PTE_FLAGS = (1 << PTE_SHIFT) - 1;
 
 // Entries that are not present: type in bits 1 … 3, soft-dirty and uffd-wp as above.
@@ -34,8 +34,11 @@ export const pteDirty = (pte: Pte): boolean => (pte & PTE_DIRTY) !== 0;
 export const pteYoung = (pte: Pte): boolean => (pte & PTE_YOUNG) !== 0;
 export const pteProtnone = (pte: Pte): boolean => (pte & PTE_PROTNONE) !== 0;
 export const pteSpecial = (pte: Pte): boolean => (pte & PTE_SPECIAL) !== 0;
-export const ptePfn = (pte: Pte): Pfn => pte >>> PTE_SHIFT;
-export const mkPte = (pfn: Pfn, bits: number): Pte => (pfn << PTE_SHIFT) | bits | PTE_PRESENT;
+// Entries have 31 bits, the highest one being the sign: so that one fits where a task function keeps a value.
+export const ptePfn = (pte: Pte): Pfn => (pte << 1) >>> (PTE_SHIFT + 1);
+/** An entry that is not present, or the upper part of one that is: frame or slot below 2^22. */
+export const mkSwp = (offset: number, bits: number): Pte => ((offset << (PTE_SHIFT + 1)) >> 1) | bits;
+export const mkPte = (pfn: Pfn, bits: number): Pte => mkSwp(pfn, bits | PTE_PRESENT);
 /** May the CPU read through it? */
 export const pteReadable = (pte: Pte): boolean => (pte & (PTE_PRESENT | PTE_PROTNONE)) === PTE_PRESENT;
 export const swpType = (pte: Pte): number => (ptePresent(pte) ? 0 : pte & SWP_TYPE);

@@ -23,8 +23,8 @@ import {
 import {
   isMigrationType,
   mkPte,
+  mkSwp,
   PTE_DIRTY,
-  PTE_SHIFT,
   PTE_SOFT_DIRTY,
   PTE_UFFD_WP,
   PTE_WRITE,
@@ -120,7 +120,7 @@ function* makeMigrationEntry(k: Kernel, vma: Vma, vpn: Vpn, pfn: Pfn): Task<bool
 function migrationEntry(pte: Pte, pfn: Pfn, exclusive: boolean): Pte {
   const type = pteWrite(pte) ? SWP_MIGRATION_WRITE : exclusive ? SWP_MIGRATION_READ_EXCLUSIVE : SWP_MIGRATION_READ;
   const noted = (pteYoung(pte) ? SWP_YOUNG : 0) | (pteDirty(pte) ? SWP_DIRTY : 0);
-  return (pfn << PTE_SHIFT) | type | noted | (pte & (PTE_SOFT_DIRTY | PTE_UFFD_WP));
+  return mkSwp(pfn, type | noted | (pte & (PTE_SOFT_DIRTY | PTE_UFFD_WP)));
 }
 
 /** remove_migration_ptes: entries for `from` map `to` again. No event: rights are only given back. Both locked. */

@@ -8,7 +8,6 @@ import { choose, giveWay } from "../machine/wait.ts";
 import type { Kernel } from "./kernel.ts";
 import { LRU_ACTIVE_ANON, LRU_ACTIVE_FILE, LRU_INACTIVE_ANON, LRU_INACTIVE_FILE } from "./lruTypes.ts";
 import { nodePageState } from "./lruvec.ts";
-import { PG_anon, PG_dirty, PG_swapbacked, PG_writeback, pageToNid } from "./page.ts";
 import { MAX_RECLAIM_RETRIES } from "./scanControl.ts";
 import { getNrSwapPages } from "./swapfile.ts";
 import { traceThrottled } from "./vmscanTrace.ts";
@@ -47,19 +46,7 @@ export function* reclaimThrottle(k: Kernel, nid: number, reason: number): Task {
 /** skip_throttle_noprogress: OOM is near, or the lists are not waiting for writes. */
 function skipThrottleNoprogress(k: Kernel, nid: number): boolean {
   if (k.pgdats[nid].kswapdFailures >= MAX_RECLAIM_RETRIES) return true;
-  return 2 * writePending(k, nid) <= nodeReclaimable(k, nid);
-}
-
-/** NR_ZONE_WRITE_PENDING of a node: dirty file pages, and those under writeback. Counted here, as it is asked for rarely. */
-function writePending(k: Kernel, nid: number): number {
-  const { flags, count } = k.frames;
-  let n = 0;
-  for (let pfn = 1; pfn < count; pfn++) {
-    const f = flags[pfn];
-    if ((f & (PG_dirty | PG_writeback)) === 0 || (f & (PG_anon | PG_swapbacked)) !== 0) continue;
-    if (pageToNid(k, pfn) === nid) n++;
-  }
-  return n;
+  return 2 * k.pgdats[nid].writePending <= nodeReclaimable(k, nid);
 }
 
 /** zone_reclaimable_pages of all zones of a node. */

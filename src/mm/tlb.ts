@@ -23,7 +23,7 @@ import type { Kernel } from "./kernel.ts";
 import type { Mm } from "./mmTypes.ts";
 import { ALL_END } from "./mmuNotifierTypes.ts";
 import type { Vpn } from "./page.ts";
-import { PTE_DIRTY, PTE_SHIFT, PTE_WRITE, type Pte, ptePfn, pteReadable, pteSlot } from "./pageTable.ts";
+import { mkSwp, PTE_DIRTY, PTE_WRITE, type Pte, ptePfn, pteReadable, pteSlot } from "./pageTable.ts";
 
 /**
  * Where the kernel flushes. A scenario may take one of them away.
@@ -82,7 +82,7 @@ const createStale = () =>
   columns("tlb.stale", STALE, {
     /** Number of the mm + 1, above PLACE_BITS bits of page number. */
     place: column(flushed),
-    /** Frame << PTE_SHIFT, with PTE_WRITE where stores pass. */
+    /** The frame as in an entry, with PTE_WRITE where stores pass. */
     pte: column(flushed),
     /** How often the frame had been freed before. */
     generation: column(flushed),
@@ -140,7 +140,7 @@ export const covers = (a: Pte, b: Pte): boolean => a === b || a === (b | PTE_WRI
 /** What a CPU keeps of it: where, and whether stores pass without another look at the page table. */
 export function translation(pte: Pte): Pte {
   const writable = (pte & (PTE_WRITE | PTE_DIRTY)) === (PTE_WRITE | PTE_DIRTY);
-  return (ptePfn(pte) << PTE_SHIFT) | (writable ? PTE_WRITE : 0);
+  return mkSwp(ptePfn(pte), writable ? PTE_WRITE : 0);
 }
 
 /** Every CPU may have it. */

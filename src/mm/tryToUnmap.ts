@@ -41,7 +41,7 @@ import {
   type Vpn,
 } from "./page.ts";
 import {
-  PTE_SHIFT,
+  mkSwp,
   PTE_SOFT_DIRTY,
   PTE_UFFD_WP,
   type Pte,
@@ -162,7 +162,7 @@ function* unmapAnon(k: Kernel, mm: Mm, vpn: Vpn, pfn: Pfn, pte: Pte): Task<boole
   mm.rssAnon--;
   mm.swapEntries++;
   const bits = (pte & (PTE_SOFT_DIRTY | PTE_UFFD_WP)) | (exclusive ? SWP_EXCLUSIVE : 0);
-  yield* setPteAt(k, mm, vpn, (slot << PTE_SHIFT) | SWP_SWAP | bits);
+  yield* setPteAt(k, mm, vpn, mkSwp(slot, SWP_SWAP | bits));
   yield* invalidateRange(k, mm, vpn, vpn + 1);
   return true;
 }
