@@ -54,15 +54,14 @@ export function createNotifier<D extends object>(
 }
 
 /** mmu_notifier_range_start: 0, or -EAGAIN when the range may be refused and was: no end then, unless RANGE_MAYFAIL. */
-export function invalidateRangeStart(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number): Task<number> {
-  if (rangeBlockable(flags)) mightSleep("invalidate_range_start");
-  if (mm.notifierSubscriptions.active) return rangeStart(k, mm, start, end, flags);
-  if (k.announced !== null) rangeOpened(k.announced, mm, start, end);
-  return answer(0) as never;
-}
-
-function* rangeStart(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number): Task<number> {
+export function* invalidateRangeStart(k: Kernel, mm: Mm, start: Vpn, end: Vpn, flags: number): Task<number> {
+  // A task function of this name, whoever listens: reports look for it in the stack.
   const subs = mm.notifierSubscriptions;
+  if (rangeBlockable(flags)) mightSleep("invalidate_range_start");
+  if (!subs.active) {
+    if (k.announced !== null) rangeOpened(k.announced, mm, start, end);
+    return 0;
+  }
   lockMapAcquire(mmuNotifierInvalidateRangeStart);
   let error = 0;
   if (subs.hasItree) error = yield* itreeInvalidate(k, mm, start, end, flags);
