@@ -1,5 +1,5 @@
 /**
- * Page frames (struct page, struct folio; one page each so far): integers 0 … n-1 whose fields are columns of the
+ * Page frames (struct page, struct folio; one page each): integers 0 … n-1 whose fields are columns of the
  * kernel's `frames`, 12 words each. Frame 0 is the zero page.
  *
  *   free list ──allocPage──▶ refcount 1 ──map, cache, LRU batch, pin──▶ refcount n ──last put──▶ free list

@@ -167,11 +167,11 @@ export function* punchHole(file: File, from: number, bytes: number): Task<number
 export function* fsync(file: File): Task<number> {
   return yield* kernelCalls().fsync(userSpace().k, self(), file);
 }
-/** write(2) of one digit to /proc/self/clear_refs: 0, or -errno. */
 /** Write to /proc/sys/vm/drop_caches: 1 = page cache, 2 = slab. */
 export function* dropCaches(what: number): Task {
   yield* kernelCalls().dropCaches(userSpace().k, self(), what);
 }
+/** write(2) of one digit to /proc/self/clear_refs: 0, or -errno. */
 export function* clearRefs(what: number): Task<number> {
   return Math.min(yield* kernelCalls().clearRefs(userSpace().k, self(), what), 0);
 }

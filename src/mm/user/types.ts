@@ -92,9 +92,9 @@ export interface SystemCalls {
   processVmWritevPages(k: Kernel, p: Process, target: Process, at: Vpn, n: number, content: number): Task<number>;
   /** pwrite to /proc/PID/mem. */
   procMemWrite(k: Kernel, p: Process, target: Process, at: Vpn, content: number): Task<number>;
-  /** Writes `what` (1 … 5) to /proc/PID/clear_refs. 2, the bytes that "4\n" has, is up to the caller. */
   /** Write to /proc/sys/vm/drop_caches: 1 = page cache, 2 = slab. */
   dropCaches(k: Kernel, p: Process, what: number): Task;
+  /** Writes `what` (1 … 5) to /proc/PID/clear_refs. 2, the bytes that "4\n" has, is up to the caller. */
   clearRefs(k: Kernel, p: Process, what: number): Task<number>;
   /** The target has been killed, and still has its mm. */
   processMrelease(k: Kernel, p: Process, target: Process): Task<number>;
