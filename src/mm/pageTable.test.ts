@@ -14,9 +14,7 @@ import {
   PTE_DIRTY,
   PTE_WRITE,
   PTE_YOUNG,
-  pmdAlloc,
   pmdPages,
-  pteAlloc,
   pteAt,
   ptePfn,
   ptePresent,
@@ -28,6 +26,7 @@ import {
   setPteAt,
   tablesOf,
 } from "./pageTable.ts";
+import { pmdAlloc, pteAlloc } from "./pteAlloc.ts";
 
 const AT = 1 << 20;
 const found: (number | boolean)[] = [];
@@ -41,10 +40,10 @@ function* levels(k: Kernel, p: Process): Task {
   const mm = p.mm as Mm;
   yield* sysMmap(k, p, AT, 2 * pmdPages(k), PROT_READ, MAP_ANONYMOUS | MAP_PRIVATE, null, 0);
   yield* downWrite(mm.mmapLock);
-  found.push(pmdAlloc(k, mm, AT), tablesOf(k, mm), pteSlot(k, mm, AT));
-  found.push(pteAlloc(k, mm, AT), tablesOf(k, mm), pteAlloc(k, mm, AT + 1), tablesOf(k, mm));
+  found.push(yield* pmdAlloc(k, mm, AT), tablesOf(k, mm), pteSlot(k, mm, AT));
+  found.push(yield* pteAlloc(k, mm, AT), tablesOf(k, mm), yield* pteAlloc(k, mm, AT + 1), tablesOf(k, mm));
   found.push(pteSlot(k, mm, AT + 1) - pteSlot(k, mm, AT), pteSlot(k, mm, AT + pmdPages(k)));
-  found.push(pteAlloc(k, mm, AT + pmdPages(k)), tablesOf(k, mm));
+  found.push(yield* pteAlloc(k, mm, AT + pmdPages(k)), tablesOf(k, mm));
   yield* upWrite(mm.mmapLock);
   yield* sysMunmap(k, p, AT, 2 * pmdPages(k));
   found.push(tablesOf(k, mm));
@@ -58,7 +57,7 @@ function* runsOut(k: Kernel, p: Process): Task {
   const mm = p.mm as Mm;
   yield* sysMmap(k, p, AT, 1, PROT_READ, MAP_ANONYMOUS | MAP_PRIVATE, null, 0);
   yield* downWrite(mm.mmapLock);
-  found.push(pteAlloc(k, mm, AT), pteAt(k, mm, AT));
+  found.push(yield* pteAlloc(k, mm, AT), pteAt(k, mm, AT));
   yield* upWrite(mm.mmapLock);
   yield* sysMunmap(k, p, AT, 1);
 }
@@ -71,7 +70,7 @@ function* bits(k: Kernel, p: Process): Task {
   const mm = p.mm as Mm;
   yield* sysMmap(k, p, AT, 1, PROT_READ, MAP_ANONYMOUS | MAP_PRIVATE, null, 0);
   yield* downWrite(mm.mmapLock);
-  pteAlloc(k, mm, AT);
+  yield* pteAlloc(k, mm, AT);
   yield* lock(mm.ptl);
   found.push(yield* setPteAt(k, mm, AT, mkPte(5, PTE_WRITE)));
   const before = yield* ptepSetBits(k, mm, AT, PTE_DIRTY | PTE_YOUNG);
