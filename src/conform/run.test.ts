@@ -17,6 +17,17 @@ function* waits(): Task {
   yield* awaitByte(PP);
 }
 
+function* raises(): Task {
+  yield* register("P", 0);
+  throw new Error("not that way");
+}
+
+test("what a workload raises is how its run failed, with the record up to there", () => {
+  const { events, failed } = recordWorkload({ default: raises });
+  expect(failed).toBe("assertion: uncaught Error: not that way");
+  expect(events.map(lineOf)).toEqual(["register P flags=0"]);
+});
+
 test("a record of what happened", () => {
   const { events, failed } = recordWorkload({ default: unmaps });
   expect(failed).toBeNull();
