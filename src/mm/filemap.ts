@@ -5,6 +5,7 @@ import { lockFolio, unlockFolio } from "../machine/folioLock.ts";
 import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../machine/gfp.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
+import { balanceDirtyPagesRatelimited } from "./balanceDirty.ts";
 import { cacheEntry, cacheSlot, EXT4, type File, type Inode, pagesOf, TMPFS } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
 import { memcgRstatUpdated } from "./memcgStat.ts";
@@ -22,10 +23,12 @@ import {
   setFlag,
 } from "./page.ts";
 import { allocPage } from "./pageAlloc.ts";
-import { attachBuffers, setPageDirty } from "./pageWriteback.ts";
+import { attachBuffers, freeBuffers, setPageDirty } from "./pageWriteback.ts";
+import { asyncMmapReadahead, syncMmapReadahead } from "./readahead.ts";
 import { folioInode } from "./rmap.ts";
 import { shmemGetPage } from "./shmem.ts";
 import { folioAddLru, folioMarkAccessed, folioPut } from "./swap.ts";
+import { countBoth } from "./vmstat.ts";
 import { workingsetRefault } from "./workingset.ts";
 
 /** filemap_get_folio: the cached page with a reference, or -1. */
@@ -93,51 +96,43 @@ export function noteCached(k: Kernel, pfn: Pfn): void {
 
 /** What filemap_fault returns when it had to read: the fault is to be tried again. */
 export const FAULT_RETRY = -1024;
-/** ra_pages of a device: 128 KiB. */
-const READ_AROUND = 32;
-
 /**
  * filemap_fault: the page of a fault, locked and with a reference; -EFAULT beyond the end of the file, -ENOMEM. A page that
- * is not cached is read together with its neighbours, without mmap_lock in the kernel: FAULT_RETRY. `alone`: MADV_RANDOM.
+ * is not cached is read together with its neighbours, without mmap_lock in the kernel: FAULT_RETRY. `alone`: MADV_RANDOM,
+ * it is read alone. `memcg` is whom the fault is counted for.
  */
-export function* filemapFault(k: Kernel, inode: Inode, index: number, alone: boolean): Task<Pfn | number> {
+export function* filemapFault(
+  k: Kernel,
+  inode: Inode,
+  index: number,
+  alone: boolean,
+  memcg: number,
+): Task<Pfn | number> {
   if (index >= pagesOf(inode.size)) return -EFAULT;
   yield* downRead(inode.invalidateLock);
-  if (!alone && cacheEntry(k, inode, index) < 0) {
-    const error = yield* readAround(k, inode, index);
-    yield* upRead(inode.invalidateLock);
-    return error;
+  let again = cacheEntry(k, inode, index) < 0;
+  if (again) {
+    countBoth(k, memcg, "pgmajfault");
+    if (!alone) yield* syncMmapReadahead(k, inode, index);
+  } else if (!alone) {
+    again = yield* asyncMmapReadahead(k, inode, index);
   }
-  const pfn = yield* readPage(k, inode, index);
+  const pfn = yield* readPage(k, inode, index, GFP_KERNEL);
   yield* upRead(inode.invalidateLock);
-  if (pfn < 0 || index < pagesOf(inode.size)) return pfn;
+  if (pfn < 0 || (!again && index < pagesOf(inode.size))) return pfn;
   yield* unlockFolio(folioLockWord(k, pfn));
   yield* folioPut(k, pfn);
-  return -EFAULT;
-}
-
-/** do_sync_mmap_readahead: what is not cached around `index`. FAULT_RETRY or -ENOMEM. */
-function* readAround(k: Kernel, inode: Inode, index: number): Task<number> {
-  const from = Math.max(0, index - READ_AROUND / 2);
-  const end = Math.min(from + READ_AROUND, pagesOf(inode.size));
-  for (let i = from; i < end; i++) {
-    if (cacheEntry(k, inode, i) >= 0) continue;
-    const pfn = yield* readPage(k, inode, i);
-    if (pfn < 0) return pfn;
-    yield* unlockFolio(folioLockWord(k, pfn));
-    yield* folioPut(k, pfn);
-  }
-  return FAULT_RETRY;
+  return again ? FAULT_RETRY : -EFAULT;
 }
 
 /** The cached page, or one read from disk: locked, with a reference; -ENOMEM. */
-export function* readPage(k: Kernel, inode: Inode, index: number): Task<Pfn | number> {
+export function* readPage(k: Kernel, inode: Inode, index: number, gfp: number): Task<Pfn | number> {
   for (;;) {
     const cached = yield* findLockPage(k, inode, index);
     if (cached >= 0) return cached;
     const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_ZERO);
     if (pfn < 0) return -ENOMEM;
-    if ((yield* memCgroupChargeCurrent(k, pfn, GFP_KERNEL)) !== 0) {
+    if ((yield* memCgroupChargeCurrent(k, pfn, gfp)) !== 0) {
       yield* folioPut(k, pfn);
       return -ENOMEM;
     }
@@ -171,12 +166,13 @@ export function* fileWrite(k: Kernel, file: File, index: number, content: number
     yield* folioPut(k, pfn);
   }
   yield* unlock(inode.rwsem);
+  if (pfn >= 0 && inode.kind === EXT4) yield* balanceDirtyPagesRatelimited(k);
   return pfn < 0 ? pfn : 4096;
 }
 
 /** ext4's write_begin: the page, with buffers. It need not be read, since all of it is overwritten. */
 function* writeBegin(k: Kernel, inode: Inode, index: number): Task<Pfn | number> {
-  const pfn = yield* readPage(k, inode, index);
+  const pfn = yield* readPage(k, inode, index, GFP_KERNEL);
   if (pfn >= 0) yield* attachBuffers(k, pfn);
   return pfn;
 }
@@ -185,7 +181,7 @@ function* writeBegin(k: Kernel, inode: Inode, index: number): Task<Pfn | number>
 export function* fileRead(k: Kernel, file: File, index: number): Task<number> {
   const inode = file.inode as Inode;
   if (index >= pagesOf(inode.size)) return 0;
-  const pfn = inode.kind === EXT4 ? yield* readPage(k, inode, index) : yield* shmemGetPage(k, inode, index);
+  const pfn = inode.kind === EXT4 ? yield* readPage(k, inode, index, GFP_KERNEL) : yield* shmemGetPage(k, inode, index);
   if (pfn < 0) return pfn;
   const content = k.frames.content[pfn];
   yield* folioMarkAccessed(k, pfn);
@@ -200,6 +196,7 @@ export function* cleanupFolio(k: Kernel, pfn: Pfn): Task {
   clearFlag(k, pfn, PG_dirty);
   if ((k.frames.flags[pfn] & PG_private) === 0) return;
   clearFlag(k, pfn, PG_private);
+  freeBuffers(k, pfn);
   yield* folioPut(k, pfn);
 }
 

@@ -10,6 +10,29 @@ import type { Pfn } from "./page.ts";
 /** Block size of the disk file system, which is small: less than a page. */
 export const BLOCK = 1024;
 
+/** How files behave under faults and writes. */
+export interface FileOptions {
+  /** fault_around_bytes: how much a read fault maps of what is cached; 4096 = nothing else. By default 65536. */
+  readonly faultAroundBytes?: number;
+  /** Files remember how they are read (readahead.ts). */
+  readonly readahead?: boolean;
+  /** Who writes to files waits for a flusher (balanceDirty.ts), which must have been started. */
+  readonly dirtyThrottling?: boolean;
+}
+
+export interface FileBehaviour {
+  /** Pages. */
+  readonly faultAround: number;
+  readonly readahead: boolean;
+  readonly dirtyThrottling: boolean;
+}
+
+export const fileBehaviour = (o: FileOptions): FileBehaviour => ({
+  faultAround: (o.faultAroundBytes ?? 65536) >> 12,
+  readahead: o.readahead ?? false,
+  dirtyThrottling: o.dirtyThrottling ?? false,
+});
+
 export const TMPFS = 1;
 export const EXT4 = 2;
 
@@ -36,12 +59,18 @@ export interface Inode extends Handle {
   swapped: number;
   /** Entries of evicted pages (workingset.ts) in its page cache. */
   nrshadows: number;
+  /** struct file_ra_state: the last window that was read ahead, the pages behind its mark, and misses less hits. */
+  raStart: number;
+  raSize: number;
+  raAsync: number;
+  mmapMiss: number;
   /** First VMA that maps it. */
   immap: Vma | null;
   readonly slot: number;
   nextFree: Inode | null;
 }
 const own = "i_rwsem for writing, or a reference that is the only one";
+const guess = "faults race, as it is only a guess";
 export const inodeStruct = pooledStruct("inode", {
   rwsem: mutexField(),
   invalidateLock: rwsemField(),
@@ -56,6 +85,10 @@ export const inodeStruct = pooledStruct("inode", {
   nrpages: int({ ordered: "i_pages lock" }),
   swapped: int({ ordered: "i_pages lock" }),
   nrshadows: int({ ordered: "i_pages lock" }),
+  raStart: int({ ordered: guess }),
+  raSize: int({ ordered: guess }),
+  raAsync: int({ ordered: guess }),
+  mmapMiss: int({ ordered: guess }),
   immap: ref<Vma>({ ordered: "i_mmap_rwsem" }),
   nextFree: ref<Inode>({ ordered: "slab", whenFree: true }),
 });

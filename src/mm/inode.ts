@@ -23,6 +23,10 @@ export function inodeAlloc(k: Kernel, kind: number, size: number): Inode | null 
   inode.swapped = 0;
   inode.nrshadows = 0;
   chargeObject(k, inode, bytesOf(kind));
+  inode.raStart = 0;
+  inode.raSize = 0;
+  inode.raAsync = 0;
+  inode.mmapMiss = 0;
   return inode;
 }
 

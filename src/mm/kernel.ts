@@ -7,8 +7,17 @@ import { type Mutex, mutexField, spinlockField } from "../machine/mutex.ts";
 import { type Srcu, srcu } from "../machine/srcu.ts";
 import { bool, freeObject, int, isPooled, ref, struct } from "../machine/struct.ts";
 import { type Announced, createAnnounced } from "./announced.ts";
-import { type File, fileStruct, type Inode, inodeStruct } from "./fs.ts";
+import {
+  type File,
+  type FileBehaviour,
+  type FileOptions,
+  fileBehaviour,
+  fileStruct,
+  type Inode,
+  inodeStruct,
+} from "./fs.ts";
 import { createPages, type Pages } from "./gup.ts";
+import { createCache, createTableSlab, createTables } from "./kernelColumns.ts";
 import { createKmem, type Kmem } from "./kmemTypes.ts";
 import { createLru, type Lru, type LruOptions } from "./lruTypes.ts";
 import { createMemcgs, type MemcgOptions, type Memcgs, memcgParents, memcgWalk } from "./memcontrolTypes.ts";
@@ -51,7 +60,7 @@ import {
 } from "./zone.ts";
 
 /** How large the machine is. Searches want it small, simulations large. */
-export interface KernelOptions extends SwapOptions, LruOptions {
+export interface KernelOptions extends SwapOptions, LruOptions, FileOptions {
   readonly rules?: Rules;
   /** Page frames, the zero page included. */
   readonly frames?: number;
@@ -162,6 +171,8 @@ export interface KernelState extends Handle {
   /** Its stock of bytes for structs, of cgroup `objStockMemcg`. */
   objStockMemcg: number;
   objStockBytes: number;
+  /** nr_dirtied less nr_dirtied_pause: at 1 the limits are looked at. */
+  dirtied: number;
   /** Above 0 = dirty pages are to be written; see flusher.ts. */
   readonly flusherWork: Cell;
   hasFlusher: boolean;
@@ -189,11 +200,12 @@ const stateStruct = struct("kernel", {
   stockPages: int({ ordered: "the CPU's own, with preemption off" }),
   objStockMemcg: int({ ordered: "the CPU's own, with preemption off" }),
   objStockBytes: int({ ordered: "the CPU's own, with preemption off" }),
+  dirtied: int({ ordered: "of the running task, as one task writes files" }),
   flusherWork: cellField(),
   hasFlusher: bool({ ordered: "set at boot" }),
 });
 
-export interface Kernel {
+export interface Kernel extends FileBehaviour {
   readonly rules: Rules;
   readonly nodes: number;
   readonly frames: Frames;
@@ -262,22 +274,6 @@ export interface Kernel {
   /** Paths of files, in order of first use at set-up (`nameFile`). */
   readonly paths: string[];
 }
-
-const createTables = (count: number, shift: number) =>
-  columns("pageTable", (count + 1) << shift, {
-    entry: column({ ordered: "locks of the mm that has the table: tableGuards.ts" }),
-  });
-const createTableSlab = (count: number) =>
-  columns("pageTableSlab", count + 1, {
-    free: column({ ordered: "slab", initial: 1 }),
-    next: column({ ordered: "the one who took the table out of its mm" }),
-  });
-/** At inode slot * filePages + index: the cached frame + 1, and what the disk has there. */
-const createCache = (n: number) =>
-  columns("pageCache", n, {
-    page: column({ ordered: "i_pages lock" }),
-    disk: column({ ordered: "written by writeback, read by reads, both under the folio lock" }),
-  });
 
 /** Pages that one move_pages may name. */
 export const MAX_MOVED = 64;
@@ -358,6 +354,7 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
     cache: createCache(o.inodes * o.filePages),
     swap: createSwap(o),
     filePages: o.filePages,
+    ...fileBehaviour(o),
     gatherPages,
     gathered: gathers.pages,
     state,

@@ -7,11 +7,11 @@
  * Page tables wait for reclaim when the limit is reached. Structs do not here: they are charged beyond it, and the next
  * page makes up for it.
  */
-import type { Handle } from "../machine/core.ts";
+import type { Handle, Task } from "../machine/core.ts";
 import type { Kernel } from "./kernel.ts";
 import { placeOf } from "./kmemTypes.ts";
 import { memcgRstatUpdated } from "./memcgStat.ts";
-import { chargeNow, refillStock, taskMemcg } from "./memcontrol.ts";
+import { chargeNow, refillStock, taskMemcg, tryCharge } from "./memcontrol.ts";
 
 const PAGE = 4096;
 /** Each struct of a slab has a pointer to who pays for it. */
@@ -27,6 +27,9 @@ export const SHMEM_INODE_BYTES = 784 + OBJ_CGROUP + NAME_BYTES;
 export const EXT4_INODE_BYTES = 1192 + OBJ_CGROUP + NAME_BYTES;
 /** seq_file's buffer, when a small file of the kernel is read. */
 export const SEQ_BUFFER_BYTES = PAGE + OBJ_CGROUP;
+/** A buffer_head, and a node of a page cache (radix_tree_node). */
+export const BUFFER_HEAD_BYTES = 104 + OBJ_CGROUP;
+export const CACHE_NODE_BYTES = 576 + OBJ_CGROUP;
 export const FILE_BYTES = 256 + OBJ_CGROUP;
 /** task_struct and pid; a process also has mm_struct, signal, sighand, files and cred. */
 export const THREAD_BYTES = 6208 + OBJ_CGROUP + 128 + OBJ_CGROUP;
@@ -40,6 +43,17 @@ export function chargeObject(k: Kernel, object: Handle, bytes: number): void {
   if (memcg === 0) return;
   k.kmem.objects.payer[placeOf(k.kmem, object)] = memcg;
   chargeBytes(k, memcg, bytes);
+}
+
+/** obj_cgroup_charge: structs whose cgroup is known otherwise, as that of buffers by their folio. Waits for reclaim. 0 or -ENOMEM. */
+export function* tryChargeBytes(k: Kernel, memcg: number, gfp: number, bytes: number): Task<number> {
+  if (memcg === 0 || consumeBytes(k, memcg, bytes)) return 0;
+  const pages = Math.ceil(bytes / PAGE);
+  const error = yield* tryCharge(k, memcg, gfp, pages);
+  if (error !== 0) return error;
+  memcgRstatUpdated(k, pages); // MEMCG_KMEM
+  refillBytes(k, memcg, pages * PAGE - bytes);
+  return 0;
 }
 
 /** It is freed. */
@@ -75,7 +89,8 @@ function chargeBytes(k: Kernel, memcg: number, bytes: number): void {
 }
 
 /** obj_cgroup_uncharge. */
-function unchargeBytes(k: Kernel, memcg: number, bytes: number): void {
+export function unchargeBytes(k: Kernel, memcg: number, bytes: number): void {
+  if (memcg === 0) return;
   refillBytes(k, memcg, bytes);
   const { state } = k;
   if (state.objStockBytes <= PAGE) return;

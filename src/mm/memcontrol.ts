@@ -137,8 +137,8 @@ function pageCounterTryCharge(k: Kernel, memcg: number, n: number): number {
   return -1;
 }
 
-/** mem_cgroup_margin. */
-function margin(k: Kernel, memcg: number): number {
+/** mem_cgroup_margin: how much may still be charged to it. */
+export function memcgMargin(k: Kernel, memcg: number): number {
   return Math.max(0, k.memcgs.max[memcg] - k.memcgs.usage[memcg]);
 }
 
@@ -204,7 +204,7 @@ export function* tryCharge(k: Kernel, memcg: number, gfp: number, n: number): Ta
     if (!gfpAllowsBlocking(gfp)) return noMemory(k, memcg, gfp, n);
     countMemcgEvent(k, over, "max");
     const reclaimed = yield* tryToFreeMemCgroupPages(k, over, n, gfp, true, false);
-    if (margin(k, over) >= n) continue;
+    if (memcgMargin(k, over) >= n) continue;
     if (!drained) {
       drainAllStock(k, over);
       drained = true;

@@ -10,6 +10,7 @@ import { EFAULT, ENOMEM } from "../machine/errno.ts";
 import { lockFolio, trylockFolio, unlockFolio } from "../machine/folioLock.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { anonVmaPrepare } from "./anonVma.ts";
+import { balanceDirtyPagesRatelimited } from "./balanceDirty.ts";
 import { FAULT_RETRY, filemapFault, findGetPage } from "./filemap.ts";
 import { EXT4, type Inode, pagesOf } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
@@ -17,7 +18,7 @@ import { FAULT_WRITE } from "./memory.ts";
 import { allocCharged, maybeMkwrite, wpPageReuse } from "./memoryCow.ts";
 import { lruCacheAdd, mlockVmaPage } from "./mlockPage.ts";
 import { linearPageIndex, type Mm, VM_RAND_READ, VM_SHARED, type Vma } from "./mmTypes.ts";
-import { folioGet, folioLockWord, hasFlag, type Pfn, PG_uptodate, setFlag, type Vpn } from "./page.ts";
+import { folioGet, folioLockWord, hasFlag, type Pfn, PG_readahead, PG_uptodate, setFlag, type Vpn } from "./page.ts";
 import { mkPte, PTE_YOUNG, type Pte, pmdPages, pteAt, setPteAt } from "./pageTable.ts";
 import { setPageDirty } from "./pageWriteback.ts";
 import { vmPageProt } from "./pgprot.ts";
@@ -27,9 +28,6 @@ import { rssAdd } from "./rss.ts";
 import { guards } from "./rules.ts";
 import { shmemFault } from "./shmem.ts";
 import { folioPut } from "./swap.ts";
-
-/** fault_around_bytes: 64 KiB. */
-const FAULT_AROUND = 16;
 
 /** do_fault. 0 or -errno. mmap_lock held. */
 export function* doFault(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<number> {
@@ -42,11 +40,13 @@ function* vmOpsFault(k: Kernel, vma: Vma, vpn: Vpn): Task<Pfn | number> {
   const inode = vma.inode as Inode;
   const index = linearPageIndex(vma, vpn);
   const alone = (vma.flags & VM_RAND_READ) !== 0;
-  return inode.kind === EXT4 ? yield* filemapFault(k, inode, index, alone) : yield* shmemFault(k, inode, index);
+  return inode.kind === EXT4
+    ? yield* filemapFault(k, inode, index, alone, (vma.mm as Mm).memcg)
+    : yield* shmemFault(k, inode, index);
 }
 
 function* doReadFault(k: Kernel, vma: Vma, vpn: Vpn): Task<number> {
-  if (yield* doFaultAround(k, vma, vpn)) return 0;
+  if (k.faultAround > 1 && (yield* doFaultAround(k, vma, vpn))) return 0;
   const pfn = yield* vmOpsFault(k, vma, vpn);
   if (pfn < 0) return pfn === FAULT_RETRY ? 0 : pfn;
   const mapped = yield* finishFault(k, vma, vpn, pfn, false);
@@ -59,13 +59,14 @@ function* doReadFault(k: Kernel, vma: Vma, vpn: Vpn): Task<number> {
 function* doFaultAround(k: Kernel, vma: Vma, vpn: Vpn): Task<boolean> {
   const mm = vma.mm as Mm;
   const inode = vma.inode as Inode;
-  const around = Math.min(FAULT_AROUND, pmdPages(k));
+  const around = Math.min(k.faultAround, pmdPages(k));
   const start = Math.max(vpn & ~(around - 1), vma.start);
   const end = Math.min((vpn & ~(around - 1)) + around, vma.end, vma.start + (pagesOf(inode.size) - vma.pgoff));
   let enough = false;
   for (let at = start; at < end; at++) {
     const pfn = yield* nextUptodatePage(k, inode, linearPageIndex(vma, at));
     if (pfn < 0) continue;
+    if (inode.mmapMiss > 0) inode.mmapMiss--;
     yield* lock(mm.ptl);
     const free = pteAt(k, mm, at) === 0;
     if (free) yield* doSetPte(k, vma, at, pfn, false);
@@ -77,11 +78,11 @@ function* doFaultAround(k: Kernel, vma: Vma, vpn: Vpn): Task<boolean> {
   return enough;
 }
 
-/** Locked, with a reference; -1 when there is none that may be mapped as it is. */
+/** Locked, with a reference; -1 when there is none that may be mapped as it is. A marked page is left to a fault of its own. */
 function* nextUptodatePage(k: Kernel, inode: Inode, index: number): Task<Pfn> {
   const pfn = yield* findGetPage(k, inode, index);
   if (pfn < 0) return -1;
-  if (hasFlag(k, pfn, PG_uptodate) && (yield* trylockFolio(folioLockWord(k, pfn)))) {
+  if (hasFlag(k, pfn, PG_uptodate) && !hasFlag(k, pfn, PG_readahead) && (yield* trylockFolio(folioLockWord(k, pfn)))) {
     if (folioInode(k, pfn) === inode) return pfn;
     yield* unlockFolio(folioLockWord(k, pfn));
   }
@@ -173,6 +174,7 @@ function* doPageMkwrite(k: Kernel, inode: Inode, pfn: Pfn): Task<boolean> {
 function* faultDirtySharedPage(k: Kernel, pfn: Pfn): Task {
   yield* setPageDirty(k, pfn);
   yield* unlockFolio(folioLockWord(k, pfn));
+  yield* balanceDirtyPagesRatelimited(k);
 }
 
 /** wp_page_shared: a clean page of a shared mapping is written. Page-table lock held, dropped here. */

@@ -6,11 +6,13 @@
  */
 import { handleOf, type Task } from "../machine/core.ts";
 import { lockFolio, unlockFolio } from "../machine/folioLock.ts";
+import { __GFP_NOFAIL, GFP_NOFS } from "../machine/gfp.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
 import { findGetPage } from "./filemap.ts";
-import { cacheSlot, EXT4, type Inode, pagesOf } from "./fs.ts";
+import { BLOCK, cacheSlot, EXT4, type Inode, pagesOf } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
+import { BUFFER_HEAD_BYTES, tryChargeBytes, unchargeBytes } from "./kmem.ts";
 import { memcgRstatUpdated } from "./memcgStat.ts";
 import { type Mm, VM_SHARED, type Vma } from "./mmTypes.ts";
 import {
@@ -24,6 +26,7 @@ import {
   folioGet,
   folioLockWord,
   folioMapcount,
+  folioMemcg,
   hasFlag,
   type Pfn,
   PG_anon,
@@ -40,6 +43,8 @@ import { folioPut, lruAddDrain } from "./swap.ts";
 import { flushTlbPage } from "./tlb.ts";
 import { countVm } from "./vmstat.ts";
 
+const PAGE_SIZE = 4096;
+
 /** folio_mark_dirty. Pages of the disk file system get buffers, which keep a reference. */
 export function* setPageDirty(k: Kernel, pfn: Pfn): Task {
   const id = hasFlag(k, pfn, PG_anon) ? 0 : k.frames.mapping[pfn];
@@ -50,11 +55,19 @@ export function* setPageDirty(k: Kernel, pfn: Pfn): Task {
   setFlag(k, pfn, PG_dirty);
 }
 
-/** create_empty_buffers. */
+const BUFFERS = (PAGE_SIZE / BLOCK) * BUFFER_HEAD_BYTES;
+
+/** create_empty_buffers: one for each block, which the cgroup of the page pays for (alloc_page_buffers). */
 export function* attachBuffers(k: Kernel, pfn: Pfn): Task {
   if (hasFlag(k, pfn, PG_private)) return;
+  yield* tryChargeBytes(k, folioMemcg(k, pfn), GFP_NOFS | __GFP_NOFAIL, BUFFERS);
   setFlag(k, pfn, PG_private);
   yield* folioGet(k, pfn);
+}
+
+/** free_buffer_head, of all buffers of a page. */
+export function freeBuffers(k: Kernel, pfn: Pfn): void {
+  unchargeBytes(k, folioMemcg(k, pfn), BUFFERS);
 }
 
 /** set_page_dirty_lock, unless it is dirty already. */

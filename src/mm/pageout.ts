@@ -22,7 +22,7 @@ import {
   testClearFlag,
 } from "./page.ts";
 import { swapWritepage } from "./pageIo.ts";
-import { ext4Writepage, folioClearDirtyForIo } from "./pageWriteback.ts";
+import { ext4Writepage, folioClearDirtyForIo, freeBuffers } from "./pageWriteback.ts";
 import { folioInode } from "./rmap.ts";
 import { guards } from "./rules.ts";
 import { AOP_WRITEPAGE_ACTIVATE, shmemWritepage } from "./shmemSwap.ts";
@@ -86,7 +86,9 @@ function writepage(k: Kernel, pfn: Pfn, inode: Inode | null): Task<number> {
 export function* releaseFolio(k: Kernel, pfn: Pfn): Task<boolean> {
   if (tracing()) emit("release_folio", { pfn });
   if (hasFlag(k, pfn, PG_writeback)) return false;
-  if (testClearFlag(k, pfn, PG_private)) yield* folioPut(k, pfn);
+  if (!testClearFlag(k, pfn, PG_private)) return true;
+  freeBuffers(k, pfn);
+  yield* folioPut(k, pfn);
   return true;
 }
 

@@ -10,6 +10,7 @@
 import type { Task } from "../machine/core.ts";
 import { Finding } from "../machine/finding.ts";
 import { unlockFolio } from "../machine/folioLock.ts";
+import { GFP_KERNEL } from "../machine/gfp.ts";
 import { findLockPage, readPage } from "./filemap.ts";
 import { BLOCK, cacheSlot, type Inode } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
@@ -99,7 +100,7 @@ export function* zeroBlock(k: Kernel, inode: Inode, from: number, end: number): 
   const index = Math.floor(from / PAGE);
   let pfn = yield* findLockPage(k, inode, index);
   // What was never written has no block.
-  if (pfn < 0 && k.cache.disk[cacheSlot(k, inode, index)] !== 0) pfn = yield* readPage(k, inode, index);
+  if (pfn < 0 && k.cache.disk[cacheSlot(k, inode, index)] !== 0) pfn = yield* readPage(k, inode, index, GFP_KERNEL);
   if (pfn < 0) return;
   yield* folioMarkAccessed(k, pfn);
   yield* attachBuffers(k, pfn);

@@ -49,7 +49,7 @@ test("a loop over a bit more than fits: every step of reclaim is that of the ker
   expect(result.failed).toBeNull();
 });
 
-test.each(["extra/small_zipf", "memcg/zipf_1.5x", "memcg/zipf_pin25", "memcg/seq_over"])(
+test.each(["extra/small_zipf", "memcg/zipf_1.5x", "memcg/zipf_pin25", "memcg/seq_over", "extra/mix_rand_1.5x"])(
   "%s is within the limits",
   async (name) => {
     expect(await outside(name)).toEqual([]);

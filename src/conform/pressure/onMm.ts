@@ -98,7 +98,10 @@ function findingOf(run: () => Finding | null): Finding | null {
   }
 }
 
-function kernelOf(params: PressureParams, { zones, sysctl, swapPages }: PressureMachine): KernelOptions {
+function kernelOf(
+  params: PressureParams,
+  { zones, sysctl, swapPages, faultAroundBytes }: PressureMachine,
+): KernelOptions {
   return {
     ...ROOM,
     zones: Object.entries(zones).map(([name, { managed }]) => ({
@@ -110,6 +113,10 @@ function kernelOf(params: PressureParams, { zones, sysctl, swapPages }: Pressure
     swappiness: sysctl["swappiness"] ?? 60,
     swapPages,
     pageCluster: sysctl["page-cluster"] ?? 3,
+    faultAroundBytes,
+    dirtyThrottling: true,
+    readahead: true,
+    batchedStats: true,
     memcgs: params.memcgMaxPages > 0 ? [{ max: params.memcgMaxPages }] : [],
   };
 }

@@ -3,13 +3,15 @@
  * besides (its statistics) is in the group as well, and is touched in the same order.
  */
 import type { Task } from "../../machine/core.ts";
+import { GFP_KERNEL } from "../../machine/gfp.ts";
 import { downRead, upRead } from "../../machine/rwsem.ts";
 import { userReadResident, userWriteResident } from "../../mm/cpuAccess.ts";
 import { O_CREAT } from "../../mm/fs.ts";
 import { createPages, FOLL_LONGTERM, FOLL_PIN, FOLL_WRITE, getUserPagesFast, type Pages } from "../../mm/gup.ts";
 import type { Kernel } from "../../mm/kernel.ts";
+import { CACHE_NODE_BYTES, tryChargeBytes } from "../../mm/kmem.ts";
 import { MADV_RANDOM } from "../../mm/madvise.ts";
-import { joinMemcg } from "../../mm/memcontrol.ts";
+import { joinMemcg, taskMemcg } from "../../mm/memcontrol.ts";
 import { MAP_SHARED, type Mm, type Process } from "../../mm/mmTypes.ts";
 import { pteAt, ptePfn, pteReadable, pteWrite } from "../../mm/pageTable.ts";
 import { pteAlloc } from "../../mm/pteAlloc.ts";
@@ -50,6 +52,8 @@ const LOOP_PAGES: ReadonlySet<number> = new Set([...LOOP_BEFORE, ...LOOP_AFTER])
 const LATENCY = windowAt(22);
 /** Number of the memory cgroup, if the job has one. */
 export const GROUP = 1;
+/** Pages that one node of a page cache is for; nodes stay, with what is remembered of evicted pages. */
+const CACHE_NODE = 64;
 /** Pages that one page table is for. */
 const TABLE = 512;
 
@@ -180,7 +184,10 @@ function resident(r: PressureRun, k: Kernel, p: Process, vpn: number, write: num
 
 function* mapFile(n: number, random: number): Task {
   const file = yield* open(path("/mnt/p"), O_CREAT);
-  for (let i = 0; i < n; i++) yield* writePage(file, i, 0x66);
+  for (let i = 0; i < n; i++) {
+    if (i % CACHE_NODE === 0) yield* tryChargeBytes(userSpace().k, taskMemcg(), GFP_KERNEL, CACHE_NODE_BYTES);
+    yield* writePage(file, i, 0x66);
+  }
   yield* fsync(file);
   yield* mmap(B, n, PW, MAP_SHARED, file, 0);
   if (random === 1) yield* madvise(B, n, MADV_RANDOM);
