@@ -103,6 +103,8 @@ export function* allocPagesSlowpath(k: Kernel, gfp: number, nid: number): Task<P
       const victim = taskIsOomVictim() && ((flags & ALLOC_OOM) !== 0 || (gfp & __GFP_NOMEMALLOC) !== 0);
       if (killed === PROGRESS && !victim) {
         loops = 0;
+        // Memory may come from somebody else, who has to run for that.
+        yield* condResched();
         continue;
       }
     }

@@ -30,9 +30,10 @@ test("a cgroup at its limit reclaims 32 pages and more at a time, the oldest fir
     expect(l.nr_inactive_anon + l.nr_active_anon).toBeLessThanOrEqual(1024);
     expect(l.nr_free_pages).toBe(4095 - k.state.pagesInUse);
   });
-  // New pages were used once: the first look keeps them, the second takes them.
+  // New pages were used once: the first look keeps them, the second takes them. Page tables are charged too, so the list
+  // has a few pages less than the limit: (1019 >> 7) * 0.3 and so on; the last one, 38, in batches of 32.
   const first = events.filter((e) => e.name === "mm_vmscan_lru_isolate").slice(0, 5);
   expect(first.map((e) => [e.fields.nr_requested, e.fields.nr_taken, e.fields.lru])).toEqual(
-    [2, 4, 9, 19, 32].map((n) => [n, n, "inactive_anon"]),
+    [2, 4, 9, 18, 32].map((n) => [n, n, "inactive_anon"]),
   );
 });
