@@ -1,19 +1,21 @@
 /** The memory management as a model of pressure jobs: a kernel like that of the record, one process, one CPU. */
 import { observeEvents } from "../../machine/events.ts";
 import { Finding } from "../../machine/finding.ts";
-import { buildSequential, runSequentially } from "../../machine/sequential.ts";
+import { buildSequential } from "../../machine/sequential.ts";
 import { startFlusher } from "../../mm/flusher.ts";
 import { createKernel, type Kernel, type KernelOptions } from "../../mm/kernel.ts";
+import { startKswapd } from "../../mm/kswapd.ts";
 import type { Mm } from "../../mm/mmTypes.ts";
 import { pteAt, pteReadable } from "../../mm/pageTable.ts";
 import { createProcess, syscalls } from "../../mm/syscalls.ts";
 import { startProcess } from "../../mm/user/process.ts";
 import { createUserSpace } from "../../mm/user/space.ts";
-import type { ZoneName } from "../../mm/zone.ts";
+import { ZONE_NAMES, type ZoneName } from "../../mm/zone.ts";
 import { Recorder } from "../recorder.ts";
 import { createCpuTlb } from "./cpuTlb.ts";
 import type { PressureJob, PressureMachine, PressureParams } from "./job.ts";
 import type { Counters, PressureModel, PressureResult } from "./model.ts";
+import { runOnOneCpu } from "./oneCpu.ts";
 import { GROUP, isMappedByProgram, type Mark, noteOfPins, type PressureRun, pressureProgram } from "./program.ts";
 import { accessesOf } from "./sequence.ts";
 import { type VmscanEvent, vmscanEventOf } from "./vmscan.ts";
@@ -60,8 +62,11 @@ function run(job: PressureJob, alive: () => void): PressureResult {
 
 /** Fills in the statistics, as they are read. Why the run comes to no end, or null. */
 function runProgram({ params, machine }: PressureJob, read: Map<Mark, Counters>, alive: () => void): string | null {
+  const made: Kernel[] = [];
   const m = buildSequential((mach) => {
     const k = createKernel(mach, kernelOf(params, machine));
+    made[0] = k;
+    if (params.memcgMaxPages === 0) takeOthers(k, machine);
     createUserSpace(mach, k, syscalls);
     const process = createProcess(mach, k, "P");
     const { mm } = process;
@@ -82,9 +87,10 @@ function runProgram({ params, machine }: PressureJob, read: Map<Mark, Counters>,
     };
     // The first task: events tell it from those of the kernel by that.
     startProcess(pressureProgram, run, process, 1);
+    startKswapd(mach, k);
     startFlusher(mach, k);
   });
-  const finding = findingOf(() => runSequentially(m));
+  const finding = findingOf(() => runOnOneCpu(m, made[0] as Kernel));
   return finding && `${finding.verdict}: ${finding.message}`;
 }
 
@@ -95,6 +101,23 @@ function findingOf(run: () => Finding | null): Finding | null {
   } catch (e) {
     if (e instanceof Finding) return e;
     throw e;
+  }
+}
+
+/** What was not free before the job: the kernel, and the programs and files of its initial memory. It stays in use. */
+function takeOthers(k: Kernel, { zones }: PressureMachine): void {
+  const { frames, zoneState, state } = k;
+  for (const zone of k.zones) {
+    const free = zones[`0/${ZONE_NAMES[zone.type]}`]?.free ?? zone.managed;
+    while (zoneState.free[zone.index] > free) {
+      const pfn = zoneState.head[zone.index] - 1;
+      zoneState.head[zone.index] = frames.next[pfn];
+      zoneState.free[zone.index]--;
+      frames.next[pfn] = 0;
+      frames.flags[pfn] = 0;
+      frames.refcount[pfn] = 1;
+      state.pagesInUse++;
+    }
   }
 }
 

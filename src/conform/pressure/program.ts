@@ -15,6 +15,7 @@ import { joinMemcg, taskMemcg } from "../../mm/memcontrol.ts";
 import { MAP_SHARED, type Mm, type Process } from "../../mm/mmTypes.ts";
 import { pteAt, ptePfn, pteReadable, pteWrite } from "../../mm/pageTable.ts";
 import { pteAlloc } from "../../mm/pteAlloc.ts";
+import { condResched } from "../../mm/throttle.ts";
 import {
   A,
   anon,
@@ -167,6 +168,8 @@ function* access(r: PressureRun, vpn: number, write: number, value: number): Tas
   else r.minflt++;
   r.tlb.flush(vpn);
   r.tlb.lookup(vpn);
+  // On the way back to user space another task may get the CPU.
+  yield* condResched();
 }
 
 /** An access that needs no fault. False = it needs one. */
