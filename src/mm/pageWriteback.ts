@@ -55,19 +55,20 @@ export function* setPageDirty(k: Kernel, pfn: Pfn): Task {
   setFlag(k, pfn, PG_dirty);
 }
 
-const BUFFERS = (PAGE_SIZE / BLOCK) * BUFFER_HEAD_BYTES;
+/** Of all buffers of a page. A function: any module may be the first to be loaded. */
+const bufferBytes = (): number => (PAGE_SIZE / BLOCK) * BUFFER_HEAD_BYTES;
 
 /** create_empty_buffers: one for each block, which the cgroup of the page pays for (alloc_page_buffers). */
 export function* attachBuffers(k: Kernel, pfn: Pfn): Task {
   if (hasFlag(k, pfn, PG_private)) return;
-  yield* tryChargeBytes(k, folioMemcg(k, pfn), GFP_NOFS | __GFP_NOFAIL, BUFFERS);
+  yield* tryChargeBytes(k, folioMemcg(k, pfn), GFP_NOFS | __GFP_NOFAIL, bufferBytes());
   setFlag(k, pfn, PG_private);
   yield* folioGet(k, pfn);
 }
 
 /** free_buffer_head, of all buffers of a page. */
 export function freeBuffers(k: Kernel, pfn: Pfn): void {
-  unchargeBytes(k, folioMemcg(k, pfn), BUFFERS);
+  unchargeBytes(k, folioMemcg(k, pfn), bufferBytes());
 }
 
 /** set_page_dirty_lock, unless it is dirty already. */
