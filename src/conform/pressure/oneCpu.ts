@@ -4,7 +4,7 @@
  *   step of the task that has the CPU ─ ends where it may be rescheduled ─▶ slice used up, or it waits ─▶ the next that can run
  *
  * Time is that of the machine of the records, by what has been done: a fault that brings a new page, and a folio that reclaim
- * looks at, cost what they cost there (cost_ns of the records: median of first touches, and reclaim between two trace events).
+ * looks at, cost about what they cost there: rough figures, read off the costs of first touches and the times between trace events.
  */
 import type { Finding } from "../../machine/finding.ts";
 import type { Machine } from "../../machine/machine.ts";
