@@ -1,6 +1,6 @@
 /** Shared memory and tmpfs (mm/shmem.c): a page cache without a disk. Its pages are swap-backed. */
 import type { Task } from "../machine/core.ts";
-import { EFAULT, ENOMEM } from "../machine/errno.ts";
+import { EFAULT, EIO, ENOMEM } from "../machine/errno.ts";
 import { lockFolio, unlockFolio } from "../machine/folioLock.ts";
 import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../machine/gfp.ts";
 import { addToPageCache, EXISTS, findLockPage } from "./filemap.ts";
@@ -12,7 +12,7 @@ import { allocPage } from "./pageAlloc.ts";
 import { EEXIST_AGAIN, shmemSwapEntry, shmemSwapin } from "./shmemSwap.ts";
 import { folioAddLru, folioPut } from "./swap.ts";
 
-/** shmem_get_folio: the page, made if it is a hole; locked, with a reference. -ENOMEM. */
+/** shmem_get_folio: the page, made if it is a hole; locked, with a reference. -ENOMEM, -EIO. */
 export function* shmemGetPage(k: Kernel, inode: Inode, index: number): Task<Pfn | number> {
   for (;;) {
     const cached = yield* findLockPage(k, inode, index);
@@ -40,8 +40,9 @@ export function* shmemGetPage(k: Kernel, inode: Inode, index: number): Task<Pfn 
   }
 }
 
-/** shmem_fault: -EFAULT beyond the end. */
+/** shmem_fault: -EFAULT, for SIGBUS, beyond the end and where swap could not be read. */
 export function* shmemFault(k: Kernel, inode: Inode, index: number): Task<Pfn | number> {
   if (index >= pagesOf(inode.size)) return -EFAULT;
-  return yield* shmemGetPage(k, inode, index);
+  const pfn = yield* shmemGetPage(k, inode, index);
+  return pfn === -EIO ? -EFAULT : pfn;
 }

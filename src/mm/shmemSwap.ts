@@ -7,7 +7,7 @@
  * locked and is the one who gives up the slot.
  */
 import type { Task } from "../machine/core.ts";
-import { ENOMEM } from "../machine/errno.ts";
+import { EIO, ENOMEM } from "../machine/errno.ts";
 import { lockFolio, unlockFolio } from "../machine/folioLock.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { noteCached } from "./filemap.ts";
@@ -59,7 +59,7 @@ export function* shmemWritepage(k: Kernel, inode: Inode, pfn: Pfn): Task<number>
   return yield* swapWritepage(k, pfn);
 }
 
-/** shmem_swapin_folio: page `index`, which has been seen in `slot`, locked and with a reference; EEXIST_AGAIN, -ENOMEM. */
+/** shmem_swapin_folio: page `index`, which has been seen in `slot`, locked and with a reference; EEXIST_AGAIN, -ENOMEM, -EIO. */
 export function* shmemSwapin(k: Kernel, inode: Inode, index: number, slot: number): Task<Pfn | number> {
   let pfn = yield* swapCacheGetFolio(k, slot, null, 0);
   if (pfn < 0) {
@@ -70,10 +70,12 @@ export function* shmemSwapin(k: Kernel, inode: Inode, index: number, slot: numbe
   }
   yield* lockFolio(folioLockWord(k, pfn));
   const ours = hasFlag(k, pfn, PG_swapcache) && k.frames.private[pfn] === slot;
-  if (!ours || (yield* shmemSwapEntry(k, inode, index)) !== slot || !hasFlag(k, pfn, PG_uptodate)) {
+  const same = ours && (yield* shmemSwapEntry(k, inode, index)) === slot;
+  if (!same || !hasFlag(k, pfn, PG_uptodate)) {
     yield* unlockFolio(folioLockWord(k, pfn));
     yield* folioPut(k, pfn);
-    return EEXIST_AGAIN;
+    // The device could not read it, and trying again would be no better.
+    return same ? -EIO : EEXIST_AGAIN;
   }
   yield* folioWaitWriteback(k, pfn);
   if (!(yield* replaceEntry(k, inode, index, slot, pfn))) {
