@@ -10,14 +10,14 @@ import { cmpxchgWord, fetchAdd, readOnce, readWord } from "../machine/cell.ts";
 import { type Columns, column, columns } from "../machine/columns.ts";
 import { memallocRestore, memallocSave, PF_MEMALLOC_PIN } from "../machine/context.ts";
 import type { Task } from "../machine/core.ts";
-import { EFAULT, EINTR, EINVAL } from "../machine/errno.ts";
+import { EFAULT, EINTR, EINVAL, ENOMEM } from "../machine/errno.ts";
 import { must } from "../machine/finding.ts";
 import { fatalSignalPending } from "../machine/killable.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
 import { checkAndMigrateMovable, isLongtermPinnable } from "./gupLongterm.ts";
 import type { Kernel } from "./kernel.ts";
-import { FAULT_READ, FAULT_UNSHARE, FAULT_WRITE, handleMmFault } from "./memory.ts";
+import { FAULT_OOM_AGAIN, FAULT_READ, FAULT_UNSHARE, FAULT_WRITE, handleMmFault } from "./memory.ts";
 import {
   isCowMapping,
   type Mm,
@@ -155,7 +155,7 @@ function* getOne(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<Pfn | numbe
     if (found >= 0) return found;
     const how = found === MUST_UNSHARE ? FAULT_UNSHARE : (flags & FOLL_WRITE) !== 0 ? FAULT_WRITE : FAULT_READ;
     const error = yield* handleMmFault(k, vma, vpn, how);
-    if (error !== 0) return error;
+    if (error !== 0) return error === FAULT_OOM_AGAIN ? -ENOMEM : error;
   }
 }
 

@@ -6,7 +6,7 @@
  */
 import { point } from "../machine/cell.ts";
 import { immediately, keepOrder, sequential, type Task } from "../machine/core.ts";
-import { EFAULT, EINTR, ENOMEM } from "../machine/errno.ts";
+import { EFAULT, EINTR, ENOENT, ENOMEM } from "../machine/errno.ts";
 import { waitFolioLocked } from "../machine/folioLock.ts";
 import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../machine/gfp.ts";
 import { fatalSignalPending } from "../machine/killable.ts";
@@ -57,7 +57,13 @@ export const FAULT_WRITE = 1;
 export const FAULT_UNSHARE = 2;
 
 /**
- * handle_mm_fault: makes page `vpn` of `vma` accessible. 0 also when the caller must look again; -ENOMEM, or -EFAULT for
+ * VM_FAULT_OOM that is not for want of memory: the slot of a swap entry was free for a moment, and the same entry is there
+ * again. User code faults once more (pagefault_out_of_memory); GUP takes it for -ENOMEM (vm_fault_to_errno).
+ */
+export const FAULT_OOM_AGAIN = -ENOENT;
+
+/**
+ * handle_mm_fault: makes page `vpn` of `vma` accessible. 0 also when the caller must look again; -ENOMEM, FAULT_OOM_AGAIN, or -EFAULT for
  * what a signal would be (beyond the end of a file). The rights of the VMA have been checked. mmap_lock held.
  */
 export function* handleMmFault(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<number> {
@@ -149,8 +155,9 @@ export function accessAllowed(vma: Vma, write: boolean): boolean {
 export function* userFault(k: Kernel, mm: Mm, vpn: Vpn, write: boolean): Task<number> {
   yield* downRead(mm.mmapLock);
   const vma = vmaLookup(mm, vpn);
-  const error =
+  const fault =
     vma && accessAllowed(vma, write) ? yield* handleMmFault(k, vma, vpn, write ? FAULT_WRITE : FAULT_READ) : -EFAULT;
+  const error = fault === FAULT_OOM_AGAIN ? 0 : fault;
   yield* upRead(mm.mmapLock);
   yield* handleOverHigh(k);
   // fault_signal_pending: the access is not tried again, the task dies on its way back to user code.

@@ -14,7 +14,7 @@ import { GFP_HIGHUSER_MOVABLE } from "../machine/gfp.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import type { Kernel } from "./kernel.ts";
 import { memcgSwapFull } from "./memcontrol.ts";
-import { FAULT_WRITE } from "./memory.ts";
+import { FAULT_OOM_AGAIN, FAULT_WRITE } from "./memory.ts";
 import { doWpPage, maybeMkwrite } from "./memoryCow.ts";
 import { mlockVmaPage } from "./mlockPage.ts";
 import { type Mm, VM_LOCKED, type Vma } from "./mmTypes.ts";
@@ -52,7 +52,7 @@ import { pageAddAnonRmap } from "./rmap.ts";
 import { guards } from "./rules.ts";
 import { folioAddLru, folioPut, lruAddDrain } from "./swap.ts";
 import { folioFreeSwap, putSwapFolio, swapCount, swapcachePrepare, swapFree } from "./swapfile.ts";
-import { swapCacheGetFolio, swapinCharge, swapVmaReadahead, waitForSlot } from "./swapReadahead.ts";
+import { SLOT_FREE, swapCacheGetFolio, swapinCharge, swapVmaReadahead, waitForSlot } from "./swapReadahead.ts";
 import { getShadowFromSwapCache } from "./swapState.ts";
 import { countMemcg, countVm } from "./vmstat.ts";
 import { workingsetRefault } from "./workingset.ts";
@@ -61,7 +61,7 @@ import { workingsetRefault } from "./workingset.ts";
 const AGAIN = -2;
 const NO_MEMORY = -1;
 
-/** do_swap_page for an entry of a swap slot. 0, also when the caller must look again; -ENOMEM; -EFAULT where it cannot be read. */
+/** do_swap_page for an entry of a swap slot. 0, also when the caller must look again; -ENOMEM, FAULT_OOM_AGAIN; -EFAULT where it cannot be read. */
 export function* doSwapPage(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, flags: number): Task<number> {
   const slot = swpOffset(pte);
   let pfn = yield* swapCacheGetFolio(k, slot, vma, vpn);
@@ -73,7 +73,7 @@ export function* doSwapPage(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, flags: numb
       yield* waitForSlot(k, slot);
       return 0;
     }
-    if (pfn < 0) return yield* noPage(k, vma, vpn, pte);
+    if (pfn < 0) return yield* noPage(k, vma, vpn, pte, pfn === SLOT_FREE ? FAULT_OOM_AGAIN : -ENOMEM);
     countVm(k, "pgmajfault");
     countMemcg(k, (vma.mm as Mm).memcg, "pgmajfault");
   }
@@ -83,13 +83,13 @@ export function* doSwapPage(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, flags: numb
   return error;
 }
 
-/** Without memory, unless somebody was faster and there is nothing left to do. */
-function* noPage(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte): Task<number> {
+/** There is no folio. Unless the entry has changed, which may be why, that is `error`. */
+function* noPage(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, error: number): Task<number> {
   const mm = vma.mm as Mm;
   yield* lock(mm.ptl);
   const same = pteAt(k, mm, vpn) === pte;
   yield* unlock(mm.ptl);
-  return same ? -ENOMEM : 0;
+  return same ? error : 0;
 }
 
 /**

@@ -7,6 +7,7 @@ import { addToPageCache, EXISTS, findLockPage } from "./filemap.ts";
 import { type Inode, pagesOf } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
 import { memCgroupChargeCurrent } from "./memcontrol.ts";
+import { FAULT_OOM_AGAIN } from "./memory.ts";
 import { folioLockWord, type Pfn, PG_swapbacked, PG_uptodate, setFlag } from "./page.ts";
 import { allocPage } from "./pageAlloc.ts";
 import { EEXIST_AGAIN, shmemSwapEntry, shmemSwapin } from "./shmemSwap.ts";
@@ -14,6 +15,12 @@ import { folioAddLru, folioPut } from "./swap.ts";
 
 /** shmem_get_folio: the page, made if it is a hole; locked, with a reference. -ENOMEM, -EIO. */
 export function* shmemGetPage(k: Kernel, inode: Inode, index: number): Task<Pfn | number> {
+  const pfn = yield* getPage(k, inode, index);
+  return pfn === FAULT_OOM_AGAIN ? -ENOMEM : pfn;
+}
+
+/** The same, and FAULT_OOM_AGAIN. */
+function* getPage(k: Kernel, inode: Inode, index: number): Task<Pfn | number> {
   for (;;) {
     const cached = yield* findLockPage(k, inode, index);
     if (cached >= 0) return cached;
@@ -40,9 +47,9 @@ export function* shmemGetPage(k: Kernel, inode: Inode, index: number): Task<Pfn 
   }
 }
 
-/** shmem_fault: -EFAULT, for SIGBUS, beyond the end and where swap could not be read. */
+/** shmem_fault: -ENOMEM, FAULT_OOM_AGAIN, and -EFAULT, for SIGBUS, beyond the end and where swap could not be read. */
 export function* shmemFault(k: Kernel, inode: Inode, index: number): Task<Pfn | number> {
   if (index >= pagesOf(inode.size)) return -EFAULT;
-  const pfn = yield* shmemGetPage(k, inode, index);
+  const pfn = yield* getPage(k, inode, index);
   return pfn === -EIO ? -EFAULT : pfn;
 }

@@ -13,11 +13,12 @@ import { lock, unlock } from "../machine/mutex.ts";
 import { noteCached } from "./filemap.ts";
 import { cacheSlot, type Inode } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
+import { FAULT_OOM_AGAIN } from "./memory.ts";
 import { folioGet, folioLockWord, hasFlag, type Pfn, PG_dirty, PG_swapcache, PG_uptodate, setFlag } from "./page.ts";
 import { folioWaitWriteback, swapWritepage } from "./pageIo.ts";
 import { folioPut } from "./swap.ts";
 import { freeSwapAndCache, swapDuplicate, swapFree } from "./swapfile.ts";
-import { swapCacheGetFolio, swapClusterReadahead } from "./swapReadahead.ts";
+import { SLOT_FREE, swapCacheGetFolio, swapClusterReadahead } from "./swapReadahead.ts";
 import { folioAllocSwap } from "./swapSlots.ts";
 import { addToSwapCache, deleteFromSwapCache } from "./swapState.ts";
 import { countMemcg, countVm } from "./vmstat.ts";
@@ -59,12 +60,15 @@ export function* shmemWritepage(k: Kernel, inode: Inode, pfn: Pfn): Task<number>
   return yield* swapWritepage(k, pfn);
 }
 
-/** shmem_swapin_folio: page `index`, which has been seen in `slot`, locked and with a reference; EEXIST_AGAIN, -ENOMEM, -EIO. */
+/** shmem_swapin_folio: page `index`, which has been seen in `slot`, locked and with a reference; EEXIST_AGAIN, -ENOMEM, FAULT_OOM_AGAIN, -EIO. */
 export function* shmemSwapin(k: Kernel, inode: Inode, index: number, slot: number): Task<Pfn | number> {
   let pfn = yield* swapCacheGetFolio(k, slot, null, 0);
   if (pfn < 0) {
     pfn = yield* swapClusterReadahead(k, slot, null);
-    if (pfn < 0) return (yield* shmemSwapEntry(k, inode, index)) === slot ? -ENOMEM : EEXIST_AGAIN;
+    if (pfn < 0) {
+      if ((yield* shmemSwapEntry(k, inode, index)) !== slot) return EEXIST_AGAIN;
+      return pfn === SLOT_FREE ? FAULT_OOM_AGAIN : -ENOMEM;
+    }
     countVm(k, "pgmajfault");
     countMemcg(k, k.swap.slots.memcg[slot], "pgmajfault");
   }

@@ -55,20 +55,22 @@ export function swapinCharge(k: Kernel, pfn: Pfn, slot: number, mm: Mm | null): 
 }
 
 const NEW = 1;
+const NO_MEMORY = -1;
+/** Instead of a folio: nobody has an entry for the slot any more. */
+export const SLOT_FREE = -3;
 
-/** __read_swap_cache_async: pfn << 1, with a reference; | NEW when it is locked and has to be read; -1 = gone, or no memory. */
+/** __read_swap_cache_async: pfn << 1, with a reference; | NEW when it is locked and has to be read; SLOT_FREE, NO_MEMORY. */
 function* readSwapCache(k: Kernel, slot: number, mm: Mm | null): Task<number> {
   for (;;) {
     const cached = yield* swapCacheGet(k, slot);
     if (cached >= 0) return cached << 1;
-    // Nobody has an entry for it any more.
-    if ((yield* swapCount(k, slot)) === 0) return -1;
+    if ((yield* swapCount(k, slot)) === 0) return SLOT_FREE;
     const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE);
-    if (pfn < 0) return -1;
+    if (pfn < 0) return NO_MEMORY;
     const error = yield* swapcachePrepare(k, slot);
-    if (error === 0) return (yield* fillSwapCache(k, slot, pfn, mm)) ? (pfn << 1) | NEW : -1;
+    if (error === 0) return (yield* fillSwapCache(k, slot, pfn, mm)) ? (pfn << 1) | NEW : NO_MEMORY;
     yield* folioPut(k, pfn);
-    if (error !== -EEXIST) return -1;
+    if (error !== -EEXIST) return SLOT_FREE;
     // Somebody is between taking the slot and putting a folio there, or between taking the folio away and giving up the slot.
     yield* waitForSlot(k, slot);
   }
@@ -95,10 +97,10 @@ function* fillSwapCache(k: Kernel, slot: number, pfn: Pfn, mm: Mm | null): Task<
   return true;
 }
 
-/** read_swap_cache_async: the folio, with a reference, unlocked or to be unlocked when it is read; -1. */
+/** read_swap_cache_async: the folio, with a reference, unlocked or to be unlocked when it is read; SLOT_FREE, NO_MEMORY. */
 export function* readSwapCacheAsync(k: Kernel, slot: number, mm: Mm | null): Task<Pfn> {
   const found = yield* readSwapCache(k, slot, mm);
-  if (found < 0) return -1;
+  if (found < 0) return found;
   if ((found & NEW) !== 0) yield* swapReadpage(k, found >> 1);
   return found >> 1;
 }
@@ -133,7 +135,7 @@ export function swapinNrPages(previous: number, at: number, hits: number, most: 
   return Math.max(Math.min(pages, most), lastWindow >> 1);
 }
 
-/** swap_cluster_readahead: for shared memory. */
+/** swap_cluster_readahead: for shared memory. The folio as above. */
 export function* swapClusterReadahead(k: Kernel, slot: number, mm: Mm | null): Task<Pfn> {
   const n = clusterPages(k, slot);
   if (n > 1) {
@@ -157,7 +159,7 @@ function clusterPages(k: Kernel, slot: number): number {
   return pages;
 }
 
-/** swap_vma_readahead: entry `slot` of page `vpn`, and entries around it. mmap_lock held. */
+/** swap_vma_readahead: entry `slot` of page `vpn`, and entries around it. The folio as above. mmap_lock held. */
 export function* swapVmaReadahead(k: Kernel, vma: Vma, vpn: Vpn, slot: number): Task<Pfn> {
   const mm = vma.mm as Mm;
   const previous = vma.raAddress;

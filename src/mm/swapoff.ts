@@ -9,7 +9,7 @@ import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
 import { type Inode, TMPFS } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
-import { FAULT_READ } from "./memory.ts";
+import { FAULT_OOM_AGAIN, FAULT_READ } from "./memory.ts";
 import { doSwapPage } from "./memorySwap.ts";
 import type { Mm, Vma } from "./mmTypes.ts";
 import { folioLockWord } from "./page.ts";
@@ -73,7 +73,7 @@ function* unuseVma(k: Kernel, vma: Vma): Task<number> {
   for (let at = vma.start; at < vma.end; at++) {
     while (pteSlot(k, mm, at) !== 0 && swpType(pteAt(k, mm, at)) === SWP_SWAP) {
       const error = yield* doSwapPage(k, vma, at, pteAt(k, mm, at), FAULT_READ);
-      if (error !== 0) return -ENOMEM;
+      if (error !== 0 && error !== FAULT_OOM_AGAIN) return -ENOMEM;
     }
   }
   return 0;
@@ -85,7 +85,7 @@ function* unuseInode(k: Kernel, inode: Inode): Task<number> {
     const slot = yield* shmemSwapEntry(k, inode, index);
     if (slot === 0) continue;
     const pfn = yield* shmemSwapin(k, inode, index, slot);
-    if (pfn === EEXIST_AGAIN) {
+    if (pfn === EEXIST_AGAIN || pfn === FAULT_OOM_AGAIN) {
       index--;
       continue;
     }

@@ -6,14 +6,14 @@
  *   fault:    swap cache, or read from the disk ─▶ lock ─▶ still the folio of the slot? ─▶ entry unchanged? ─▶ mapped
  */
 import type { Task } from "../../machine/core.ts";
-import { ENOMEM } from "../../machine/errno.ts";
 import { must } from "../../machine/finding.ts";
 import { defineCase } from "../../machine/scenario.ts";
 import { choose, join, spawn } from "../../machine/wait.ts";
+import { createPages, FOLL_GET, getUserPagesFast, type Pages, unpinUserPages } from "../gup.ts";
 import type { Kernel } from "../kernel.ts";
 import { MADV_DONTNEED, MADV_PAGEOUT, sysMadvise } from "../madvise.ts";
 import { userRead, userWrite } from "../memory.ts";
-import type { Process } from "../mmTypes.ts";
+import type { Mm, Process } from "../mmTypes.ts";
 import { createProcess } from "../mmUsers.ts";
 import { type Guard, type Rules, rules } from "../rules.ts";
 import { lruAddDrain } from "../swap.ts";
@@ -26,12 +26,14 @@ const WRITE = 1;
 const BOTH = 2;
 /** Another thread drops the page, writes anew, and that goes to swap, where it gets the same slot. */
 const AGAIN = 3;
+/** The same against GUP, whose caller hears of what user code never notices: there was no memory, it says. */
+const AGAIN_GET = 4;
 
-function* main(k: Kernel, p: Process, how: number, swapped: boolean): Task {
+function* main(k: Kernel, p: Process, pages: Pages, how: number, swapped: boolean): Task {
   yield* coldPage(k, p);
   if (swapped) yield* reclaims(k);
-  const a = how === AGAIN ? spawn(anew, k, p) : spawn(reclaims, k);
-  const b = spawn(how === WRITE ? writer : reader, k, p, how);
+  const a = how >= AGAIN ? spawn(anew, k, p) : spawn(reclaims, k);
+  const b = how === AGAIN_GET ? spawn(getter, k, p, pages) : spawn(how === WRITE ? writer : reader, k, p, how);
   const c = how === BOTH ? spawn(writer, k, p) : null;
   yield* join(a);
   yield* join(b);
@@ -44,11 +46,16 @@ function* main(k: Kernel, p: Process, how: number, swapped: boolean): Task {
 
 function* reader(k: Kernel, p: Process, how: number): Task {
   yield* choose(1); // anybody may begin
-  let seen = yield* userRead(k, p, A);
-  // The entry that was to be read is gone and the same entry is there again: VM_FAULT_OOM, and user code faults once more.
-  while (how === AGAIN && seen === -ENOMEM) seen = yield* userRead(k, p, A);
+  const seen = yield* userRead(k, p, A);
   const ok = seen === 1 || (how !== READ && seen === 2) || (how === AGAIN && seen === 0);
   must(ok, "lost-write", `1 was written, and ${seen} is read`);
+}
+
+function* getter(k: Kernel, p: Process, pages: Pages): Task {
+  yield* choose(1);
+  const got = yield* getUserPagesFast(k, p.mm as Mm, A, 1, FOLL_GET, pages);
+  must(got === 1, "assertion", `GUP answers ${got}, and there is memory`);
+  yield* unpinUserPages(k, pages, 1, FOLL_GET, false);
 }
 
 function* anew(k: Kernel, p: Process): Task {
@@ -94,6 +101,7 @@ export const reclaimFault = defineCase<Parameters>({
     "without-batched-flush": { ...base, how: WRITE, tlb: { without: "batch" }, expect: "use-after-free" },
     "without-entry-recheck": { ...swapin, inForce: without("swapinPteRecheck"), expect: "use-after-free" },
     "linux-6.1-slot-reused": { ...again, expect: "ok" },
+    "gup-slot-reused": { ...again, how: AGAIN_GET, expect: "assertion" },
     "without-folio-recheck": { ...again, inForce: without("swapinFolioRecheck"), expect: "lost-write" },
     "without-folio-lock": { ...swapin, inForce: without("swapinFolioLock"), expect: "lost-write" },
     "without-swap-cache-lock": {
@@ -112,7 +120,7 @@ export const reclaimFault = defineCase<Parameters>({
     },
   },
   setup(m, v) {
-    const k = swapKernel(m, { rules: v.inForce, swapSlow: v.slow, swapPages: v.how === AGAIN ? 2 : 3, tlb: v.tlb });
-    m.spawn("main", main, [k, createProcess(k), v.how, v.swapped], { children: 3 });
+    const k = swapKernel(m, { rules: v.inForce, swapSlow: v.slow, swapPages: v.how >= AGAIN ? 2 : 3, tlb: v.tlb });
+    m.spawn("main", main, [k, createProcess(k), createPages("got", 1), v.how, v.swapped], { children: 3 });
   },
 });
