@@ -25,6 +25,19 @@ const THREADS: Readonly<Record<string, readonly [variant: RegExp, threads: numbe
     [/5\.15/, 2],
     [/./, 1],
   ],
+  "hmm-mirror-freed-in-srcu": [[/./, 2]],
+  "fence-path-allocates": [
+    [/devfreq/, 3],
+    [/./, 2],
+  ],
+  "shrinker-takes-ww-acquire": [
+    [/two-threads/, 2],
+    [/./, 1],
+  ],
+  "kfd-flush-work-from-release": [
+    [/^buggy-with-user/, 2],
+    [/./, 3],
+  ],
 };
 
 function threadsOf(r: CheckResult): number {

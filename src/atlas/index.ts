@@ -1,11 +1,15 @@
 /** The cases of the atlas, in the order of its tables. */
 import type { Case } from "../machine/scenario.ts";
 import allocUnderNotifierLock from "./allocUnderNotifierLock.ts";
+import fencePathAllocates from "./fencePathAllocates.ts";
 import gntdevWaitsForNextCallback from "./gntdevWaitsForNextCallback.ts";
 import gupReclaimBeforeFirstPin from "./gupReclaimBeforeFirstPin.ts";
 import gupReclaimRecursiveWait from "./gupReclaimRecursiveWait.ts";
+import hmmMirrorFreedInSrcu from "./hmmMirrorFreedInSrcu.ts";
 import intervalRemoveEarlyReturn from "./intervalRemoveEarlyReturn.ts";
+import kfdFlushWorkFromRelease from "./kfdFlushWorkFromRelease.ts";
 import seqReadTwice from "./seqReadTwice.ts";
+import shrinkerTakesWwAcquire from "./shrinkerTakesWwAcquire.ts";
 import unpairedStartOnEagain from "./unpairedStartOnEagain.ts";
 
 export const ATLAS: readonly Case[] = [
@@ -16,6 +20,10 @@ export const ATLAS: readonly Case[] = [
   unpairedStartOnEagain,
   seqReadTwice,
   gntdevWaitsForNextCallback,
+  hmmMirrorFreedInSrcu,
+  fencePathAllocates,
+  shrinkerTakesWwAcquire,
+  kfdFlushWorkFromRelease,
 ];
 
 /** The case called `id`, undefined if there is none. */
