@@ -15,6 +15,14 @@ const THREADS: Readonly<Record<string, readonly [variant: RegExp, threads: numbe
     [/^buggy$/, 2],
     [/one-thread/, 1],
   ],
+  "pinned-page-swapcache": [[/./, 3]],
+  "fork-cow-steals-pin": [[/./, 3]],
+  "gup-fast-vs-fork": [[/./, 3]],
+  "cow-either-way": [[/./, 3]],
+  "clear-refs-breaks-pin": [
+    [/precise/, 2],
+    [/./, 3],
+  ],
   "interval-remove-early-return": [[/./, 2]],
   "unpaired-start-on-eagain": [
     [/guest/, 2],

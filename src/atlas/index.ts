@@ -1,13 +1,18 @@
 /** The cases of the atlas, in the order of its tables. */
 import type { Case } from "../machine/scenario.ts";
 import allocUnderNotifierLock from "./allocUnderNotifierLock.ts";
+import clearRefsBreaksPin from "./clearRefsBreaksPin.ts";
+import cowEitherWay from "./cowEitherWay.ts";
 import fencePathAllocates from "./fencePathAllocates.ts";
+import forkCowStealsPin from "./forkCowStealsPin.ts";
 import gntdevWaitsForNextCallback from "./gntdevWaitsForNextCallback.ts";
+import gupFastVsFork from "./gupFastVsFork.ts";
 import gupReclaimBeforeFirstPin from "./gupReclaimBeforeFirstPin.ts";
 import gupReclaimRecursiveWait from "./gupReclaimRecursiveWait.ts";
 import hmmMirrorFreedInSrcu from "./hmmMirrorFreedInSrcu.ts";
 import intervalRemoveEarlyReturn from "./intervalRemoveEarlyReturn.ts";
 import kfdFlushWorkFromRelease from "./kfdFlushWorkFromRelease.ts";
+import pinnedPageSwapcache from "./pinnedPageSwapcache.ts";
 import seqReadTwice from "./seqReadTwice.ts";
 import shrinkerTakesWwAcquire from "./shrinkerTakesWwAcquire.ts";
 import unpairedStartOnEagain from "./unpairedStartOnEagain.ts";
@@ -16,11 +21,16 @@ export const ATLAS: readonly Case[] = [
   gupReclaimRecursiveWait,
   gupReclaimBeforeFirstPin,
   allocUnderNotifierLock,
+  pinnedPageSwapcache,
+  forkCowStealsPin,
+  gupFastVsFork,
   intervalRemoveEarlyReturn,
   unpairedStartOnEagain,
   seqReadTwice,
   gntdevWaitsForNextCallback,
+  cowEitherWay,
   hmmMirrorFreedInSrcu,
+  clearRefsBreaksPin,
   fencePathAllocates,
   shrinkerTakesWwAcquire,
   kfdFlushWorkFromRelease,

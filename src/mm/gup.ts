@@ -146,6 +146,12 @@ function checkVma(vma: Vma, flags: number): number {
   return 0;
 }
 
+/** should_force_cow_break of v5.8, for mappings that may be written now: who takes a reference takes it from his own copy. */
+function forceCowBreak(k: Kernel, vma: Vma, flags: number): number {
+  const breaks = k.rules.gupBreaksCow && refsOf(flags) > 0 && isCowMapping(vma.flags) && (vma.flags & VM_WRITE) !== 0;
+  return breaks ? flags | FOLL_WRITE : flags;
+}
+
 /** faultin_page, until the page can be followed. The frame, or -errno. mmap_lock held. */
 function* getOne(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<Pfn | number> {
   for (;;) {
@@ -173,7 +179,7 @@ export function* getUserPages(
   for (let i = 0; i < n; i++) {
     const vma = vmaLookup(mm, start + i);
     const error = vma ? checkVma(vma, flags) : -EFAULT;
-    const pfn = vma && error === 0 ? yield* getOne(k, vma, start + i, flags) : error;
+    const pfn = vma && error === 0 ? yield* getOne(k, vma, start + i, forceCowBreak(k, vma, flags)) : error;
     if (pfn < 0) return i > 0 ? i : pfn;
     if (pages) pages.pfn[offset + i] = pfn;
   }
@@ -245,7 +251,7 @@ function* gupFastPage(k: Kernel, mm: Mm, vpn: Vpn, flags: number): Task<Pfn> {
   if (slot === 0) return -1;
   const pte = yield* readPte(k, slot);
   if (!ptePresent(pte) || (pte & PTE_PROTNONE) !== 0 || pteSpecial(pte)) return -1;
-  if ((flags & FOLL_WRITE) !== 0 && !pteWrite(pte)) return -1;
+  if (((flags & FOLL_WRITE) !== 0 || k.rules.gupBreaksCow) && !pteWrite(pte)) return -1;
   const pfn = ptePfn(pte);
   if (!(yield* tryGetUnlessZero(k, pfn, refsOf(flags)))) return -1;
   const same = !guards(k.rules, "gupFastRecheck") || (yield* isSameEntry(k, mm, vpn, slot, pte));

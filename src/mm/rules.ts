@@ -91,14 +91,18 @@ export interface Rules {
   /** fork copies pages that may be pinned, instead of sharing them (v5.9 … v5.12 in several steps). */
   readonly forkCopiesPinned: boolean;
   /**
-   * When a write fault may use the page again instead of copying it. `mapcount`: nobody else maps it (before v5.8);
-   * `refcount`: nobody else has a reference (v5.8 … v5.18); `exclusive`: PG_anon_exclusive, else references (v5.19).
+   * When a write fault may use the page again instead of copying it. `mapcount`: nobody else maps it (before v5.9);
+   * `refcount`: nobody else has a reference (v5.9 … v5.18); `exclusive`: PG_anon_exclusive, else references (v5.19).
    */
   readonly cowReuse: "mapcount" | "refcount" | "exclusive";
   /** GUP-fast looks at mm->write_protect_seq and gives up its pins when fork ran meanwhile (v5.11). */
   readonly gupFastSeqcount: boolean;
+  /** Every reference to a page of a private writable mapping breaks COW first, as if to write (17839856fd58, v5.8 only). */
+  readonly gupBreaksCow: boolean;
   /** A read-only pin of a shared anonymous page makes it exclusive first (FAULT_FLAG_UNSHARE, v5.19). */
   readonly gupUnshares: boolean;
+  /** /proc/PID/clear_refs leaves pages alone that may be pinned (9348b73c2e1b, v5.11). */
+  readonly clearRefsSkipsPinned: boolean;
   /** /proc/PID/clear_refs takes mmap_lock for writing, so that no fault comes before its flush (912efa17e512, v5.11). */
   readonly clearRefsWriteLock: boolean;
   /**
@@ -127,7 +131,9 @@ const linux5_7: Rules = {
   forkCopiesPinned: false,
   cowReuse: "mapcount",
   gupFastSeqcount: false,
+  gupBreaksCow: false,
   gupUnshares: false,
+  clearRefsSkipsPinned: false,
   clearRefsWriteLock: false,
   unmapNotifies: "around",
   reaperNonBlock: true,
@@ -140,6 +146,7 @@ const linux5_11: Rules = {
   name: "linux-5.11",
   reclaimPinCheck: "freshAnon",
   gupFastSeqcount: true,
+  clearRefsSkipsPinned: true,
   clearRefsWriteLock: true,
 };
 const linux6_1: Rules = {
