@@ -86,7 +86,8 @@ function* clearVma(k: Kernel, vma: Vma, soft: boolean): Task {
 function* clearSoftDirty(k: Kernel, vma: Vma, at: Vpn): Task {
   const mm = vma.mm as Mm;
   const pte = pteAt(k, mm, at);
-  const watched = k.rules.clearRefsSkipsPinned && ptePresent(pte) && !pteSpecial(pte) && isCowMapping(vma.flags) && mm.hasPinned;
+  const watched =
+    k.rules.clearRefsSkipsPinned && ptePresent(pte) && !pteSpecial(pte) && isCowMapping(vma.flags) && mm.hasPinned;
   if (watched && (yield* folioMaybeDmaPinned(k, ptePfn(pte)))) return;
   if (!ptePresent(pte)) {
     yield* setPteAt(k, mm, at, pte & ~PTE_SOFT_DIRTY);
