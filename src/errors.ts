@@ -70,6 +70,10 @@ export const errorTable = {
     remedy: "Join names of this list by |: {known}.",
   },
 
+  MF0119: {
+    says: "The file {file} cannot be written ({reason}).",
+    remedy: "Give --output the path of a file in a folder that exists.",
+  },
   MF0201: {
     says: "The variable {variable} of {task} holds {value}, which cannot live in the array across a suspension.",
     remedy:
@@ -224,6 +228,22 @@ export const errorTable = {
   MF0502: {
     says: "The kernel of the case has {frames} page frames, and its set-up populates more pages.",
     remedy: "Give createKernel more frames.",
+  },
+  MF0503: {
+    says: 'The rules have no switch "{name}".',
+    remedy: "Choose one of: {names}.",
+  },
+  MF0504: {
+    says: 'The switch {name} of the rules cannot be "{value}".',
+    remedy: "Choose one of: {values}.",
+  },
+  MF0505: {
+    says: 'There is no driver "{driver}" with versions to choose from.',
+    remedy: "Choose one of: {drivers}.",
+  },
+  MF0506: {
+    says: 'The driver {driver} has no {what} "{name}".',
+    remedy: "Choose one of: {names}.",
   },
 } as const satisfies Record<string, ErrorRow>;
 

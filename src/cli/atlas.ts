@@ -1,30 +1,50 @@
-/** `mayfail atlas`: every case and variant with its verdict, beside the one that the case's author stands for. */
+/**
+ * `mayfail atlas`: every case and variant with its verdict, beside the one that the case's author stands for. Under other rules
+ * or with other drivers (`--rules`, `--driver-variant`): the rows in which the verdict is another than the recorded one.
+ */
 
 import { mayfailError } from "../errors.ts";
-import { type AtlasCell, type AtlasRow, asExpected, atlasJson } from "../report/json.ts";
-import type { Outcome } from "../report/outcome.ts";
+import {
+  type AtlasCell,
+  type AtlasRow,
+  asExpected,
+  atlasMarkdown,
+  atlasTable,
+  changedRows,
+  changesMarkdown,
+  changesTable,
+} from "../report/atlas.ts";
+import { atlasJson } from "../report/json.ts";
+import { escapeMd } from "../report/mdText.ts";
+import { shellWord } from "../report/sections.ts";
 import type { Style } from "../report/style.ts";
-import { type Cell, table } from "../report/table.ts";
-import { paintOf } from "../report/text.ts";
-import { clean, grouped, wrap } from "../report/width.ts";
-import { boundsOf, type Context, EXIT } from "./context.ts";
-import { Interrupted } from "./interrupted.ts";
+import { table } from "../report/table.ts";
+import { clean, wrap } from "../report/width.ts";
+import { type Context, EXIT, experimentOf } from "./context.ts";
+import { type Experiment, experimentWords, isExperiment } from "./experiment.ts";
 import type { CaseInfo } from "./jobs.ts";
-import { brief } from "./options.ts";
+import { brief, usage } from "./options.ts";
+import { formatOf, writeResult } from "./output.ts";
+import { checkAll } from "./rows.ts";
 import { hint } from "./suggest.ts";
 
 export async function atlas(c: Context, words: readonly string[]): Promise<number> {
+  const { options } = c;
+  const format = formatOf(c);
+  if (format === "html" || format === "mail") throw usage("atlas prints text or Markdown (--format md)", "atlas");
   const cases = chosenCases(await c.session.call("cases"), words);
-  if (c.options.list) {
-    c.io.out(
-      c.options.json ? `${JSON.stringify(listJson(cases))}\n` : `${list(c, cases, words.length > 0).join("\n")}\n`,
-    );
+  if (options.list) {
+    const text = options.json ? JSON.stringify(listJson(cases)) : list(c, cases, words.length > 0).join("\n");
+    writeResult(c, `${text}\n`);
     return EXIT.ok;
   }
-  const rows = await checkAll(c, cases);
+  const rows = await checkAll(c, cases, experimentOf(options));
   const cells = rows.flatMap((r) => r.variants);
-  if (c.options.json) c.io.out(`${JSON.stringify(atlasJson(rows))}\n`);
-  else c.io.out(`${atlasTable(c, rows).join("\n")}\n\n${verdictOfAtlas(cells, cases)}\n`);
+  if (options.json) writeResult(c, `${JSON.stringify(atlasJson(rows, options))}\n`);
+  else {
+    const lines = isExperiment(options) ? changes(c, rows, format === "md") : whole(c, rows, format === "md");
+    writeResult(c, `${[...lines, ...verdictOfAtlas(cells, cases, isExperiment(options))].join("\n")}\n`);
+  }
   return c.interrupted() ? EXIT.interrupted : exitCode(cells);
 }
 
@@ -36,60 +56,38 @@ function chosenCases(all: readonly CaseInfo[], words: readonly string[]): readon
   return words.length === 0 ? all : all.filter((info) => words.includes(info.id));
 }
 
-/** Ends early, with what is known, after Ctrl-C. */
-export async function checkAll(c: Context, cases: readonly CaseInfo[]): Promise<AtlasRow[]> {
-  const rows: AtlasRow[] = [];
-  for (const info of cases) {
-    const variants: AtlasCell[] = [];
-    rows.push({ id: info.id, class: info.class, variants });
-    for (const { name } of info.variants) {
-      c.progress.subject = `${info.id}:${name}`;
-      const outcome = await checkOne(c, info.id, name);
-      if (outcome !== null) variants.push(cellOf(outcome));
-      if (c.interrupted()) return rows;
-    }
-  }
-  c.progress.clear();
-  return rows;
+function whole(c: Context, rows: readonly AtlasRow[], md: boolean): string[] {
+  return md ? atlasMarkdown(rows) : atlasTable(rows, c.style);
 }
 
-async function checkOne(c: Context, id: string, variant: string): Promise<Outcome | null> {
-  try {
-    return await c.session.call("check", { kind: "atlas", id }, variant, boundsOf(c.options));
-  } catch (e) {
-    if (e instanceof Interrupted) return null;
-    throw e;
-  }
-}
-
-function cellOf({ variant, expected, verdict, complete, states, seconds }: Outcome): AtlasCell {
-  return { name: variant, expected, verdict, complete, states, seconds };
-}
-
-export function verdictCell(c: Pick<AtlasCell, "verdict" | "complete">): Cell {
-  return { text: c.verdict === "ok" && !c.complete ? "not decided" : c.verdict, paint: paintOf(c) };
-}
-
-function atlasTable(c: Context, rows: readonly AtlasRow[]): string[] {
-  const body = rows.flatMap((row) =>
-    row.variants.map((v, i) => [
-      i === 0 ? row.id : "",
-      v.name,
-      verdictCell(v),
-      grouped(v.states),
-      v.seconds.toFixed(2),
-      asExpected(v) ? "as expected" : { text: `expected: ${v.expected ?? "nothing stated"}`, paint: "bad" as const },
-    ]),
+/** What is not as recorded, and the command that tells the first of it in full. */
+function changes(c: Context, rows: readonly AtlasRow[], md: boolean): string[] {
+  const title = `The atlas with ${experimentInWords(c.options)}:`;
+  if (md) return [escapeMd(title), "", ...changesMarkdown(rows)];
+  const [first] = changedRows(rows).toSorted(
+    (a, b) => Number(a.cell.verdict === "ok") - Number(b.cell.verdict === "ok"),
   );
-  const header = ["case", "variant", "verdict", "states", "seconds", ""];
-  return table(header, body, c.style, { right: [3, 4] });
+  const words = experimentWords(c.options).map(shellWord).join(" ");
+  const more =
+    first === undefined ? [] : ["", `One of them in full: mayfail check ${first.id}:${first.cell.name} ${words}`];
+  return [...wrap(clean(title, c.style), c.style.width), "", ...changesTable(rows, c.style), ...more];
 }
 
-function verdictOfAtlas(cells: readonly AtlasCell[], cases: readonly CaseInfo[]): string {
+function experimentInWords({ rules, driverVariant }: Experiment): string {
+  const parts = [
+    ...(rules === undefined ? [] : [`the rules ${rules}`]),
+    ...(driverVariant === undefined ? [] : [`the driver ${driverVariant}`]),
+  ];
+  return parts.join(" and ");
+}
+
+function verdictOfAtlas(cells: readonly AtlasCell[], cases: readonly CaseInfo[], experiment: boolean): string[] {
   const total = cases.reduce((n, info) => n + info.variants.length, 0);
   const good = cells.filter(asExpected).length;
   const missing = total - cells.length;
-  return `${good} of ${total} as expected${missing > 0 ? `, ${missing} not searched` : ""}.`;
+  const left = missing > 0 ? `${missing} not searched` : "";
+  if (experiment) return left === "" ? [] : [`${left}.`];
+  return ["", `${good} of ${total} as expected${left === "" ? "" : `, ${left}`}.`];
 }
 
 function exitCode(cells: readonly AtlasCell[]): number {

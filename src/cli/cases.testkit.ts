@@ -1,5 +1,6 @@
 /** A small atlas for the tests of the commands. */
 import type { Task } from "../machine/core.ts";
+import type { Machine } from "../machine/machine.ts";
 import { lock, type Mutex, mutex, unlock } from "../machine/mutex.ts";
 import { type Case, defineCase } from "../machine/scenario.ts";
 
@@ -23,13 +24,16 @@ export const abBa: Case = defineCase({
     },
     fixed: { expect: "ok", about: "everybody takes a first", rules: "linux-6.1", swap: false },
   },
-  setup(m, { swap }) {
-    const a = mutex("a");
-    const b = mutex("b");
-    m.spawn("t1", takeBoth, [a, b]);
-    m.spawn("t2", takeBoth, swap ? [b, a] : [a, b]);
-  },
+  setup: (m, { swap }) => setUpLocks(m, !swap),
 });
+
+/** Two tasks take two locks, in one order or not. */
+export function setUpLocks(m: Machine, ordered: boolean): void {
+  const a = mutex("a");
+  const b = mutex("b");
+  m.spawn("t1", takeBoth, [a, b]);
+  m.spawn("t2", takeBoth, ordered ? [a, b] : [b, a]);
+}
 
 export const selfLock: Case = defineCase({
   id: "self-lock",

@@ -3,10 +3,11 @@ import { checkJson } from "../report/json.ts";
 import { mailReport } from "../report/mail.ts";
 import type { Outcome } from "../report/outcome.ts";
 import { shellWord } from "../report/sections.ts";
+import { paintOf } from "../report/sentence.ts";
 import { table } from "../report/table.ts";
-import { paintOf, textReport } from "../report/text.ts";
+import { textReport } from "../report/text.ts";
 import { grouped } from "../report/width.ts";
-import { boundsOf, type Context, EXIT, exitCodeOf } from "./context.ts";
+import { boundsOf, type Context, EXIT, exitCodeOf, experimentOf } from "./context.ts";
 import { Interrupted } from "./interrupted.ts";
 import type { CaseName } from "./jobs.ts";
 import { usage } from "./options.ts";
@@ -49,7 +50,7 @@ export function caseName(target: Target): CaseName {
 
 async function checkOne(c: Context, name: CaseName, variant: string): Promise<Outcome | Interrupted> {
   try {
-    return await c.session.call("check", name, variant, boundsOf(c.options));
+    return await c.session.call("check", name, variant, boundsOf(c.options), experimentOf(c.options));
   } catch (e) {
     if (e instanceof Interrupted) return e;
     throw e;

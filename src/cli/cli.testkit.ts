@@ -33,6 +33,7 @@ export async function plainCheck(...[program, options]: Parameters<Engines["chec
       minimal: null,
       covered: r.stopped ?? "",
       lockdep: [],
+      lockdepSummary: { sees: found ? "no" : null, witnessed: 0, falseAlarms: 0, undecided: 0 },
       machine: m.options,
     };
   });
@@ -104,6 +105,7 @@ export async function runCli(argv: readonly string[], options: RunOptions = {}):
     outIsTerminal: terminal,
     errIsTerminal: terminal,
     columns: terminal ? 80 : undefined,
+    cores: 1,
     env,
     onInterrupt(f) {
       if (interrupt) f();

@@ -87,7 +87,7 @@ test("check --format mail: plain ASCII, 72 columns", async () => {
 test("replay: the schedule of a report shows the same run, in one word or in several", async () => {
   const { out } = await runCli(["check", "ab-ba:buggy"]);
   const word = /replay ab-ba:buggy (\S+)/.exec(out)?.[1] ?? "";
-  const lanes = /The schedule:[\s\S]*?\n\nTo see/.exec(out)?.[0].replace(/\n\nTo see$/, "") ?? "none";
+  const lanes = /The schedule:[\s\S]*?(?=\n\n(?:lockdep|To see))/.exec(out)?.[0] ?? "none";
   for (const words of [[word], [word.slice(0, 3), word.slice(3)]]) {
     const again = await runCli(["replay", "ab-ba:buggy", ...words]);
     expect(again.code).toBe(1);
@@ -101,7 +101,7 @@ test("replay: the schedule of a report shows the same run, in one word or in sev
 test("atlas: a table, and exit code 0 when all is as expected", async () => {
   const { code, out } = await runCli(["atlas"]);
   expect(code).toBe(0);
-  expect(out).toMatch(/^ab-ba +buggy +deadlock +\d+ +0\.00 +as expected\n +fixed +ok/m);
+  expect(out).toMatch(/^ab-ba \(deadlock\)\n {2}buggy +deadlock +\d+ +0\.00 +blind +as expected\n {2}fixed +ok/m);
   expect(out).toMatch(/\n3 of 3 as expected\.\n$/);
 });
 
@@ -115,6 +115,7 @@ test("atlas --json and --list", async () => {
     "complete",
     "states",
     "seconds",
+    "lockdep",
   ]);
   const { out, code } = await runCli(["atlas", "--list"]);
   expect(code).toBe(0);

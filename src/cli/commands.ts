@@ -11,6 +11,7 @@ interface Command {
   load(): Promise<(c: Context, words: readonly string[]) => Promise<number>>;
 }
 
+const EXPERIMENT: readonly OptionName[] = ["rules", "driverVariant"];
 const BOUNDS: readonly OptionName[] = ["engine", "maxStates", "maxSeconds", "maxMemory", "workers", "seed", "patience"];
 
 export const COMMANDS = {
@@ -25,21 +26,22 @@ export const COMMANDS = {
     about: "explore every interleaving of a case, or of a file of your own",
     usage: ["check CASE[:VARIANT]", "check FILE.ts[:VARIANT]"],
     details: "Without a variant all of them are checked; more than four are told in a table only.",
-    options: ["json", "format", "all", "changes", ...BOUNDS],
+    options: ["json", "format", "output", "all", "changes", ...EXPERIMENT, ...BOUNDS],
     load: async () => (await import("./check.ts")).check,
   },
   replay: {
     about: "show the run of a schedule, step by step",
     usage: ["replay CASE:VARIANT SCHEDULE", "replay FILE.ts:VARIANT SCHEDULE"],
     details: "The schedule is the word that a report ends with; it may be given in several parts.",
-    options: ["json", "format", "changes", "patience"],
+    options: ["json", "format", "output", "changes", ...EXPERIMENT, "patience"],
     load: async () => (await import("./replay.ts")).replay,
   },
   atlas: {
     about: "check every case of the atlas, and compare with what its author expects",
-    usage: ["atlas [CASE]…", "atlas --list [CASE]…"],
-    details: "With --list nothing is searched; a case that is named is told in full, with its sources.",
-    options: ["json", "list", ...BOUNDS],
+    usage: ["atlas [CASE]…", "atlas --rules RULES [CASE]…", "atlas --list [CASE]…"],
+    details:
+      "With --rules or --driver-variant everything is checked under these, and what changes is shown. With --list nothing is searched; a case that is named is told in full, with its sources.",
+    options: ["json", "format", "output", "list", "jobs", ...EXPERIMENT, ...BOUNDS],
     load: async () => (await import("./atlas.ts")).atlas,
   },
   conform: {

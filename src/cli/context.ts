@@ -1,5 +1,6 @@
 /** What every command works with: where it prints, its options, and the session with the thread that runs task code. */
 import type { Style } from "../report/style.ts";
+import type { Experiment } from "./experiment.ts";
 import { type Io, styleOf } from "./io.ts";
 import type { Bounds } from "./jobs.ts";
 import type { Options } from "./options.ts";
@@ -14,6 +15,8 @@ export interface Context {
   readonly options: Options;
   readonly style: Style;
   readonly session: Session;
+  /** `n` sessions that may work at the same time, the first one included. */
+  sessions(n: number): Promise<readonly Session[]>;
   readonly progress: ProgressLine;
   readonly version: string;
   /** True after Ctrl-C. */
@@ -30,23 +33,31 @@ export async function withContext(
   run: (c: Context) => Promise<number>,
 ): Promise<number> {
   const progress = new ProgressLine(io);
-  const session = await io.openSession({
-    patienceSeconds: options.patience ?? DEFAULT_PATIENCE,
-    onProgress: (p) => progress.show(p),
-  });
+  const open = () =>
+    io.openSession({
+      patienceSeconds: options.patience ?? DEFAULT_PATIENCE,
+      onProgress: (p) => progress.show(p),
+    });
+  const session = await open();
+  const all = [session];
+  const sessions = async (n: number) => {
+    while (all.length < n) all.push(await open());
+    return all.slice(0, n);
+  };
   let interrupts = 0;
   const off = io.onInterrupt(() => {
     if (++interrupts > 1) process.exit(EXIT.interrupted);
     progress.clear();
-    session.stop();
+    for (const each of all) each.stop();
   });
   try {
     const style = styleOf(io, options.color);
-    return await run({ io, options, style, session, progress, version, interrupted: () => interrupts > 0 });
+    const interrupted = () => interrupts > 0;
+    return await run({ io, options, style, session, sessions, progress, version, interrupted });
   } finally {
     off();
     progress.clear();
-    await session.close();
+    await Promise.all(all.map((each) => each.close()));
   }
 }
 
@@ -61,6 +72,11 @@ export function boundsOf(o: Options): Bounds {
     workers: o.workers,
     seed: o.seed ?? DEFAULT_SEED,
   };
+}
+
+/** Under what a command checks its cases. */
+export function experimentOf({ rules, driverVariant }: Options): Experiment {
+  return { ...(rules !== undefined && { rules }), ...(driverVariant !== undefined && { driverVariant }) };
 }
 
 /** The exit code for verdicts of searches: the worst of them. */

@@ -1,15 +1,15 @@
 /** `mayfail demo`: the argument of June 2020 as a table (which hazard, under which rules), then one deadlock in full. */
-import type { AtlasCell } from "../report/json.ts";
+import { type AtlasCell, verdictCell } from "../report/atlas.ts";
 import { mailReport } from "../report/mail.ts";
 import { MAIL, type Style } from "../report/style.ts";
 import { type Cell, table } from "../report/table.ts";
 import { textReport } from "../report/text.ts";
 import { wrap } from "../report/width.ts";
-import { checkAll, verdictCell } from "./atlas.ts";
 import { boundsOf, type Context, EXIT } from "./context.ts";
 import { Interrupted } from "./interrupted.ts";
 import type { CaseInfo } from "./jobs.ts";
 import { usage } from "./options.ts";
+import { checkAll } from "./rows.ts";
 
 const CASE = "gup-reclaim-recursive-wait";
 
@@ -26,6 +26,7 @@ const HAZARDS: Readonly<Record<string, string>> = {
 
 export async function demo(c: Context, words: readonly string[]): Promise<number> {
   if (words.length > 0) throw usage("demo takes no further words", "demo");
+  if (c.options.format === "md" || c.options.format === "html") throw usage("demo prints text or a mail", "demo");
   const style = c.options.format === "mail" ? MAIL : c.style;
   const info = await c.session.call("open", { kind: "atlas", id: CASE });
   c.io.out(`${wrap(STORY.replaceAll("\n", " "), Math.min(style.width, 100)).join("\n")}\n\n`);
@@ -68,7 +69,7 @@ async function counterexample(c: Context, cells: readonly AtlasCell[]): Promise<
   const found = cells.find((v) => v.verdict === "deadlock");
   if (found !== undefined) {
     try {
-      const outcome = await c.session.call("check", { kind: "atlas", id: CASE }, found.name, boundsOf(c.options));
+      const outcome = await c.session.call("check", { kind: "atlas", id: CASE }, found.name, boundsOf(c.options), {});
       const report = c.options.format === "mail" ? mailReport(outcome, c.version) : textReport(outcome, c.style);
       c.io.out(`\nOne of them in full:\n\n${report}`);
     } catch (e) {

@@ -1,4 +1,5 @@
 /** Where a command prints to, and how: the real process, or what a test puts in its place. */
+import { availableParallelism } from "node:os";
 import type { Style } from "../report/style.ts";
 import type { Session, SessionOptions } from "./session.ts";
 
@@ -10,6 +11,8 @@ export interface Io {
   readonly outIsTerminal: boolean;
   readonly errIsTerminal: boolean;
   readonly columns: number | undefined;
+  /** Threads that can run at the same time. */
+  readonly cores: number;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Calls `f` for each Ctrl-C until the returned function is called. */
   onInterrupt(f: () => void): () => void;
@@ -35,6 +38,7 @@ export function processIo(): Io {
     outIsTerminal: process.stdout.isTTY === true,
     errIsTerminal: process.stderr.isTTY === true,
     columns: process.stdout.isTTY ? process.stdout.columns : undefined,
+    cores: availableParallelism(),
     env: process.env,
     onInterrupt(f) {
       process.on("SIGINT", f);

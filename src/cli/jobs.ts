@@ -16,11 +16,11 @@ import type { GfpQuery, GfpRow } from "../mm/gfp/table.ts";
 import type { Outcome } from "../report/outcome.ts";
 import type { CheckOptions, CheckResult, Progress } from "../search/check.ts";
 import type { Program } from "../search/program.ts";
-import type { Run } from "../search/run.ts";
+import { type Experiment, isExperiment, underExperiment } from "./experiment.ts";
 import { brief } from "./options.ts";
+import { outcomeOf, replayed, sourcesOf, subjectOf } from "./outcomes.ts";
 import { firstLine } from "./plainError.ts";
 import type { Phase } from "./session.ts";
-import { shortPath } from "./sourcePlace.ts";
 import { hint } from "./suggest.ts";
 import { reasonOf } from "./target.ts";
 
@@ -67,8 +67,8 @@ export interface Hooks {
 export interface Jobs {
   cases(hooks: Hooks): Promise<CaseInfo[]>;
   open(hooks: Hooks, name: CaseName): Promise<CaseInfo>;
-  check(hooks: Hooks, name: CaseName, variant: string, bounds: Bounds): Promise<Outcome>;
-  replay(hooks: Hooks, name: CaseName, variant: string, schedule: string): Promise<Outcome>;
+  check(hooks: Hooks, name: CaseName, variant: string, bounds: Bounds, experiment: Experiment): Promise<Outcome>;
+  replay(hooks: Hooks, name: CaseName, variant: string, schedule: string, experiment: Experiment): Promise<Outcome>;
   /** Runs a file of workloads in the model: the record of what happened. */
   record(hooks: Hooks, path: string, guest: Guest): Promise<Recording>;
   /** Runs a job under memory pressure in the model. */
@@ -124,8 +124,8 @@ export function jobsOn(engines: Engines): Jobs {
       hooks.phase("loading the file");
       return infoOf(await find(name));
     },
-    async check(hooks, name, variant, bounds) {
-      const c = await find(name);
+    async check(hooks, name, variant, bounds, experiment) {
+      const c = await underExperiment(await find(name), experiment);
       const program = await programOf(c, name, variant, hooks);
       const { maxMemoryMb, workers = 1 } = bounds;
       const result = await engines.check(program, {
@@ -134,16 +134,17 @@ export function jobsOn(engines: Engines): Jobs {
         workers,
         onProgress: (p) => hooks.progress(p),
         shouldStop: () => hooks.stopped(),
-        source: sourceOf(name, c.id, variant),
+        source: sourceOf(name, c.id, variant, experiment),
+        everyPath: true,
       });
-      return outcomeOf(result, program, c, name, variant, bounds.seed);
+      return outcomeOf(result, program, subjectOf(c, nameOf(name), variant, experiment), bounds.seed);
     },
-    async replay(hooks, name, variant, schedule) {
-      const c = await find(name);
+    async replay(hooks, name, variant, schedule, experiment) {
+      const c = await underExperiment(await find(name), experiment);
       const program = await programOf(c, name, variant, hooks);
       const { replayWord } = await import("../search/replay.ts");
       const run = replayWord(program, schedule, { partial: true });
-      return replayed(run, c, name, variant);
+      return replayed(run, subjectOf(c, nameOf(name), variant, experiment));
     },
     async record(hooks, path, guest) {
       hooks.phase("loading the file");
@@ -217,7 +218,7 @@ function infoOf(c: Case): CaseInfo {
     title: String(c.title ?? ""),
     class: String(c.class ?? ""),
     text: String(c.text ?? ""),
-    sources: Array.isArray(c.sources) ? c.sources.map((s) => ({ ref: String(s?.ref), what: String(s?.what) })) : [],
+    sources: sourcesOf(c),
     variants: Object.entries(c.variants).map(([name, v]) => ({
       name,
       expected: v.expect ?? null,
@@ -258,93 +259,13 @@ async function programOf(c: Case, name: CaseName, variant: string, hooks: Hooks)
 }
 
 /** Where other threads find the same program. */
-function sourceOf(name: CaseName, caseId: string, variant: string): CheckOptions["source"] {
+function sourceOf(name: CaseName, caseId: string, variant: string, e: Experiment): CheckOptions["source"] {
   const url = new URL("./programSource.js", import.meta.url);
+  if (isExperiment(e)) url.searchParams.set("experiment", JSON.stringify(e));
   if (name.kind === "file") url.searchParams.set("file", resolve(name.path));
   return { url: url.href, caseId, variant };
 }
 
 function nameOf(name: CaseName): string {
   return name.kind === "atlas" ? name.id : name.path;
-}
-
-function heading(c: Case, name: CaseName, variant: string) {
-  const { about = "", rules = "", expect = null } = c.variants[variant] ?? {};
-  return { name: nameOf(name), variant, title: String(c.title ?? ""), about, rules, expected: expect };
-}
-
-async function outcomeOf(
-  r: CheckResult,
-  program: Program,
-  c: Case,
-  name: CaseName,
-  variant: string,
-  seed: number,
-): Promise<Outcome> {
-  const { verdict, complete, states, transitions, maxDepth, seconds, workers, engine, reduction, covered } = r;
-  let run: Run | null = null;
-  if (r.schedule !== null && verdict !== "ok") {
-    const { replayRun } = await import("../search/replay.ts");
-    run = replayRun(program, r.schedule, { machine: r.machine, partial: verdict === "livelock" });
-  }
-  return {
-    ...heading(c, name, variant),
-    verdict,
-    complete,
-    states,
-    transitions,
-    maxDepth,
-    seconds,
-    workers,
-    engine,
-    reduction,
-    covered,
-    estimate: r.estimate === null ? null : { states: r.estimate.states, traces: r.estimate.traces },
-    seed: r.estimate === null ? null : seed,
-    minimal: r.minimal?.certain ?? false,
-    run: run === null ? null : withShortPaths(withFinding(run, r)),
-    loop: r.cycleStart === null ? null : r.cycleStart + 1,
-    lockdep: (r as WithLockdep).lockdep?.map((report) => report.text) ?? [],
-  };
-}
-
-interface WithLockdep {
-  readonly lockdep?: readonly { readonly text: string }[];
-}
-
-/** A livelock is nothing that a single run shows: its finding comes from the search. */
-function withFinding(run: Run, { finding }: CheckResult): Run {
-  if (run.finding !== null || finding === null) return run;
-  const { verdict, message, task, cycle } = finding;
-  const stack = run.steps.findLast((s) => s.task === task)?.stack ?? [];
-  return { ...run, finding: { verdict, message, task: task < 0 ? null : task, cycle, stack } };
-}
-
-function replayed(run: Run, c: Case, name: CaseName, variant: string): Outcome {
-  return {
-    ...heading(c, name, variant),
-    verdict: run.finding?.verdict ?? "ok",
-    complete: run.ended || run.finding !== null,
-    states: 0,
-    transitions: run.steps.length,
-    maxDepth: run.steps.length,
-    seconds: 0,
-    workers: 1,
-    engine: "replay",
-    reduction: "",
-    covered: "",
-    estimate: null,
-    seed: null,
-    minimal: false,
-    run: withShortPaths(run),
-    loop: null,
-    lockdep: [],
-  };
-}
-
-/** Places as seen from the current folder, where that is shorter to read. */
-function withShortPaths(run: Run): Run {
-  return JSON.parse(JSON.stringify({ ...run, initial: [] }), (key, value) =>
-    key === "file" && typeof value === "string" ? shortPath(value) : value,
-  ) as Run;
 }

@@ -5,7 +5,7 @@ import { hint } from "./suggest.ts";
 
 export interface Options {
   json?: boolean;
-  format?: "text" | "mail";
+  format?: "text" | "mail" | "md" | "html";
   list?: boolean;
   workloads?: string;
   golden?: string;
@@ -17,6 +17,9 @@ export interface Options {
   page?: string;
   held?: string;
   rules?: string;
+  driverVariant?: string;
+  output?: string;
+  jobs?: number;
   all?: boolean;
   changes?: boolean;
   seed?: number;
@@ -83,6 +86,7 @@ function named(placeholder: string, values: readonly string[]): Kind {
   };
 }
 
+const file: Kind = { placeholder: "FILE", wants: "a file", read: (text) => (text === "" ? undefined : text) };
 const folder: Kind = { placeholder: "DIR", wants: "a folder", read: (text) => (text === "" ? undefined : text) };
 
 /** What only the command can tell whether it is possible. */
@@ -94,7 +98,11 @@ const text = (placeholder: string, wants: string): Kind => ({
 
 export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
   json: { flag: "--json", about: "print one JSON document a line, for programs" },
-  format: { flag: "--format", kind: oneOf("text", "mail"), about: "mail: 72 plain columns, to paste" },
+  format: {
+    flag: "--format",
+    kind: oneOf("text", "mail", "md", "html"),
+    about: "mail: 72 plain columns; md, html: a page",
+  },
   list: { flag: "--list", about: "only list the cases and their variants" },
   workloads: { flag: "--workloads", kind: folder, about: "workloads of your own, *.ts, instead of those of Mayfail" },
   golden: { flag: "--golden", kind: folder, about: "records of your own, *.jsonl, instead of those of Mayfail" },
@@ -115,9 +123,16 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
   held: { flag: "--held", kind: named("LOCK", LOCKS), about: `what is held: ${LOCKS.join(", ")}` },
   rules: {
     flag: "--rules",
-    kind: text("NAME", "the name of a set of rules"),
-    about: "rules of another kernel, as linux-5.7",
+    kind: text("RULES", "the name of a set of rules, switches as NAME=VALUE, or both"),
+    about: "rules of another kernel, as linux-5.7; or switches of them, as cowReuse=mapcount",
   },
+  driverVariant: {
+    flag: "--driver-variant",
+    kind: text("DRIVER=VERSION", "a driver and its version"),
+    about: "another version of a driver, or of one option of it: DRIVER.OPTION=VALUE",
+  },
+  output: { flag: "--output", kind: file, about: "write the report to a file; its name may tell the format" },
+  jobs: { flag: "--jobs", kind: whole(1, 64), about: "check so many rows at a time (2, or 1 on a single core)" },
   all: { flag: "--all", about: "show every step of a long run" },
   changes: { flag: "--changes", about: "show below each step what it changed" },
   seed: { flag: "--seed", kind: whole(0, 4294967295), about: "for everything that is left to chance" },

@@ -104,6 +104,7 @@ test("progress is one line on a terminal, shows nothing at once, and is gone in 
     outIsTerminal: true,
     errIsTerminal: true,
     columns: 40,
+    cores: 1,
     env: {},
     onInterrupt: () => () => undefined,
     openSession: () => Promise.reject(new Error("none")),

@@ -4,7 +4,7 @@ import { mailReport } from "../report/mail.ts";
 import type { Outcome } from "../report/outcome.ts";
 import { textReport } from "../report/text.ts";
 import { caseName } from "./check.ts";
-import { type Context, EXIT } from "./context.ts";
+import { type Context, EXIT, experimentOf } from "./context.ts";
 import { usage } from "./options.ts";
 import { parseTarget } from "./target.ts";
 
@@ -21,7 +21,7 @@ export async function replay(c: Context, words: readonly string[]): Promise<numb
   if (variant === undefined) {
     throw usage(`replay wants one of the variants ${variants.map((v) => v.name).join(", ")} (CASE:VARIANT)`, "replay");
   }
-  const outcome = await c.session.call("replay", name, variant, schedule);
+  const outcome = await c.session.call("replay", name, variant, schedule, experimentOf(c.options));
   print(c, outcome);
   return outcome.verdict === "ok" ? EXIT.ok : EXIT.broken;
 }

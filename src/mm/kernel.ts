@@ -42,6 +42,7 @@ import { createPgdats, type Pgdat } from "./pgdat.ts";
 import { createPinsHeld, type PinsHeld } from "./pinsHeld.ts";
 import { POLICIES, type PolicyName } from "./policies/catalogue.ts";
 import type { ReclaimPolicy } from "./reclaimPolicy.ts";
+import { rulesInForce } from "./ruleChanges.ts";
 import { rules as presetRules, type Rules } from "./rules.ts";
 import { createScanControls, type ScanControl } from "./scanControl.ts";
 import { createShrinkers, type Shrinkers } from "./shrinker.ts";
@@ -320,7 +321,7 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
   const scanControls = createScanControls(o.reclaimers);
   state.freeScanControl = scanControls[0] ?? null;
   const k: Kernel = {
-    rules: o.rules ?? presetRules("linux-6.1"),
+    rules: rulesInForce(o.rules ?? presetRules("linux-6.1")),
     nodes: o.nodes,
     frames,
     words: {

@@ -36,33 +36,35 @@ import { mayfailError } from "../errors.ts";
  *  - `migrateNotifies`: migration announces what it unmaps although somebody else has taken the right to write before
  *    (7066f0f933a1, v4.20, for huge pages in NUMA balancing).
  */
-export type Guard =
-  | "gupFastRecheck"
-  | "gupFastBlocksTables"
-  | "migrateRefFreeze"
-  | "mkclean"
-  | "mkwriteRecheck"
-  | "takeAllLocks"
-  | "allLocksMutex"
-  | "mlockVmIo"
-  | "anonVmaRef"
-  | "mreleaseRef"
-  | "oomReaperRef"
-  | "compactionSkipsPinned"
-  | "oomUnstable"
-  | "swapinPrepare"
-  | "removeRefCheck"
-  | "removeFreeze"
-  | "removeDirtyCheck"
-  | "isolateLruTest"
-  | "rmapLock"
-  | "swapCacheLock"
-  | "swapinFolioLock"
-  | "swapinFolioRecheck"
-  | "swapinPteRecheck"
-  | "swapForkShares"
-  | "migrateKeepsDirty"
-  | "migrateNotifies";
+export const GUARDS = [
+  "gupFastRecheck",
+  "gupFastBlocksTables",
+  "migrateRefFreeze",
+  "mkclean",
+  "mkwriteRecheck",
+  "takeAllLocks",
+  "allLocksMutex",
+  "mlockVmIo",
+  "anonVmaRef",
+  "mreleaseRef",
+  "oomReaperRef",
+  "compactionSkipsPinned",
+  "oomUnstable",
+  "swapinPrepare",
+  "removeRefCheck",
+  "removeFreeze",
+  "removeDirtyCheck",
+  "isolateLruTest",
+  "rmapLock",
+  "swapCacheLock",
+  "swapinFolioLock",
+  "swapinFolioRecheck",
+  "swapinPteRecheck",
+  "swapForkShares",
+  "migrateKeepsDirty",
+  "migrateNotifies",
+] as const;
+export type Guard = (typeof GUARDS)[number];
 
 export interface Rules {
   /** Name of the preset, with a note when single switches were changed. */
@@ -115,6 +117,18 @@ export interface Rules {
   /** Guards taken away. */
   readonly without: readonly Guard[];
 }
+
+/** What the switches may be set to that are not on or off. */
+export const SETTINGS = {
+  reclaimPinCheck: ["none", "freshAnon", "all"],
+  notifierMayFail: ["none", "asPosted", "full"],
+  cowReuse: ["mapcount", "refcount", "exclusive"],
+  unmapNotifies: ["underPtl", "afterUnlock", "around"],
+} as const satisfies { readonly [K in Worded]: readonly Rules[K][] };
+type Worded = { [K in Exclude<keyof Rules, "name">]: Rules[K] extends string ? K : never }[Exclude<
+  keyof Rules,
+  "name"
+>];
 
 /** Is the guard in force? */
 export const guards = (rules: Rules, guard: Guard): boolean => !rules.without.includes(guard);

@@ -1,6 +1,8 @@
 /** What scripts may rely on: the documents `mayfail/check/1` and `mayfail/atlas/1`. Fields may be added, never changed. */
 import type { Verdict } from "../machine/finding.ts";
+import type { LockdepSummary } from "../search/lockdepCheck.ts";
 import type { Place } from "../search/run.ts";
+import { type AtlasCell, type AtlasRow, asExpected, changedRows } from "./atlas.ts";
 import { cycleEdges, taskName } from "./cycle.ts";
 import type { Outcome } from "./outcome.ts";
 
@@ -23,6 +25,8 @@ export interface CheckJson {
   readonly estimate: { readonly states: number | null; readonly traces: number | null } | null;
   readonly covered: string;
   readonly lockdep: readonly string[];
+  readonly lockdepSummary: LockdepSummary | null;
+  readonly sources: readonly { readonly ref: string; readonly what: string }[];
   readonly counterexample: CounterexampleJson | null;
 }
 
@@ -75,6 +79,8 @@ export function checkJson(o: Outcome): CheckJson {
     estimate: o.estimate === null ? null : { states: finite(o.estimate.states), traces: finite(o.estimate.traces) },
     covered: o.covered,
     lockdep: o.lockdep,
+    lockdepSummary: o.lockdepSummary,
+    sources: o.sources,
     counterexample: counterexample(o),
   };
 }
@@ -120,51 +126,50 @@ function rounded(seconds: number): number {
   return Math.round(seconds * 1000) / 1000;
 }
 
-/** One case of the atlas with what each variant came to. */
-export interface AtlasRow {
-  readonly id: string;
-  readonly class: string;
-  readonly variants: readonly AtlasCell[];
-}
-
-export interface AtlasCell {
-  readonly name: string;
-  readonly expected: Verdict | null;
-  readonly verdict: Verdict;
-  readonly complete: boolean;
-  readonly states: number;
-  readonly seconds: number;
-}
-
-/** Is the verdict the one that the case's author stands for? "ok" counts only when everything was explored. */
-export function asExpected(c: Pick<AtlasCell, "expected" | "verdict" | "complete">): boolean {
-  return c.verdict === c.expected && (c.complete || c.verdict !== "ok");
-}
-
 export interface AtlasJson {
   readonly schema: "mayfail/atlas/1";
-  readonly cases: readonly AtlasRow[];
+  readonly cases: readonly {
+    readonly id: string;
+    readonly class: string;
+    readonly variants: readonly Omit<AtlasCell, "about">[];
+  }[];
   readonly asExpected: number;
   readonly total: number;
+  /** Of `--rules` and `--driver-variant`: under what everything was run again. */
+  readonly rules: string | null;
+  readonly driverVariant: string | null;
+  /** Rows that are not as expected. */
+  readonly changed: readonly {
+    readonly id: string;
+    readonly variant: string;
+    readonly recorded: Verdict | null;
+    readonly now: Verdict;
+    readonly complete: boolean;
+  }[];
 }
 
-export function atlasJson(rows: readonly AtlasRow[]): AtlasJson {
+export function atlasJson(
+  rows: readonly AtlasRow[],
+  experiment: { readonly rules?: string; readonly driverVariant?: string } = {},
+): AtlasJson {
   const cells = rows.flatMap((r) => r.variants);
   return {
     schema: "mayfail/atlas/1",
     cases: rows.map((r) => ({
       id: r.id,
       class: r.class,
-      variants: r.variants.map(({ name, expected, verdict, complete, states, seconds }) => ({
-        name,
-        expected,
-        verdict,
-        complete,
-        states,
+      variants: r.variants.map(({ name, expected, verdict, complete, states, seconds, lockdep }) => ({
+        ...{ name, expected, verdict, complete, states },
         seconds: rounded(seconds),
+        lockdep,
       })),
     })),
     asExpected: cells.filter(asExpected).length,
     total: cells.length,
+    rules: experiment.rules ?? null,
+    driverVariant: experiment.driverVariant ?? null,
+    changed: changedRows(rows).map(({ id, cell }) => ({
+      ...{ id, variant: cell.name, recorded: cell.expected, now: cell.verdict, complete: cell.complete },
+    })),
   };
 }

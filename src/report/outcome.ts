@@ -1,5 +1,7 @@
 /** What was searched and what came out: everything that a report tells. Plain data, made in the thread that searched. */
 import type { Verdict } from "../machine/finding.ts";
+import type { Source } from "../machine/scenario.ts";
+import type { LockdepSummary } from "../search/lockdepCheck.ts";
 import type { Run } from "../search/run.ts";
 
 export interface Outcome {
@@ -9,6 +11,11 @@ export interface Outcome {
   readonly title: string;
   readonly about: string;
   readonly rules: string;
+  /** The story of the case, Markdown. */
+  readonly text: string;
+  readonly sources: readonly Source[];
+  /** Further words of the command line that replays it: "--rules", "linux-5.7". */
+  readonly experiment: readonly string[];
   readonly expected: Verdict | null;
   readonly verdict: Verdict;
   /** The whole state space was explored, or a broken rule was found. */
@@ -35,4 +42,6 @@ export interface Outcome {
   readonly loop: number | null;
   /** Lock orders that close a cycle although no run showed it; a sentence each. */
   readonly lockdep: readonly string[];
+  /** Whether lockdep sees the broken rule, and what its reports are worth. Null where nothing was searched. */
+  readonly lockdepSummary: LockdepSummary | null;
 }

@@ -70,6 +70,9 @@ export const OUTCOME: Outcome = {
   title: "two locks in two orders",
   about: "",
   rules: "linux-6.1",
+  text: "",
+  sources: [],
+  experiment: [],
   expected: null,
   verdict: "ok",
   complete: true,
@@ -87,6 +90,7 @@ export const OUTCOME: Outcome = {
   run: null,
   loop: null,
   lockdep: [],
+  lockdepSummary: { sees: null, witnessed: 0, falseAlarms: 0, undecided: 0 },
 };
 
 const userptr = "src/drivers/i915Userptr.ts";

@@ -1,6 +1,7 @@
 /** The parts of a report that the terminal and the mail share: each a list of lines in the given style. */
 import type { Hold, Run } from "../search/run.ts";
 import { cycleEdges, edgeInWords, placeInWords, stackInWords } from "./cycle.ts";
+import { lockdepSentence } from "./lockdep.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Style } from "./style.ts";
 import { clean, count, grouped, wrap } from "./width.ts";
@@ -75,9 +76,19 @@ function secondsInWords(seconds: number): string {
   return seconds < 10 ? `${seconds.toFixed(2)} s` : `${grouped(seconds)} s`;
 }
 
-/** Lock orders that could close a cycle in runs that were not seen. */
+/** Lock orders that could close a cycle in runs that were not seen, and whether lockdep sees what was found. */
 export function lockdepSection(o: Outcome, style: Style): string[] {
-  return o.lockdep.flatMap((sentence) => wrap(clean(`lockdep: ${sentence}`, style), style.width, "  "));
+  const sentence = lockdepSentence(o);
+  return [...o.lockdep, ...(sentence === null ? [] : [sentence])].flatMap((text) =>
+    wrap(clean(`lockdep: ${text}`, style), style.width, "  "),
+  );
+}
+
+/** Where the case is from: commits, mails, documents. */
+export function sourcesSection(o: Outcome, style: Style): string[] {
+  return o.sources.flatMap((s) =>
+    wrap(clean(`${s.ref}: ${s.what}`, style), style.width - 2, "  ").map((l) => `  ${l}`),
+  );
 }
 
 /** The command that shows this run again, broken so that it can be pasted into a shell. */
@@ -85,7 +96,8 @@ export function replayCommand(o: Outcome, style: Style): string[] {
   const word = o.run?.schedule;
   if (word === undefined) return [];
   const target = o.variant === "" ? o.name : `${o.name}:${o.variant}`;
-  const command = `mayfail replay ${shellWord(target)} `;
+  const options = o.experiment.map((w) => `${shellWord(w)} `).join("");
+  const command = `mayfail replay ${options}${shellWord(target)} `;
   const schedule = shellWord(word);
   const room = style.width - 4;
   if (command.length + schedule.length <= room) return [`  ${command}${schedule}`];

@@ -2,6 +2,7 @@
 import type { Run } from "../search/run.ts";
 import { cycleEdges, edgeInWords, placeInWords, taskName } from "./cycle.ts";
 import type { Outcome } from "./outcome.ts";
+import type { Paint } from "./style.ts";
 import { count } from "./width.ts";
 
 export function verdictSentence(o: Outcome): string {
@@ -39,4 +40,9 @@ export function brokenRule(run: Run | null): string | null {
   if (!where) return who === undefined || said.includes(who) ? said : `${said} (${who})`;
   const at = `at ${placeInWords(where)}`;
   return who === undefined || said.includes(who) ? `${said}, ${at}` : `${said}, in ${who} ${at}`;
+}
+
+export function paintOf(o: Pick<Outcome, "verdict" | "complete">): Paint {
+  if (o.verdict !== "ok") return "bad";
+  return o.complete ? "good" : "unsure";
 }

@@ -8,8 +8,9 @@ import {
   replayCommand,
   searchSection,
   sizeOfSchedule,
+  sourcesSection,
 } from "./sections.ts";
-import { verdictSentence } from "./sentence.ts";
+import { paintOf, verdictSentence } from "./sentence.ts";
 import { type Paint, paint, type Style } from "./style.ts";
 import { clean, wrap } from "./width.ts";
 
@@ -24,6 +25,7 @@ export function textReport(o: Outcome, style: Style, options: LaneOptions = {}):
     sections.push([...size, "", ...lanes(run, style, { ...options, loop: o.loop })]);
   }
   sections.push(lockdepSection(o, style));
+  sections.push(titled("Where it is from:", sourcesSection(o, style)));
   if (!isReplay) sections.push(titled("To see this run again:", replayCommand(o, style)));
   sections.push(searchSection(o, style).map((line) => paint(style, "dim", line)));
   return `${sections
@@ -54,9 +56,4 @@ function sentence(o: Outcome, style: Style): string[] {
 function colorHead(line: string, style: Style, as: Paint): string {
   const colon = line.indexOf(":");
   return colon < 0 ? line : paint(style, as, line.slice(0, colon)) + line.slice(colon);
-}
-
-export function paintOf(o: Pick<Outcome, "verdict" | "complete">): Paint {
-  if (o.verdict !== "ok") return "bad";
-  return o.complete ? "good" : "unsure";
 }

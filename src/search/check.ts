@@ -14,7 +14,15 @@ import type { Cost } from "./cost.ts";
 import { searchDpor } from "./dpor/dpor.ts";
 import { type Estimate, estimate, preferDpor } from "./estimate.ts";
 import { findLivelock, livelockFinding } from "./liveness.ts";
-import { type CheckedLockdepReport, checkReports } from "./lockdepCheck.ts";
+import {
+  type CheckedLockdepReport,
+  type Counterexample,
+  checkReports,
+  circleOf,
+  exerciseEveryPath,
+  type LockdepSummary,
+  summaryOf,
+} from "./lockdepCheck.ts";
 import { minimise } from "./minimal.ts";
 import type { ProgramSource } from "./parallel/control.ts";
 import { type Decision, onMachine, type Program, type Violation } from "./program.ts";
@@ -36,6 +44,8 @@ export interface CheckOptions {
   readonly shouldStop?: () => string | null;
   /** Where other threads find the same program. */
   readonly source?: ProgramSource;
+  /** Let lockdep see what would run if the search did not end with the first broken rule. */
+  readonly everyPath?: boolean;
 }
 
 export interface Progress {
@@ -64,6 +74,7 @@ export interface CheckResult {
   readonly covered: string;
   /** What lockdep has to say of all explored runs, and whether a schedule bears it out. */
   readonly lockdep: readonly CheckedLockdepReport[];
+  readonly lockdepSummary: LockdepSummary;
   /** Machine options that reproduce the schedule. */
   readonly machine: Partial<MachineOptions>;
 }
@@ -262,7 +273,8 @@ class Check {
     const stopped = s.stopped ?? (livelock === "unknown" ? "livelock could not be excluded within the bounds" : null);
     const broken = s.broken ? this.smallest(s.broken, s.machine) : livelock === "unknown" ? null : livelock;
     const complete = stopped === null;
-    const lockdep = this.lockdep(s.machine, complete && broken === null);
+    const options = broken && "machine" in broken ? (broken as Smallest).machine : s.machine;
+    const lockdep = this.lockdep(s.machine, complete, broken && { ...broken, program: this.program, machine: options });
     return {
       verdict: broken ? broken.finding.verdict : "ok",
       complete,
@@ -279,18 +291,27 @@ class Check {
       cycleStart: broken?.cycleStart ?? null,
       minimal: broken && "minimal" in broken ? (broken as Smallest).minimal : null,
       covered: coverage(engine, s, stopped),
-      lockdep,
-      machine: broken && "machine" in broken ? (broken as Smallest).machine : s.machine,
+      ...lockdep,
+      machine: options,
     };
   }
 
-  private lockdep(machine: Partial<MachineOptions>, allWell: boolean): readonly CheckedLockdepReport[] {
-    observeLockdep(false);
-    const reports = lockdepReports();
-    if (reports.length === 0) return [];
+  private lockdep(
+    machine: Partial<MachineOptions>,
+    complete: boolean,
+    bug: Counterexample | null,
+  ): Pick<CheckResult, "lockdep" | "lockdepSummary"> {
     this.phase = "looking into lockdep reports";
     const coarse = machine.fine ? (this.estimated?.machine ?? {}) : machine;
-    return checkReports(this.program, reports, { allWell, machine: coarse, shouldStop: () => this.stop(0, 0) });
+    const shouldStop = () => this.stop(0, 0);
+    const allWell = complete && bug === null;
+    // Neither a search that ended early nor the threads of a parallel one have shown lockdep every run.
+    const partly = bug !== null || this.isParallel();
+    const everyRun = partly && this.o.everyPath ? exerciseEveryPath(this.program, coarse, shouldStop) : allWell;
+    observeLockdep(false);
+    const known = { bug, circle: bug && circleOf(bug) };
+    const lockdep = checkReports(this.program, lockdepReports(), { allWell, machine: coarse, shouldStop, ...known });
+    return { lockdep, lockdepSummary: summaryOf(lockdep, known, everyRun) };
   }
 
   /** The smallest counterexample of any kind: it decides the verdict, so that the verdict depends on no order. */
