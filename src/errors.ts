@@ -134,6 +134,10 @@ export const errorTable = {
     remedy:
       "Give it a 32-bit integer, a boolean, null, or an object that was declared in the set-up, as it is declared.",
   },
+  MF0215: {
+    says: "The boot {boot} {why}.",
+    remedy: "A boot runs alone, before all tasks: let it do only what can be done at once, and the rest in a task.",
+  },
 
   MF0301: { says: "The file cannot be parsed: {reason}.", remedy: "Mend the syntax." },
   MF0302: {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { explore } from "../mm/slice/explore.testkit.ts";
+import { explore } from "../mm/explore.testkit.ts";
 import { type CheckResult, checkProgram } from "../search/check.ts";
 import { caseProgram } from "../search/program.ts";
 import { ATLAS, findCase } from "./index.ts";

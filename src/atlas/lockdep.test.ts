@@ -1,7 +1,7 @@
 /** What lockdep would have said: it sees locks and their order, on whatever paths ran. */
 import { expect, test } from "vitest";
 import { lockdepReports, observeLockdep, resetLockdep } from "../machine/lockdep.ts";
-import { explore } from "../mm/slice/explore.testkit.ts";
+import { explore } from "../mm/explore.testkit.ts";
 import { ATLAS } from "./index.ts";
 
 function reports(setup: Parameters<typeof explore>[0]): string[] {

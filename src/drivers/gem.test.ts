@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { unchecked } from "../machine/core.ts";
 import { buildSequential, runSequentially } from "../machine/sequential.ts";
-import { explore } from "../mm/slice/explore.testkit.ts";
+import { explore } from "../mm/explore.testkit.ts";
 import { allocatesLocked, allocatesWhileBusy, type GemWorld, gemWorld, unloads } from "./gem.testkit.ts";
 import type { GemPolicy } from "./gem.ts";
 

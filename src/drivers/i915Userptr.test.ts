@@ -7,7 +7,7 @@ import { must } from "../machine/finding.ts";
 import type { Machine } from "../machine/machine.ts";
 import { flushWork, type Work, work, workqueue } from "../machine/workqueue.ts";
 import { rules } from "../mm/rules.ts";
-import { explore } from "../mm/slice/explore.testkit.ts";
+import { explore } from "../mm/explore.testkit.ts";
 import { pinAtSetUp } from "../mm/slice/gup.ts";
 import type { Kernel } from "../mm/slice/kernel.ts";
 import { claimReferences } from "../mm/slice/leak.ts";

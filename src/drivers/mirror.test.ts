@@ -3,7 +3,7 @@ import type { Task } from "../machine/core.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
 import { rules } from "../mm/rules.ts";
-import { explore } from "../mm/slice/explore.testkit.ts";
+import { explore } from "../mm/explore.testkit.ts";
 import { hmmRangeFault } from "../mm/slice/hmm.ts";
 import type { Kernel } from "../mm/slice/kernel.ts";
 import { claimReferences } from "../mm/slice/leak.ts";

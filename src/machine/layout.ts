@@ -50,6 +50,13 @@ export class Layout {
     this.entries.push({ at, size, name, kind });
   }
 
+  /** 1 for each word of what has one of these names. */
+  marked(names: readonly string[]): Uint8Array {
+    const marks = new Uint8Array(this.size);
+    for (const { at, size, name } of this.entries) if (names.includes(name)) marks.fill(1, at, at + size);
+    return marks;
+  }
+
   /** The entry that names word `at`; undefined for word 0. */
   find(at: number): LayoutEntry | undefined {
     let best: LayoutEntry | undefined;

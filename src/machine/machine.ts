@@ -6,6 +6,7 @@
  */
 import { mayfailError } from "../errors.ts";
 import { isActive, setActive, setUnderConstruction } from "./active.ts";
+import { type Boot, runBoots } from "./boot.ts";
 import {
   type AccessSink,
   builtinHandles,
@@ -30,7 +31,6 @@ import {
   T_OP,
   T_SP,
   T_STATE,
-  takeSettling,
   useTables,
   W,
 } from "./core.ts";
@@ -51,6 +51,7 @@ import {
   type Ties,
 } from "./options.ts";
 import { PrivateFields } from "./privateFields.ts";
+import { settle } from "./settle.ts";
 import { TaskSlots } from "./taskSlots.ts";
 import { deadlockFinding } from "./waitFor.ts";
 
@@ -80,6 +81,7 @@ export class Machine {
   readonly tasks: readonly TaskInfo[] = this.slots.tasks;
   private readonly taskBases = this.slots.bases;
   private sealed = false;
+  private readonly boots: Boot[] = [];
   /** The last step was marked by `progress()`: cycles through it are no livelock. */
   madeProgress = false;
   /** How often a task went on without being scheduled (start, end of a join): searchers compare it around a step. */
@@ -112,9 +114,14 @@ export class Machine {
   private grow(end: number): void {
     if (this.sealed) throw mayfailError("MF0206", { what: "An object" });
     if (end <= this.words.length) return;
-    const before = this.words;
-    this.words = new Int32Array(Math.max(end, 2 * before.length));
-    this.words.set(before);
+    const larger = new Int32Array(Math.max(end, 2 * this.words.length));
+    larger.set(this.words);
+    this.useWords(larger);
+  }
+
+  /** The state is in these words from now on. */
+  useWords(words: Int32Array): void {
+    this.words = words;
     if (isActive(this)) this.activate();
     this.layout.moved();
   }
@@ -162,6 +169,15 @@ export class Machine {
     runAs(-1);
   }
 
+  /**
+   * Task code that runs to its end, alone, before the first step: what the case finds already done. It may wait for nothing.
+   * Boots run in the order of their calls, before any task begins; what one breaks is a finding without steps.
+   */
+  boot<A extends unknown[]>(f: TaskFunction<A>, args: A): void {
+    for (const a of args) this.keep(a);
+    this.boots.push({ f: f as TaskFunction<unknown[]>, args });
+  }
+
   /** Must hold after every step. `test` returns true, or a sentence (or false) when it does not. */
   invariant(name: string, test: Check["test"], verdict: Finding["verdict"] = "assertion"): void {
     this.invariants.push({ name, test, verdict });
@@ -175,19 +191,16 @@ export class Machine {
   /** Ends the set-up: the array gets its final size and every task runs to its first scheduling point. */
   private seal(): void {
     this.size = this.layout.size;
-    this.words = this.words.slice(0, this.size);
-    this.tried = new Uint8Array(this.size);
-    this.privateFields = new PrivateFields(this.size);
-    for (const { at, size, name } of this.layout.entries) {
-      if (this.options.visibleReleases.includes(name)) this.tried.fill(1, at, at + size);
-    }
+    this.useWords(this.words.slice(0, this.size));
     this.sealed = true;
-    this.activate();
-    this.layout.moved();
-    setChecking(true);
     try {
+      if (this.boots.length > 0) runBoots(this, this.slots, this.boots);
+      this.tried = this.layout.marked(this.options.visibleReleases);
+      this.privateFields = new PrivateFields(this.size);
+      this.activate();
+      setChecking(true);
       requestSettling();
-      this.settle();
+      settle(this, this.taskBases);
     } catch (e) {
       if (!(e instanceof Finding)) throw e;
       this.initialFinding = e;
@@ -280,7 +293,7 @@ export class Machine {
       const v = kind.choices ? choice : kind.apply(at, arg, arg2, t);
       if (W[b + T_OP] === 0) run(v);
       if (this.queues !== null) this.queues.occupy(t);
-      this.settle();
+      settle(this, this.taskBases);
       if (this.invariants.length > 0) testAll(this.invariants);
     } catch (e) {
       throw findingOf(e, t);
@@ -296,37 +309,6 @@ export class Machine {
    */
   continues(t: number): boolean {
     return isMovable() && !ops[W[this.taskBases[t] + T_OP]].blocks && !this.queues?.has(t);
-  }
-
-  private resume(t: number, v: unknown): void {
-    this.resumed++;
-    keepOrder();
-    runAs(t);
-    try {
-      run(v);
-    } catch (e) {
-      throw findingOf(e, t);
-    }
-  }
-
-  /** Runs tasks that were spawned, and tasks whose join is over, up to their next scheduling point: invisible steps. */
-  private settle(): void {
-    while (takeSettling()) {
-      for (let t = 0; t < this.tasks.length; t++) {
-        const b = this.taskBases[t];
-        if (W[b + T_STATE] !== LIVE) continue;
-        const op = W[b + T_OP];
-        if (op === 0) {
-          this.resume(t, undefined);
-        } else if (ops[op].eager && this.enabled(t)) {
-          if (this.ties !== null) this.ties.joined(t, W[b + T_OBJ]);
-          W[b + T_OP] = 0;
-          W[b + T_OBJ] = 0;
-          requestSettling();
-          this.resume(t, undefined);
-        }
-      }
-    }
   }
 
   /** Called by `spawn` in task code: starts the next child of the running task. */
@@ -358,7 +340,7 @@ export class Machine {
     requestSettling();
     setChecking(true);
     try {
-      this.settle();
+      settle(this, this.taskBases);
     } catch (e) {
       if (!(e instanceof Finding)) throw e;
       return e;

@@ -28,4 +28,19 @@ export class TaskSlots {
     m.register(task, base);
     return task;
   }
+
+  /** One more slot for a while, with the words [base, end). Raises MF0210 when there are too many. */
+  borrow(base: number, end: number): void {
+    const slot = this.tasks.length;
+    if (slot === MAX_TASKS) throw mayfailError("MF0210", { limit: MAX_TASKS });
+    this.tasks.push({ slot, base, name: "boot", daemon: false, rests: null, children: [], parent: -1 });
+    this.bases[slot] = base;
+    this.stackEnds[slot] = end;
+  }
+
+  giveBack(): void {
+    const { slot } = this.tasks.pop() as TaskInfo;
+    this.bases[slot] = 0;
+    this.stackEnds[slot] = 0;
+  }
 }

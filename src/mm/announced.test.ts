@@ -4,6 +4,7 @@ import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
 import { join, spawn } from "../machine/wait.ts";
 import { type Announced, losesRights, NO_LOSS, openSection } from "./announced.ts";
+import { explore } from "./explore.testkit.ts";
 import { createKernel, type Kernel } from "./kernel.ts";
 import type { Mm, Process } from "./mmTypes.ts";
 import { createProcess } from "./mmUsers.ts";
@@ -26,7 +27,6 @@ import {
   setPteAt,
 } from "./pageTable.ts";
 import { installTables } from "./pteAlloc.ts";
-import { explore } from "./slice/explore.testkit.ts";
 
 const AT = 9;
 const FLAGS = MMU_NOTIFY_CLEAR | RANGE_BLOCKABLE;

@@ -3,13 +3,13 @@ import { unchecked } from "../machine/core.ts";
 import type { Machine } from "../machine/machine.ts";
 import { buildSequential, runSequentially } from "../machine/sequential.ts";
 import { type CompactWorld, compactsAgainstPin, compactsHoles } from "./compaction.testkit.ts";
+import { explore } from "./explore.testkit.ts";
 import { createPages } from "./gup.ts";
 import { createKernel, type Kernel, type KernelOptions } from "./kernel.ts";
 import { createProcess } from "./mmUsers.ts";
 import { PG_buddy } from "./page.ts";
 import { type Rules, rules } from "./rules.ts";
-import { smallKernel } from "./scenarios/world.ts";
-import { explore } from "./slice/explore.testkit.ts";
+import { smallKernel } from "./world/small.ts";
 
 /** Frames in use before and after, and what was counted. */
 function compacted(n: number, pinned: boolean, options: KernelOptions = {}) {

@@ -5,6 +5,7 @@ import type { Machine } from "../machine/machine.ts";
 import { join, spawn } from "../machine/wait.ts";
 import { checkEveryStep, checkNothingLeft } from "./checks.ts";
 import { sysExit } from "./exit.ts";
+import { explore } from "./explore.testkit.ts";
 import { sysFork } from "./fork.ts";
 import { FOLL_PIN, FOLL_WRITE, getUserPagesFast, unpinUserPages } from "./gup.ts";
 import { createKernel, type Kernel } from "./kernel.ts";
@@ -15,7 +16,6 @@ import { MAP_ANONYMOUS, MAP_PRIVATE, type Mm, PROT_READ, PROT_WRITE, type Proces
 import { createProcess } from "./mmUsers.ts";
 import { sysMprotect } from "./mprotect.ts";
 import { rules } from "./rules.ts";
-import { explore } from "./slice/explore.testkit.ts";
 import { lruAddDrain } from "./swap.ts";
 
 const AT = 64;

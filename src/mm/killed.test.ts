@@ -8,15 +8,15 @@ import { sendSigkill } from "../machine/killable.ts";
 import { downWrite, upWrite } from "../machine/rwsem.ts";
 import { choose, join, spawn, until } from "../machine/wait.ts";
 import { sysExit } from "./exit.ts";
+import { explore } from "./explore.testkit.ts";
 import { FOLL_PIN, FOLL_WRITE, getUserPagesFast, unpinUserPages } from "./gup.ts";
 import type { Kernel } from "./kernel.ts";
 import { sysMmap, sysMunmap } from "./mmap.ts";
 import { MAP_ANONYMOUS, type Mm, PROT_READ, PROT_WRITE, type Process } from "./mmTypes.ts";
 import { createProcess } from "./mmUsers.ts";
 import { createNotifier, type MmuNotifier, mmuNotifierRegister, mmuNotifierUnregister } from "./mmuNotifier.ts";
-import { A, smallKernel } from "./scenarios/world.ts";
-import { explore } from "./slice/explore.testkit.ts";
 import { lruAddDrain } from "./swap.ts";
+import { A, smallKernel } from "./world/small.ts";
 
 /** What the victim's call returned: -errno + 100, or more. */
 interface Seen {

@@ -7,6 +7,7 @@ import type { Machine } from "../machine/machine.ts";
 import { choose, join, spawn, until } from "../machine/wait.ts";
 import { workqueue } from "../machine/workqueue.ts";
 import { sysExit } from "./exit.ts";
+import { explore } from "./explore.testkit.ts";
 import type { Kernel } from "./kernel.ts";
 import { MADV_DONTNEED, sysMadvise } from "./madvise.ts";
 import { sysMmap } from "./mmap.ts";
@@ -47,9 +48,8 @@ import {
   type SharedNotifierOps,
 } from "./mmuNotifierGet.ts";
 import { sysMprotect } from "./mprotect.ts";
-import { A, smallKernel } from "./scenarios/world.ts";
-import { explore } from "./slice/explore.testkit.ts";
 import { lruAddDrain } from "./swap.ts";
+import { A, smallKernel } from "./world/small.ts";
 
 /** The driver: its one subscriber, and whether that has been freed. */
 interface Driver {

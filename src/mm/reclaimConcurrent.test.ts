@@ -6,13 +6,13 @@ import type { Machine } from "../machine/machine.ts";
 import { choose, join, spawn } from "../machine/wait.ts";
 import { checkEveryStep, checkNothingLeft } from "./checks.ts";
 import { sysExit } from "./exit.ts";
+import { explore } from "./explore.testkit.ts";
 import { createKernel, type Kernel, type KernelOptions } from "./kernel.ts";
 import { MADV_FREE, sysMadvise } from "./madvise.ts";
 import { userWrite } from "./memory.ts";
 import { sysMmap, sysMunmap } from "./mmap.ts";
 import { MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE, type Process } from "./mmTypes.ts";
 import { createProcess } from "./mmUsers.ts";
-import { explore } from "./slice/explore.testkit.ts";
 import { lruAddDrain } from "./swap.ts";
 import { performReclaim } from "./vmscan.ts";
 

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { buildSequential, runSequentially } from "../machine/sequential.ts";
+import { explore } from "./explore.testkit.ts";
 import { type CacheWorld, cacheWorld, module, reclaimer, shrinkRounds } from "./shrinker.testkit.ts";
 import { nextDeferred, type ShrinkerOptions, scanTarget } from "./shrinker.ts";
-import { explore } from "./slice/explore.testkit.ts";
 
 /** Runs `rounds` passes at `priority` over a cache and returns it with the work put off. */
 function shrunk(objects: number, priority: number, rounds: number, stuck = false, options: ShrinkerOptions = {}) {

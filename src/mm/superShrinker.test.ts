@@ -3,9 +3,9 @@ import { unchecked } from "../machine/core.ts";
 import { GFP_KERNEL, GFP_NOFS } from "../machine/gfp.ts";
 import type { Machine } from "../machine/machine.ts";
 import { buildSequential, runSequentially } from "../machine/sequential.ts";
+import { explore } from "./explore.testkit.ts";
 import { nameFile } from "./inode.ts";
 import { createKernel } from "./kernel.ts";
-import { explore } from "./slice/explore.testkit.ts";
 import { allocatesMounting, dropsInodes, type SuperWorld, shrinksWith } from "./superShrinker.testkit.ts";
 import { createSuperBlock } from "./superShrinker.ts";
 

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { Task } from "../machine/core.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downWrite, upWrite } from "../machine/rwsem.ts";
+import { explore } from "./explore.testkit.ts";
 import { freePgtables } from "./freePgtables.ts";
 import { createKernel, type Kernel } from "./kernel.ts";
 import { userWrite } from "./memory.ts";
@@ -10,7 +11,6 @@ import { MAP_ANONYMOUS, type Mm, PROT_READ, PROT_WRITE, type Process, type Vma }
 import { createProcess } from "./mmUsers.ts";
 import { tlbGather } from "./mmuGather.ts";
 import { installTables } from "./pteAlloc.ts";
-import { explore } from "./slice/explore.testkit.ts";
 import { tableMoves } from "./tableGuards.ts";
 import { vmaLookup } from "./vma.ts";
 

@@ -18,7 +18,7 @@ import { createProcess } from "../mmUsers.ts";
 import { pteAt, ptePfn } from "../pageTable.ts";
 import { type Rules, rules } from "../rules.ts";
 import { lruAddDrain } from "../swap.ts";
-import { A, smallKernel } from "./world.ts";
+import { A, smallKernel } from "../world/small.ts";
 
 function* main(k: Kernel, p: Process, pages: Pages, flags: number, early: number): Task {
   yield* sysMmap(k, p, A, 1, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_ANONYMOUS, null, 0);

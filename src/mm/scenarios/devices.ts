@@ -17,8 +17,8 @@ import type { Kernel } from "../kernel.ts";
 import type { Mm } from "../mmTypes.ts";
 import { mmuIntervalReadBegin, mmuIntervalReadRetry, mmuIntervalSetSeq } from "../mmuIntervalNotifier.ts";
 import type { IntervalNotifier, IntervalNotifierOps, MmuNotifierOps } from "../mmuNotifierTypes.ts";
-import { PG_buddy, type Vpn } from "../page.ts";
-import { pteAt, ptePfn, pteReadable, pteWrite } from "../pageTable.ts";
+import type { Vpn } from "../page.ts";
+import { claimCoherence } from "../world/claims.ts";
 
 export interface Device extends Handle {
   readonly lock: Mutex;
@@ -39,17 +39,8 @@ const deviceStruct = struct("device", {
 /** Set-up: a device, and the promise that it never may do to page `vpn` of `mm` what the process may not do. */
 export function createDevice(m: Machine, k: Kernel, mm: Mm, vpn: Vpn, name = "device"): Device {
   const dev: Device = Object.assign(deviceStruct.create(name), { pages: createPages(`${name}.pages`, 1) });
-  m.invariant(`${name} maps what the process maps`, () => coherent(k, mm, vpn, dev), "missed-notification");
+  claimCoherence(m, k, mm, vpn, name, () => [dev.mapped], "missed-notification");
   return dev;
-}
-
-function coherent(k: Kernel, mm: Mm, vpn: Vpn, dev: Device): string | true {
-  const { mapped } = dev;
-  if (mapped === 0) return true;
-  if ((k.frames.flags[mapped >> 2] & PG_buddy) !== 0) return `${dev.name} uses frame ${mapped >> 2}, which is free`;
-  const pte = pteAt(k, mm, vpn);
-  const same = pteReadable(pte) && ptePfn(pte) === mapped >> 2 && ((mapped & HMM_WRITE) === 0 || pteWrite(pte));
-  return same || `${dev.name} uses entry ${mapped}, and the process has ${pte}`;
 }
 
 function* teardown(dev: Device): Task {

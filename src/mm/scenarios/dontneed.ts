@@ -21,7 +21,7 @@ import { pteAt, ptePfn, ptePresent, setPteAt } from "../pageTable.ts";
 import { pageRemoveRmap } from "../rmap.ts";
 import { rssAdd } from "../rss.ts";
 import { folioPut, lruAddDrain } from "../swap.ts";
-import { A, smallKernel } from "./world.ts";
+import { A, smallKernel } from "../world/small.ts";
 
 function* main(k: Kernel, p: Process, careless: boolean): Task {
   yield* sysMmap(k, p, A, 1, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_ANONYMOUS, null, 0);

@@ -25,8 +25,8 @@ import { createNotifier, mmuNotifierRegister, mmuNotifierUnregister } from "../m
 import type { IntervalNotifier, IntervalNotifierOps, MmuNotifier, MmuNotifierOps } from "../mmuNotifierTypes.ts";
 import { PG_buddy } from "../page.ts";
 import { lruAddDrain } from "../swap.ts";
+import { A, smallKernel } from "../world/small.ts";
 import { classicMap, classicOps, createDevice, type Device, deviceStop, mirrorMap, mirrorOps } from "./devices.ts";
-import { A, smallKernel } from "./world.ts";
 
 const FLAGS = FOLL_PIN | FOLL_WRITE;
 const PINS = 0;

@@ -28,7 +28,7 @@ import { pteAlloc } from "../pteAlloc.ts";
 import { pageAddNewAnonRmap } from "../rmap.ts";
 import { lruAddDrain } from "../swap.ts";
 import { vmaLookup } from "../vma.ts";
-import { A, smallKernel } from "./world.ts";
+import { A, smallKernel } from "../world/small.ts";
 
 function* main(k: Kernel, p: Process, faults: number, unmaps: number, second: number): Task {
   yield* sysMmap(k, p, A, 1, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_ANONYMOUS, null, 0);

@@ -21,7 +21,7 @@ import { MAP_ANONYMOUS, MAP_FIXED, type Mm, PROT_READ, PROT_WRITE, type Process 
 import { createProcess } from "../mmUsers.ts";
 import { type Rules, rules } from "../rules.ts";
 import { lruAddDrain } from "../swap.ts";
-import { A, smallKernel } from "./world.ts";
+import { A, smallKernel } from "../world/small.ts";
 
 const FLAGS = FOLL_PIN | FOLL_WRITE;
 

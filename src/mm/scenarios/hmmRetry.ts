@@ -27,8 +27,8 @@ import {
 } from "../mmuIntervalNotifier.ts";
 import type { IntervalNotifier } from "../mmuNotifierTypes.ts";
 import { lruAddDrain } from "../swap.ts";
+import { A, smallKernel } from "../world/small.ts";
 import { createDevice, type Device, deviceStop, deviceWrite, mirrorMap, mirrorOps } from "./devices.ts";
-import { A, smallKernel } from "./world.ts";
 
 const PROPER = 0;
 /** Takes the sequence once, before the loop. */

@@ -33,7 +33,7 @@ import type { IntervalNotifier, IntervalNotifierOps } from "../mmuNotifierTypes.
 import { pteAt } from "../pageTable.ts";
 import { type Rules, rules } from "../rules.ts";
 import { lruAddDrain } from "../swap.ts";
-import { A, smallKernel } from "./world.ts";
+import { A, smallKernel } from "../world/small.ts";
 
 interface Device extends Handle {
   readonly lock: Mutex;

@@ -16,9 +16,9 @@ import { MAP_ANONYMOUS, MAP_FIXED, PROT_READ, PROT_WRITE, type Process } from ".
 import { createProcess } from "../mmUsers.ts";
 import { type Guard, type Rules, rules } from "../rules.ts";
 import { lruAddDrain } from "../swap.ts";
+import { leave, reclaims, swapKernel } from "../world/reclaim.ts";
+import { A } from "../world/small.ts";
 import { MAX_NR_ZONES } from "../zone.ts";
-import { leave, reclaims, swapKernel } from "./reclaimWorld.ts";
-import { A } from "./world.ts";
 
 function* main(k: Kernel, p: Process, pages: number, reads: boolean): Task {
   yield* sysMmap(k, p, A, pages, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_ANONYMOUS, null, 0);

@@ -34,7 +34,7 @@ import { freePageListHead, listAddTail, newPageList } from "../pageList.ts";
 import { pteAt, ptePfn } from "../pageTable.ts";
 import { type Rules, rules } from "../rules.ts";
 import { lruAddDrain } from "../swap.ts";
-import { A, smallKernel } from "./world.ts";
+import { A, smallKernel } from "../world/small.ts";
 
 interface SecondaryTlb extends Handle {
   /** Frame to which the device may write; 0 = it would have to look in the page table. */

@@ -16,7 +16,7 @@ import { createProcess } from "../mmUsers.ts";
 import { folioGet } from "../page.ts";
 import { allocPage } from "../pageAlloc.ts";
 import { folioPut, lruAddDrain } from "../swap.ts";
-import { A, smallKernel } from "./world.ts";
+import { A, smallKernel } from "../world/small.ts";
 
 function* main(k: Kernel, p: Process, locked: number): Task {
   yield* sysMmap(k, p, A, 2, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_ANONYMOUS, null, 0);

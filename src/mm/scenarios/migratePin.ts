@@ -21,7 +21,7 @@ import { MAP_ANONYMOUS, MAP_FIXED, MAP_SHARED, type Mm, PROT_READ, PROT_WRITE, t
 import { createProcess } from "../mmUsers.ts";
 import { type Rules, rules } from "../rules.ts";
 import { lruAddDrain } from "../swap.ts";
-import { A, smallKernel } from "./world.ts";
+import { A, smallKernel } from "../world/small.ts";
 
 const ANON = 0;
 const RIGHTS = PROT_READ | PROT_WRITE;

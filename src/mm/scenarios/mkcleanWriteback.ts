@@ -24,7 +24,7 @@ import { clearFlag, folioLockWord, PG_dirty } from "../page.ts";
 import { folioClearDirtyForIo } from "../pageWriteback.ts";
 import { type Rules, rules } from "../rules.ts";
 import { folioPut, lruAddDrain } from "../swap.ts";
-import { A, smallKernel } from "./world.ts";
+import { A, smallKernel } from "../world/small.ts";
 
 function* main(k: Kernel, p: Process, path: number, late: boolean): Task {
   const file = (yield* openFile(k, path, O_CREAT)) as File;

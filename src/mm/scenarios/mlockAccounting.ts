@@ -21,7 +21,7 @@ import { hasFlag, PG_mlocked, PG_unevictable } from "../page.ts";
 import { pteAt, ptePfn } from "../pageTable.ts";
 import { type Rules, rules } from "../rules.ts";
 import { lruAddDrain } from "../swap.ts";
-import { A, smallKernel } from "./world.ts";
+import { A, smallKernel } from "../world/small.ts";
 
 const MOVES = 0;
 const UNMAPS = 1;

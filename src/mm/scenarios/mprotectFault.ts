@@ -20,7 +20,7 @@ import { sysMprotect } from "../mprotect.ts";
 import { pteAt, pteWrite } from "../pageTable.ts";
 import { lruAddDrain } from "../swap.ts";
 import { vmaLookup } from "../vma.ts";
-import { A, smallKernel } from "./world.ts";
+import { A, smallKernel } from "../world/small.ts";
 
 const NONE = 0;
 const READ = 1;

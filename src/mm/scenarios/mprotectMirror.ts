@@ -27,6 +27,7 @@ import type { IntervalNotifier, IntervalNotifierOps, MmuNotifier, MmuNotifierOps
 import { MMU_NOTIFY_PROTECTION_VMA, rangeEvent } from "../mmuNotifierTypes.ts";
 import { sysMprotect } from "../mprotect.ts";
 import { lruAddDrain } from "../swap.ts";
+import { A, smallKernel } from "../world/small.ts";
 import {
   classicMap,
   classicOps,
@@ -38,7 +39,6 @@ import {
   mirrorOps,
   mirrorOpsWithoutSeq,
 } from "./devices.ts";
-import { A, smallKernel } from "./world.ts";
 
 const FLAGS = FOLL_PIN | FOLL_WRITE;
 

@@ -29,8 +29,8 @@ import { rangeBlockable } from "../mmuNotifierTypes.ts";
 import { processMrelease } from "../oomReaper.ts";
 import { type Guard, rules } from "../rules.ts";
 import { lruAddDrain } from "../swap.ts";
+import { A, smallKernel } from "../world/small.ts";
 import { classicMap, classicOps, createDevice, type Device, deviceStop, mirrorMap } from "./devices.ts";
-import { A, smallKernel } from "./world.ts";
 
 const FAULTS = 0;
 const UNMAPS = 1;

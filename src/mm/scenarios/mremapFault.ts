@@ -20,7 +20,7 @@ import { createProcess } from "../mmUsers.ts";
 import { MREMAP_FIXED, MREMAP_MAYMOVE, sysMremap } from "../mremap.ts";
 import { lruAddDrain } from "../swap.ts";
 import { vmaLookup } from "../vma.ts";
-import { A, smallKernel } from "./world.ts";
+import { A, smallKernel } from "../world/small.ts";
 
 const TO = A + 4;
 

@@ -27,7 +27,7 @@ import { removeMigrationPtes, tryToMigrate } from "../rmapMigrate.ts";
 import { folioPut, lruAddDrain } from "../swap.ts";
 import { vmaLookup } from "../vma.ts";
 import { vmaMerge } from "../vmaMerge.ts";
-import { A, smallKernel } from "./world.ts";
+import { A, smallKernel } from "../world/small.ts";
 
 const TO = A + 4;
 

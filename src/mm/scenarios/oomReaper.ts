@@ -32,7 +32,7 @@ import { outOfMemory } from "../oomKill.ts";
 import { startOomReaper } from "../oomReaper.ts";
 import { type Guard, type Rules, rules } from "../rules.ts";
 import { lruAddDrain } from "../swap.ts";
-import { A, smallKernel } from "./world.ts";
+import { A, smallKernel } from "../world/small.ts";
 
 /** A driver whose lock the victim holds while it waits for memory. */
 interface Device extends Handle {

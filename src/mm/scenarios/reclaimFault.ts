@@ -18,8 +18,8 @@ import { createProcess } from "../mmUsers.ts";
 import { type Guard, type Rules, rules } from "../rules.ts";
 import { lruAddDrain } from "../swap.ts";
 import type { TlbOption } from "../tlb.ts";
-import { coldPage, leave, reclaims, swapKernel } from "./reclaimWorld.ts";
-import { A } from "./world.ts";
+import { coldPage, leave, reclaims, swapKernel } from "../world/reclaim.ts";
+import { A } from "../world/small.ts";
 
 const READ = 0;
 const WRITE = 1;

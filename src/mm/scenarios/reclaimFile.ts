@@ -24,8 +24,8 @@ import { fsyncFile } from "../msync.ts";
 import { PG_dirty, setFlag } from "../page.ts";
 import { type Guard, type Rules, rules } from "../rules.ts";
 import { lruAddDrain } from "../swap.ts";
-import { leave, reclaims, swapKernel } from "./reclaimWorld.ts";
-import { A } from "./world.ts";
+import { leave, reclaims, swapKernel } from "../world/reclaim.ts";
+import { A } from "../world/small.ts";
 
 function* main(k: Kernel, p: Process, pages: Pages, path: number, flags: number): Task {
   const file = (yield* openFile(k, path, O_CREAT)) as File;

@@ -19,8 +19,8 @@ import type { Process } from "../mmTypes.ts";
 import { createProcess } from "../mmUsers.ts";
 import { type Guard, type Rules, rules } from "../rules.ts";
 import { lruAddDrain } from "../swap.ts";
-import { coldPage, leave, reclaims, swapKernel } from "./reclaimWorld.ts";
-import { A } from "./world.ts";
+import { coldPage, leave, reclaims, swapKernel } from "../world/reclaim.ts";
+import { A } from "../world/small.ts";
 
 /** `again`: the page has been in swap, was read back, written and moved since. */
 function* main(k: Kernel, p: Process, again: boolean): Task {

@@ -18,8 +18,8 @@ import { userRead, userWrite } from "../memory.ts";
 import type { Mm, Process } from "../mmTypes.ts";
 import { createProcess } from "../mmUsers.ts";
 import { type Guard, type PresetName, type Rules, rules } from "../rules.ts";
-import { coldPage, leave, reclaims, swapKernel } from "./reclaimWorld.ts";
-import { A } from "./world.ts";
+import { coldPage, leave, reclaims, swapKernel } from "../world/reclaim.ts";
+import { A } from "../world/small.ts";
 
 function* main(k: Kernel, p: Process, pages: Pages, flags: number, early: boolean): Task {
   yield* coldPage(k, p);

@@ -20,8 +20,8 @@ import { createProcess } from "../mmUsers.ts";
 import { MREMAP_FIXED, MREMAP_MAYMOVE, sysMremap } from "../mremap.ts";
 import { type Guard, type Rules, rules } from "../rules.ts";
 import type { TlbOption } from "../tlb.ts";
-import { coldPage, leave, reclaims, swapKernel } from "./reclaimWorld.ts";
-import { A } from "./world.ts";
+import { coldPage, leave, reclaims, swapKernel } from "../world/reclaim.ts";
+import { A } from "../world/small.ts";
 
 const MUNMAP = 0;
 const DONTNEED = 1;

@@ -22,7 +22,7 @@ import {
   unregisterShrinker,
 } from "../shrinker.ts";
 import { performReclaim } from "../vmscan.ts";
-import { smallKernel } from "./world.ts";
+import { smallKernel } from "../world/small.ts";
 
 interface Cache extends Handle {
   readonly lock: Mutex;

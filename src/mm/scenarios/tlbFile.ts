@@ -41,7 +41,7 @@ import { rssAdd } from "../rss.ts";
 import { folioPut, lruAddDrain } from "../swap.ts";
 import type { TlbOption } from "../tlb.ts";
 import { setTlbUbcFlushPending, tryToUnmapFlush, tryToUnmapFlushDirty } from "../tlbBatch.ts";
-import { A, smallKernel } from "./world.ts";
+import { A, smallKernel } from "../world/small.ts";
 
 /** Writeback while a thread stores. */
 const WRITEBACK = 0;

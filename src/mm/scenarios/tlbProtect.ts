@@ -26,7 +26,7 @@ import { PTE_SOFT_DIRTY, pteAt } from "../pageTable.ts";
 import { lruAddDrain } from "../swap.ts";
 import { CLEAR_REFS_SOFT_DIRTY, clearRefs } from "../taskMmu.ts";
 import type { FlushPoint, TlbOption } from "../tlb.ts";
-import { A, smallKernel } from "./world.ts";
+import { A, smallKernel } from "../world/small.ts";
 
 const FORK = 0;
 const MPROTECT = 1;

@@ -28,7 +28,7 @@ import { freePageList } from "../pageAlloc.ts";
 import { lruAddDrain, putPage } from "../swap.ts";
 import type { TlbOption } from "../tlb.ts";
 import { vmaLookup } from "../vma.ts";
-import { A, smallKernel } from "./world.ts";
+import { A, smallKernel } from "../world/small.ts";
 
 const READ = 0;
 const WRITE = 1;

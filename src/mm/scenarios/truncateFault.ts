@@ -31,7 +31,7 @@ import { pageAddRmap } from "../rmap.ts";
 import { rssAdd } from "../rss.ts";
 import { folioPut, lruAddDrain } from "../swap.ts";
 import { truncateSetsize } from "../truncate.ts";
-import { A, smallKernel } from "./world.ts";
+import { A, smallKernel } from "../world/small.ts";
 
 const PROPER = 0;
 /** The fault does not lock the folio, so it does not know whether the page is still in the cache. */

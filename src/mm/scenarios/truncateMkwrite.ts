@@ -22,7 +22,7 @@ import { pteAt } from "../pageTable.ts";
 import { type Rules, rules } from "../rules.ts";
 import { lruAddDrain } from "../swap.ts";
 import { truncateSetsize } from "../truncate.ts";
-import { A, smallKernel } from "./world.ts";
+import { A, smallKernel } from "../world/small.ts";
 
 function* main(k: Kernel, p: Process, path: number, mapped: boolean): Task {
   const file = (yield* openFile(k, path, O_CREAT)) as File;

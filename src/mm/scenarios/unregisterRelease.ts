@@ -28,7 +28,7 @@ import {
   mmuNotifierUnregister,
 } from "../mmuNotifier.ts";
 import { lruAddDrain } from "../swap.ts";
-import { A, smallKernel } from "./world.ts";
+import { A, smallKernel } from "../world/small.ts";
 
 interface Device extends Handle {
   readonly lock: Mutex;

@@ -12,7 +12,7 @@ import { sysMmap } from "../mmap.ts";
 import { MAP_ANONYMOUS, MAP_FIXED, PROT_READ, PROT_WRITE, type Process } from "../mmTypes.ts";
 import { createProcess } from "../mmUsers.ts";
 import { lruAddDrain } from "../swap.ts";
-import { A, smallKernel } from "./world.ts";
+import { A, smallKernel } from "../world/small.ts";
 
 function* main(k: Kernel, p: Process, unwanted: number): Task {
   yield* sysMmap(k, p, A, 1, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_ANONYMOUS, null, 0);

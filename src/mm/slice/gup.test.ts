@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import type { Task } from "../../machine/core.ts";
 import { ENOMEM } from "../../machine/errno.ts";
 import { must } from "../../machine/finding.ts";
+import { explore } from "../explore.testkit.ts";
 import { rules } from "../rules.ts";
-import { explore } from "./explore.testkit.ts";
 import {
   createPages,
   FOLL_GET,

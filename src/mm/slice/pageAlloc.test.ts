@@ -12,8 +12,8 @@ import {
   GFP_NOWAIT,
 } from "../../machine/gfp.ts";
 import { lock, type Mutex, spinlock, unlock } from "../../machine/mutex.ts";
+import { explore } from "../explore.testkit.ts";
 import { rules } from "../rules.ts";
-import { explore } from "./explore.testkit.ts";
 import { pinAtSetUp } from "./gup.ts";
 import type { Kernel } from "./kernel.ts";
 import { folioPut } from "./lru.ts";

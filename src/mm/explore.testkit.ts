@@ -1,10 +1,10 @@
 /** For tests: explores every run of a set-up and says what it found. */
-import { Finding, type Verdict } from "../../machine/finding.ts";
-import type { Machine } from "../../machine/machine.ts";
-import { describePending } from "../../machine/waitFor.ts";
-import { findLivelock } from "../../search/liveness.ts";
-import { onMachine, setupProgram } from "../../search/program.ts";
-import { searchStateful } from "../../search/stateful.ts";
+import { Finding, type Verdict } from "../machine/finding.ts";
+import type { Machine } from "../machine/machine.ts";
+import { describePending } from "../machine/waitFor.ts";
+import { findLivelock } from "../search/liveness.ts";
+import { onMachine, setupProgram } from "../search/program.ts";
+import { searchStateful } from "../search/stateful.ts";
 
 export interface Explored {
   readonly verdict: Verdict;

@@ -16,11 +16,11 @@ import { PG_writeback } from "../page.ts";
 import { startSwapDevice } from "../pageIo.ts";
 import { lruAddDrain } from "../swap.ts";
 import { performReclaim } from "../vmscan.ts";
-import { A, smallKernel } from "./world.ts";
+import { A, smallKernel } from "./small.ts";
 
-/** Set-up: the small kernel, with swap. A slow device gets its task. */
+/** Set-up: the small kernel, with swap of `swapPages` - 1 slots; allocations reclaim. A slow device gets its task. */
 export function swapKernel(m: Machine, options: KernelOptions = {}): Kernel {
-  const k = smallKernel(m, { swapPages: 3, pageCluster: 0, reclaimers: 2, ageMask: 3, ...options });
+  const k = smallKernel(m, { reclaims: true, swapPages: 3, pageCluster: 0, reclaimers: 2, ageMask: 3, ...options });
   if (k.swap.slow) startSwapDevice(m, k);
   return k;
 }
