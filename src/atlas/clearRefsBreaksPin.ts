@@ -9,9 +9,9 @@ import type { Mm, Process } from "../mm/mmTypes.ts";
 import { createProcess } from "../mm/mmUsers.ts";
 import { PTE_SOFT_DIRTY, pteAt } from "../mm/pageTable.ts";
 import type { Rules } from "../mm/rules.ts";
-import { A, smallKernel } from "../mm/scenarios/world.ts";
 import { CLEAR_REFS_SOFT_DIRTY, clearRefs } from "../mm/taskMmu.ts";
 import { leavePage, ownPage, under } from "../mm/world/onePage.ts";
+import { A, smallKernel } from "../mm/world/small.ts";
 
 const FLAGS = FOLL_PIN | FOLL_WRITE;
 /** What is looked at: the data; is every write tracked; is a page that nobody has written reported clean? */

@@ -11,8 +11,8 @@ import { sysMunmap } from "../mm/mmap.ts";
 import type { Mm, Process } from "../mm/mmTypes.ts";
 import { createProcess } from "../mm/mmUsers.ts";
 import type { Rules } from "../mm/rules.ts";
-import { A, smallKernel } from "../mm/scenarios/world.ts";
 import { leavePage, ownPage, under } from "../mm/world/onePage.ts";
+import { A, smallKernel } from "../mm/world/small.ts";
 
 const SECRET = 9;
 

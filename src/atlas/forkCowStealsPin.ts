@@ -18,8 +18,8 @@ import { userFault, userRead } from "../mm/memory.ts";
 import type { Mm, Process } from "../mm/mmTypes.ts";
 import { createProcess } from "../mm/mmUsers.ts";
 import type { Rules } from "../mm/rules.ts";
-import { A, smallKernel } from "../mm/scenarios/world.ts";
 import { leavePage, ownPage, under } from "../mm/world/onePage.ts";
+import { A, smallKernel } from "../mm/world/small.ts";
 
 function* main(k: Kernel, p: Process, buffer: Pages, flags: number): Task {
   yield* ownPage(k, p);

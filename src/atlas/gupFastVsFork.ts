@@ -10,8 +10,8 @@ import { userWrite } from "../mm/memory.ts";
 import type { Mm, Process } from "../mm/mmTypes.ts";
 import { createProcess } from "../mm/mmUsers.ts";
 import type { Rules } from "../mm/rules.ts";
-import { A, smallKernel } from "../mm/scenarios/world.ts";
 import { leavePage, ownPage, under } from "../mm/world/onePage.ts";
+import { A, smallKernel } from "../mm/world/small.ts";
 
 const FLAGS = FOLL_PIN | FOLL_WRITE;
 

@@ -1,7 +1,7 @@
 /** The answers of the founding case are good for the reasons given: take one part away and the bug is back. */
 import { expect, test } from "vitest";
-import { PRESETS, presetNamed, rules } from "../mm/rules.ts";
 import { explore } from "../mm/explore.testkit.ts";
+import { PRESETS, presetNamed, rules } from "../mm/rules.ts";
 import { ANSWERS } from "./gupReclaimAnswers.ts";
 import { type Answer, hazardA, hazardB, hazardC } from "./gupReclaimHazards.ts";
 

@@ -18,7 +18,7 @@ import {
   mmuNotifierRegister,
   unlinkNotifier,
 } from "../mm/mmuNotifier.ts";
-import { A, smallKernel } from "../mm/scenarios/world.ts";
+import { A, smallKernel } from "../mm/world/small.ts";
 
 /** struct hmm of v5.2: one for each mm; its subscriber is a part of it, and mirrors hold references. */
 interface Hmm extends Handle {

@@ -13,7 +13,7 @@ import { sysExit } from "../mm/exit.ts";
 import type { Kernel } from "../mm/kernel.ts";
 import type { Process } from "../mm/mmTypes.ts";
 import { createProcess } from "../mm/mmUsers.ts";
-import { smallKernel } from "../mm/scenarios/world.ts";
+import { smallKernel } from "../mm/world/small.ts";
 
 /** The process has something for both works to do, and goes. */
 function* main(k: Kernel, p: Process, kfd: KfdProcess): Task {

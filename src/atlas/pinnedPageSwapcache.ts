@@ -16,9 +16,9 @@ import { userRead, userWrite } from "../mm/memory.ts";
 import type { Mm, Process } from "../mm/mmTypes.ts";
 import { createProcess } from "../mm/mmUsers.ts";
 import type { Rules } from "../mm/rules.ts";
-import { coldPage, leave, reclaims, swapKernel } from "../mm/scenarios/reclaimWorld.ts";
-import { A } from "../mm/scenarios/world.ts";
 import { type Under, under } from "../mm/world/onePage.ts";
+import { coldPage, leave, reclaims, swapKernel } from "../mm/world/reclaim.ts";
+import { A } from "../mm/world/small.ts";
 
 function* main(k: Kernel, p: Process, pages: Pages, flags: number): Task {
   yield* coldPage(k, p);

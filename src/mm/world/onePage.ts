@@ -6,8 +6,8 @@ import { userWrite } from "../memory.ts";
 import { sysMmap } from "../mmap.ts";
 import { MAP_ANONYMOUS, MAP_FIXED, PROT_READ, PROT_WRITE, type Process } from "../mmTypes.ts";
 import { type PresetName, type Rules, rules } from "../rules.ts";
-import { A } from "../scenarios/world.ts";
 import { lruAddDrain } from "../swap.ts";
+import { A } from "./small.ts";
 
 /** Maps page A and writes 1 to it. No batch holds a reference afterwards. */
 export function* ownPage(k: Kernel, p: Process): Task {
