@@ -3,12 +3,13 @@
  * of the real memory management. Copy this file anywhere, and:  npx mayfail check userptr.ts
  */
 import {
-  ANON,
+  A,
+  anonPages,
+  createHog,
   createIntervalNotifier,
-  createKernel,
-  createMapping,
-  createMm,
+  createProcess,
   defineCase,
+  fillMemory,
   GFP_KERNEL,
   type IntervalNotifier,
   int,
@@ -16,12 +17,13 @@ import {
   kfree,
   kmalloc,
   lock,
+  type Mm,
+  mmuIntervalNotifierInsert,
   mmuIntervalSetSeq,
   mutexField,
-  populate,
   rangeBlockable,
-  rules,
   struct,
+  swapKernel,
   type Task,
   unlock,
   type Vpn,
@@ -50,10 +52,10 @@ function* invalidate(
 
 /** An ioctl that needs memory: before the mutex is taken, or under it, where the allocation may call `invalidate`. */
 function* ioctl(k: Kernel, device: Device, under: boolean): Task {
-  const early = under ? null : yield* kmalloc(k, GFP_KERNEL);
+  const early = under ? 0 : yield* kmalloc(k, GFP_KERNEL);
   yield* lock(device.mutex);
   const memory = under ? yield* kmalloc(k, GFP_KERNEL) : early;
-  if (memory) device.mapped++;
+  if (memory !== 0) device.mapped++;
   yield* unlock(device.mutex);
   yield* kfree(k, memory);
 }
@@ -63,11 +65,15 @@ export default defineCase({
   title: "an allocation and the mutex of the notifier callback",
   variants: { buggy: { under: true }, fixed: { under: false } },
   setup(m, { under }) {
-    const k = createKernel(m, rules("linux-6.1"), 1);
-    const mm = createMm(m, k, "mm", [{ mapping: createMapping(m, "anon", ANON, 1), pages: 1 }]);
-    populate(k, mm, 0);
+    const k = swapKernel(m);
+    const process = createProcess(k);
     const device = Device.create("device");
-    createIntervalNotifier(m, mm, "device.notifier", [0, 1], { invalidate }, device);
+    const notifier = createIntervalNotifier(m, k, "device.notifier", { invalidate }, device);
+    const hog = createHog(k);
+    // When the first step is made, the page is there, cold, the device listens, and no frame is free.
+    m.boot(anonPages, [k, process, A, 1]);
+    m.boot(mmuIntervalNotifierInsert, [k, notifier, process.mm as Mm, A, 1]);
+    m.boot(fillMemory, [k, hog]);
     m.spawn("ioctl", ioctl, [k, device, under]);
   },
 });

@@ -305,6 +305,19 @@ export function* getUserPagesFast(k: Kernel, mm: Mm, start: Vpn, n: number, flag
   return all;
 }
 
+/** get_user_pages_fast_only (FOLL_PIN: pin_user_pages_fast_only): only pages that are there. How many, up to the first that is not. */
+export function* getUserPagesFastOnly(
+  k: Kernel,
+  mm: Mm,
+  start: Vpn,
+  n: number,
+  flags: number,
+  pages: Pages,
+): Task<number> {
+  if ((flags & FOLL_PIN) !== 0) mm.hasPinned = true;
+  return yield* gupFast(k, mm, start, n, flags, pages);
+}
+
 /** A pinned anonymous page is exclusive until it is freed: else its owner and the pinner may part (PG_anon_exclusive). */
 function mustBeExclusive(k: Kernel, pfn: Pfn, flags: number): void {
   const shared = hasFlag(k, pfn, PG_anon) && !hasFlag(k, pfn, PG_anonExclusive);

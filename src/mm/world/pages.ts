@@ -23,6 +23,7 @@ import { allocPage } from "../pageAlloc.ts";
 import { pteAt, ptePfn, ptePresent } from "../pageTable.ts";
 import { folioPut, lruAddDrain } from "../swap.ts";
 import { addToSwap } from "../swapState.ts";
+import { claimReferences } from "./claims.ts";
 
 /** Private memory; private memory that has a place in swap; shared memory; a file. */
 export const ANON = 0;
@@ -91,8 +92,12 @@ export function* pinPages(k: Kernel, p: Process, at: Vpn, n: number, pages: Page
 /** Frames that are somebody's for good: they keep memory short. */
 export type Hog = Pages;
 
-/** Set-up: room for all frames of `k`. */
-export const createHog = (k: Kernel): Hog => createPages("hog", k.frames.count);
+/** Set-up: somebody who may have all frames of `k`, and still has them at the end. */
+export function createHog(k: Kernel): Hog {
+  const hog = createPages("hog", k.frames.count);
+  claimReferences(k, { memory: () => [...hog.pfn] });
+  return hog;
+}
 
 /** Boot: takes all free frames but `left`. */
 export function* fillMemory(k: Kernel, hog: Hog, left = 0): Task {

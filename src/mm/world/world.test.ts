@@ -34,7 +34,6 @@ describe("pages of each kind", () => {
       const p = createProcess(k);
       m.boot(mapPages, [k, p, A, 2, kind]);
       const hog = createHog(k);
-      claimReferences(k, { memory: () => [...hog.pfn] });
       m.boot(fillMemory, [k, hog]);
       m.spawn("allocates", allocates, [k, hog, p, A]);
       m.atEnd("both are gone", () => unmapped(k, p, A) && unmapped(k, p, A + 1));
@@ -47,7 +46,6 @@ test("memory is filled up to what shall be left", () => {
   const r = explore((m) => {
     const k = smallKernel(m);
     const hog = createHog(k);
-    claimReferences(k, { memory: () => [...hog.pfn] });
     m.boot(fillMemory, [k, hog, 2]);
     m.spawn("allocates", allocatesNothing, [k, 2]);
     m.atEnd("hog", () => hog.pfn.filter((pfn) => pfn > 0).length === 3);
