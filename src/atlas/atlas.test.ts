@@ -46,6 +46,17 @@ const THREADS: Readonly<Record<string, readonly [variant: RegExp, threads: numbe
     [/^buggy-with-user/, 2],
     [/./, 3],
   ],
+  "gfp-noio-still-notifies": [[/./, 1]],
+  "mmput-under-notifier-lock": [[/./, 2]],
+  "page-lock-in-notifier": [
+    [/nolock/, 2],
+    [/./, 1],
+  ],
+  "xe-notifier-vs-folio-lock": [[/./, 2]],
+  "struct-mutex-aliased-gtt": [
+    [/flushed-aliased|trylock-plain/, 2],
+    [/./, 1],
+  ],
 };
 
 function threadsOf(r: CheckResult): number {

@@ -5,6 +5,7 @@ import clearRefsBreaksPin from "./clearRefsBreaksPin.ts";
 import cowEitherWay from "./cowEitherWay.ts";
 import fencePathAllocates from "./fencePathAllocates.ts";
 import forkCowStealsPin from "./forkCowStealsPin.ts";
+import gfpNoioStillNotifies from "./gfpNoioStillNotifies.ts";
 import gntdevWaitsForNextCallback from "./gntdevWaitsForNextCallback.ts";
 import gupFastVsFork from "./gupFastVsFork.ts";
 import gupReclaimBeforeFirstPin from "./gupReclaimBeforeFirstPin.ts";
@@ -12,15 +13,20 @@ import gupReclaimRecursiveWait from "./gupReclaimRecursiveWait.ts";
 import hmmMirrorFreedInSrcu from "./hmmMirrorFreedInSrcu.ts";
 import intervalRemoveEarlyReturn from "./intervalRemoveEarlyReturn.ts";
 import kfdFlushWorkFromRelease from "./kfdFlushWorkFromRelease.ts";
+import mmputUnderNotifierLock from "./mmputUnderNotifierLock.ts";
+import pageLockInNotifier from "./pageLockInNotifier.ts";
 import pinnedPageSwapcache from "./pinnedPageSwapcache.ts";
 import seqReadTwice from "./seqReadTwice.ts";
 import shrinkerTakesWwAcquire from "./shrinkerTakesWwAcquire.ts";
+import structMutexAliasedGtt from "./structMutexAliasedGtt.ts";
 import unpairedStartOnEagain from "./unpairedStartOnEagain.ts";
+import xeNotifierVsFolioLock from "./xeNotifierVsFolioLock.ts";
 
 export const ATLAS: readonly Case[] = [
   gupReclaimRecursiveWait,
   gupReclaimBeforeFirstPin,
   allocUnderNotifierLock,
+  gfpNoioStillNotifies,
   pinnedPageSwapcache,
   forkCowStealsPin,
   gupFastVsFork,
@@ -28,8 +34,12 @@ export const ATLAS: readonly Case[] = [
   unpairedStartOnEagain,
   seqReadTwice,
   gntdevWaitsForNextCallback,
+  mmputUnderNotifierLock,
   cowEitherWay,
+  pageLockInNotifier,
+  xeNotifierVsFolioLock,
   hmmMirrorFreedInSrcu,
+  structMutexAliasedGtt,
   clearRefsBreaksPin,
   fencePathAllocates,
   shrinkerTakesWwAcquire,

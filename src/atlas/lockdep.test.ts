@@ -19,6 +19,13 @@ function reports(setup: Parameters<typeof explore>[0]): string[] {
 const SEEN: Readonly<Record<string, RegExp>> = {
   "alloc-under-notifier-lock:buggy": /^2 lock classes .*mr\.umemMutex.*mkeyCache\.rbLock/,
   "alloc-under-notifier-lock:buggy-one-thread": /^mr\.umemMutex is taken while/,
+  "gfp-noio-still-notifies:kernel": /^kfd\.lockHidden is taken while/,
+  "gfp-noio-still-notifies:buggy-nofs": /^kfd\.lockHidden is taken while/,
+  "gfp-noio-still-notifies:noio": /^kfd\.lockHidden is taken while/,
+  "gfp-noio-still-notifies:nofs-anon": /^kfd\.lockHidden is taken while/,
+  "mmput-under-notifier-lock:buggy": /^umemOdp\.umemMutex is taken while/,
+  "struct-mutex-aliased-gtt:buggy": /i915\.structMutex/,
+  "struct-mutex-aliased-gtt:flushed-aliased": /i915\.structMutex.*work|work.*i915\.structMutex/,
   "shrinker-takes-ww-acquire:buggy": /^2 lock classes .*gemObject\.lock is taken under fs_reclaim/,
   "shrinker-takes-ww-acquire:buggy-two-threads": /^2 lock classes .*gemObject\.lock is taken under fs_reclaim/,
   "shrinker-takes-ww-acquire:plain-lock": /^gemObject\.lock is taken while/,

@@ -45,7 +45,11 @@ export function* sysExec(k: Kernel, p: Process): Task<number> {
 export function* mmput(k: Kernel, mm: Mm): Task {
   const before = yield* fetchAdd(mm.mmUsers, -1);
   must(before > 0, "use-after-free", `${mm.name} has no users and is to lose one`);
-  if (before > 1) return;
+  if (before === 1) yield* lastMmput(k, mm);
+}
+
+/** __mmput: nobody uses the address space any more. */
+export function* lastMmput(k: Kernel, mm: Mm): Task {
   yield* exitMmap(k, mm);
   yield* mmdrop(k, mm);
 }
