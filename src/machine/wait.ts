@@ -92,9 +92,17 @@ function othersMayRun(): boolean {
   return false;
 }
 
-/** Lets others run, where tasks run until they wait: a scheduling point only if somebody else could go on. */
+/** TIF_NEED_RESCHED of the running task, where somebody shares out the CPU by time; null = nobody does. */
+let needResched: (() => boolean) | null = null;
+
+/** From outside: who decides whether a task of a sequential run has to give way. Null = whenever somebody else could go on. */
+export function observeResched(asked: (() => boolean) | null): void {
+  needResched = asked;
+}
+
+/** Lets others run, where tasks run until they wait: a scheduling point only if somebody else could, or should, go on. */
 export function giveWay(): Task {
-  return (sequential && othersMayRun() ? choose(1) : answer(undefined)) as never;
+  return (sequential && (needResched ?? othersMayRun)() ? choose(1) : answer(undefined)) as never;
 }
 
 const neverOp = defineOp({

@@ -21,13 +21,17 @@ import {
   type ScanControl,
   SWAP_CLUSTER_MAX,
 } from "./scanControl.ts";
-import { condResched, scheduleTimeout } from "./throttle.ts";
+import { condResched } from "./throttle.ts";
+import { scheduleTimeoutOn } from "./timer.ts";
 import { shrinkNode } from "./vmscan.ts";
 import { snapshotRefaults } from "./vmscanLruvec.ts";
 import { traceKswapdSleep, traceKswapdWake, traceWakeupKswapd } from "./vmscanTrace.ts";
 import { countVm } from "./vmstat.ts";
 import { watermarkOk } from "./watermark.ts";
 import { gfpZone, MAX_NR_ZONES } from "./zone.ts";
+
+/** HZ/10. */
+const NAP_MS = 100;
 
 /** Set-up: kswapd of every node. Daemons that rest until somebody wakes them. */
 export function startKswapd(m: Machine, k: Kernel): void {
@@ -96,30 +100,27 @@ function* kswapd(k: Kernel, pgdat: Pgdat): Task {
   }
 }
 
-/** kswapd_try_to_sleep. */
+/**
+ * kswapd_try_to_sleep: a nap first, and then, if nobody has woken it and all is still well, a long sleep. That there was no time
+ * for the one or the other is counted: low = woken during the nap, high = not balanced when it wanted to sleep.
+ */
 function* tryToSleep(k: Kernel, pgdat: Pgdat, highest: number): Task {
+  let woken = false;
   if (prepareToSleep(k, pgdat, highest)) {
     pgdat.kswapdSleeps = true;
-    yield* scheduleTimeout("nap");
-    // Woken up meanwhile: there was not even time for a nap.
-    if ((yield* readOnce(pgdat.kswapdWork)) !== 0) {
-      countVm(k, "kswapd_low_wmark_hit_quickly");
-      yield* writeOnce(pgdat.kswapdWork, 0);
-      return;
-    }
-    pgdat.kswapdSleeps = false;
-    if (!prepareToSleep(k, pgdat, highest)) {
-      countVm(k, "kswapd_high_wmark_hit_quickly");
-      if (pgdat.kswapdHighestZoneidx === MAX_NR_ZONES) pgdat.kswapdHighestZoneidx = highest;
-      return;
-    }
+    yield* scheduleTimeoutOn(k, pgdat.kswapdWork, NAP_MS);
+    woken = (yield* readOnce(pgdat.kswapdWork)) !== 0;
+    if (woken) yield* writeOnce(pgdat.kswapdWork, 0);
+    else pgdat.kswapdSleeps = false;
+  }
+  if (!woken && prepareToSleep(k, pgdat, highest)) {
     traceKswapdSleep(pgdat.nid);
     yield* sleep(k, pgdat);
-  } else {
-    countVm(k, "kswapd_low_wmark_hit_quickly");
-    if (pgdat.kswapdHighestZoneidx === MAX_NR_ZONES) pgdat.kswapdHighestZoneidx = highest;
-    yield* condResched();
+    return;
   }
+  countVm(k, woken ? "kswapd_low_wmark_hit_quickly" : "kswapd_high_wmark_hit_quickly");
+  if (pgdat.kswapdHighestZoneidx === MAX_NR_ZONES) pgdat.kswapdHighestZoneidx = highest;
+  if (!woken) yield* condResched();
 }
 
 /** schedule(), on the queue. */

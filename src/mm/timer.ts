@@ -58,6 +58,19 @@ export function* sleepUntil(k: Kernel, wake: number): Task {
   setAlarm(k, 0);
 }
 
+/** schedule_timeout on a wait queue: sleeps for `ms` milliseconds, or until `woken` is not 0. Without a clock for any time. */
+export function* scheduleTimeoutOn(k: Kernel, woken: Cell, ms: number): Task {
+  mightSleep("sleep until a timer fires or somebody wakes it");
+  if (!timersOf.has(k)) {
+    yield* choose(1);
+    return;
+  }
+  const wake = (yield* now(k)) + ms;
+  setAlarm(k, wake);
+  yield* until(() => clockOf(k).value >= wake || woken.value !== 0);
+  setAlarm(k, 0);
+}
+
 const clockOf = (k: Kernel): Cell => (timersOf.get(k) as Timers).clock;
 
 function setAlarm(k: Kernel, ms: number): void {

@@ -43,6 +43,7 @@ import { clearStat, type ScanControl } from "./scanControl.ts";
 
 import { folioFreeSwap } from "./swapfile.ts";
 import { addToSwap } from "./swapState.ts";
+import { condResched } from "./throttle.ts";
 import { tryToUnmapFlush, tryToUnmapFlushDirty } from "./tlbBatch.ts";
 import { TTU_BATCH_FLUSH, tryToUnmap } from "./tryToUnmap.ts";
 import {
@@ -76,6 +77,7 @@ export function* shrinkFolioList(
   let reclaimed = 0;
   clearStat(sc);
   for (let pfn = listShift(k, list); pfn >= 0; pfn = listShift(k, list)) {
+    yield* condResched();
     const decided = yield* decide(k, pfn, nid, sc, ignoreReferences);
     const row = decided & 255;
     k.stat.rows[row] = (k.stat.rows[row] ?? 0) + 1;

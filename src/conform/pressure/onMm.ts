@@ -9,13 +9,14 @@ import type { Mm } from "../../mm/mmTypes.ts";
 import { pteAt, pteReadable } from "../../mm/pageTable.ts";
 import { createProcess, syscalls } from "../../mm/syscalls.ts";
 import { startProcess } from "../../mm/user/process.ts";
-import { createUserSpace } from "../../mm/user/space.ts";
+import { createUserSpace, type UserSpace } from "../../mm/user/space.ts";
 import { ZONE_NAMES, type ZoneName } from "../../mm/zone.ts";
 import { Recorder } from "../recorder.ts";
+import { countingPasses, noWork, type Work } from "./cost.ts";
 import { createCpuTlb } from "./cpuTlb.ts";
 import type { PressureJob, PressureMachine, PressureParams } from "./job.ts";
 import type { Counters, PressureModel, PressureResult } from "./model.ts";
-import { runOnOneCpu } from "./oneCpu.ts";
+import { type OneCpu, runOnOneCpu } from "./oneCpu.ts";
 import { GROUP, isMappedByProgram, type Mark, noteOfPins, type PressureRun, pressureProgram } from "./program.ts";
 import { accessesOf } from "./sequence.ts";
 import { type VmscanEvent, vmscanEventOf } from "./vmscan.ts";
@@ -39,14 +40,18 @@ export const pressureModel: PressureModel = { run };
 function run(job: PressureJob, alive: () => void): PressureResult {
   const recorder = new Recorder();
   const vmscan: VmscanEvent[] = [];
+  const work = noWork();
   const before = observeEvents((e) => {
     recorder.see(e);
+    work.callbacks = recorder.events.length;
     const event = vmscanEventOf(e.name, e.fields, e.task === 0 ? "pressure" : "kswapd0");
-    if (event !== null) vmscan.push(event);
+    if (event === null) return;
+    vmscan.push(event);
+    if (event.ev === "lru_isolate") work.batches++;
   });
   try {
     const read = new Map<Mark, Counters>();
-    const failed = runProgram(job, read, alive);
+    const failed = runProgram(job, work, read, alive);
     const between = (from: Mark, to: Mark): Counters => difference(read.get(from), read.get(to));
     return {
       failed,
@@ -61,13 +66,19 @@ function run(job: PressureJob, alive: () => void): PressureResult {
 }
 
 /** Fills in the statistics, as they are read. Why the run comes to no end, or null. */
-function runProgram({ params, machine }: PressureJob, read: Map<Mark, Counters>, alive: () => void): string | null {
+function runProgram(
+  { params, machine }: PressureJob,
+  work: Work,
+  read: Map<Mark, Counters>,
+  alive: () => void,
+): string | null {
   const made: Kernel[] = [];
+  const spaces: UserSpace[] = [];
   const m = buildSequential((mach) => {
-    const k = createKernel(mach, kernelOf(params, machine));
+    const k = createKernel(mach, { ...kernelOf(params, machine), policy: countingPasses(work) });
     made[0] = k;
     if (params.memcgMaxPages === 0) takeOthers(k, machine);
-    createUserSpace(mach, k, syscalls);
+    spaces[0] = createUserSpace(mach, k, syscalls);
     const process = createProcess(mach, k, "P");
     const { mm } = process;
     const run: PressureRun = {
@@ -80,6 +91,7 @@ function runProgram({ params, machine }: PressureJob, read: Map<Mark, Counters>,
       ),
       pinned: noteOfPins(),
       sum: 0,
+      work,
       minflt: 0,
       majflt: 0,
       mark: (at) => read.set(at, { ...countersOf(k, params), minflt: run.minflt, majflt: run.majflt }),
@@ -90,7 +102,12 @@ function runProgram({ params, machine }: PressureJob, read: Map<Mark, Counters>,
     startKswapd(mach, k);
     startFlusher(mach, k);
   });
-  const finding = findingOf(() => runOnOneCpu(m, made[0] as Kernel));
+  const cpu: OneCpu = {
+    kernel: made[0] as Kernel,
+    timers: spaces[0] as UserSpace,
+    work,
+  };
+  const finding = findingOf(() => runOnOneCpu(m, cpu));
   return finding && `${finding.verdict}: ${finding.message}`;
 }
 

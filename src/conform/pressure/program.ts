@@ -34,6 +34,7 @@ import {
 } from "../../mm/user/calls.ts";
 import { openProbe, register } from "../../mm/user/probe.ts";
 import { self, userSpace } from "../../mm/user/space.ts";
+import type { Work } from "./cost.ts";
 import type { CpuTlb } from "./cpuTlb.ts";
 import type { PressureParams } from "./job.ts";
 import type { Accesses } from "./sequence.ts";
@@ -70,6 +71,7 @@ export interface PressureRun {
   readonly pinned: Pages;
   /** Of what was read. */
   sum: number;
+  readonly work: Work;
   /** ru_minflt and ru_majflt of getrusage. */
   minflt: number;
   majflt: number;
@@ -131,6 +133,9 @@ function* accessAll(r: PressureRun): Task {
     yield* touch(r, page[i], write[i], i);
     for (const own of LOOP_AFTER) r.tlb.lookup(PROGRAM + own);
     r.tlb.lookup(LATENCY + (i >> 10));
+    r.work.accesses++;
+    // A tick may come at any time.
+    yield* condResched();
   }
 }
 
