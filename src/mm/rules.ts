@@ -35,6 +35,8 @@ import { mayfailError } from "../errors.ts";
  *  - `migrateKeepsDirty`: the dirty bit of an entry outlives migration, also one that fails (fd35ca3d12cc, v6.1).
  *  - `migrateNotifies`: migration announces what it unmaps although somebody else has taken the right to write before
  *    (7066f0f933a1, v4.20, for huge pages in NUMA balancing).
+ *  - `chargeUndo`: a charge that fails at one level of cgroups is taken back from those below.
+ *  - `stockPreemptOff`: who drains the stock of charged pages cannot be interrupted by somebody who uses it.
  */
 export const GUARDS = [
   "gupFastRecheck",
@@ -63,6 +65,8 @@ export const GUARDS = [
   "swapForkShares",
   "migrateKeepsDirty",
   "migrateNotifies",
+  "chargeUndo",
+  "stockPreemptOff",
 ] as const;
 export type Guard = (typeof GUARDS)[number];
 
