@@ -13,9 +13,13 @@ import gupReclaimRecursiveWait from "./gupReclaimRecursiveWait.ts";
 import hmmMirrorFreedInSrcu from "./hmmMirrorFreedInSrcu.ts";
 import intervalRemoveEarlyReturn from "./intervalRemoveEarlyReturn.ts";
 import kfdFlushWorkFromRelease from "./kfdFlushWorkFromRelease.ts";
+import memslotChangesBetweenStartAndEnd from "./memslotChangesBetweenStartAndEnd.ts";
 import mmputUnderNotifierLock from "./mmputUnderNotifierLock.ts";
+import odpRevokeVsInvalidate from "./odpRevokeVsInvalidate.ts";
 import pageLockInNotifier from "./pageLockInNotifier.ts";
+import pfncacheInactiveButValid from "./pfncacheInactiveButValid.ts";
 import pinnedPageSwapcache from "./pinnedPageSwapcache.ts";
+import reschedInNonblockable from "./reschedInNonblockable.ts";
 import seqReadTwice from "./seqReadTwice.ts";
 import shrinkerTakesWwAcquire from "./shrinkerTakesWwAcquire.ts";
 import structMutexAliasedGtt from "./structMutexAliasedGtt.ts";
@@ -34,6 +38,7 @@ export const ATLAS: readonly Case[] = [
   unpairedStartOnEagain,
   seqReadTwice,
   gntdevWaitsForNextCallback,
+  reschedInNonblockable,
   mmputUnderNotifierLock,
   cowEitherWay,
   pageLockInNotifier,
@@ -44,6 +49,9 @@ export const ATLAS: readonly Case[] = [
   fencePathAllocates,
   shrinkerTakesWwAcquire,
   kfdFlushWorkFromRelease,
+  memslotChangesBetweenStartAndEnd,
+  pfncacheInactiveButValid,
+  odpRevokeVsInvalidate,
 ];
 
 /** The case called `id`, undefined if there is none. */

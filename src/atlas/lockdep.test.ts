@@ -33,13 +33,18 @@ const SEEN: Readonly<Record<string, RegExp>> = {
   "kfd-flush-work-from-release:buggy-with-user": /^work kfdProcess\.restoreWork is taken while/,
 };
 
-test("what lockdep sees of the atlas; of the founding case nothing, its subclass says so", () => {
-  const seen = ATLAS.flatMap((c) =>
-    Object.keys(c.variants).flatMap((name) => {
+test("it says nothing of the founding case, as a subclass tells it that all is well", () => {
+  expect(Object.keys(SEEN).filter((row) => row.startsWith("gup-reclaim"))).toEqual([]);
+});
+
+for (const c of ATLAS) {
+  test(`what lockdep sees of ${c.id}`, () => {
+    const seen = Object.keys(c.variants).flatMap((name) => {
       const found = reports((m) => c.setup(m, name));
       return found.length > 0 ? [[`${c.id}:${name}`, found.join("; ")] as const] : [];
-    }),
-  );
-  expect(seen.map(([row]) => row)).toEqual(Object.keys(SEEN));
-  for (const [row, text] of seen) expect(text).toMatch(SEEN[row]);
-});
+    });
+    const expected = Object.keys(SEEN).filter((row) => row.startsWith(`${c.id}:`));
+    expect(seen.map(([row]) => row)).toEqual(expected);
+    for (const [row, text] of seen) expect(text).toMatch(SEEN[row]);
+  });
+}
