@@ -19,6 +19,25 @@ const THREADS: Readonly<Record<string, readonly [variant: RegExp, threads: numbe
   "fork-cow-steals-pin": [[/./, 3]],
   "gup-fast-vs-fork": [[/./, 3]],
   "cow-either-way": [[/./, 3]],
+  "numa-thp-late-invalidate": [[/./, 4]],
+  "secondary-tlb-permission-upgrade": [
+    [/alone/, 2],
+    [/./, 3],
+  ],
+  "numa-hint-breaks-pin": [[/./, 3]],
+  "khugepaged-file-no-notifier": [
+    [/freed/, 3],
+    [/./, 2],
+  ],
+  "oom-reaper-vs-blocking-notifier": [[/./, 4]],
+  "invalidate-page-under-ptl": [
+    [/zap/, 3],
+    [/./, 2],
+  ],
+  "rmap-wrong-range": [
+    [/freed/, 3],
+    [/./, 2],
+  ],
   "clear-refs-breaks-pin": [
     [/precise/, 2],
     [/./, 3],

@@ -12,14 +12,21 @@ import gupReclaimBeforeFirstPin from "./gupReclaimBeforeFirstPin.ts";
 import gupReclaimRecursiveWait from "./gupReclaimRecursiveWait.ts";
 import hmmMirrorFreedInSrcu from "./hmmMirrorFreedInSrcu.ts";
 import intervalRemoveEarlyReturn from "./intervalRemoveEarlyReturn.ts";
+import invalidatePageUnderPtl from "./invalidatePageUnderPtl.ts";
 import kfdFlushWorkFromRelease from "./kfdFlushWorkFromRelease.ts";
+import khugepagedFileNoNotifier from "./khugepagedFileNoNotifier.ts";
 import memslotChangesBetweenStartAndEnd from "./memslotChangesBetweenStartAndEnd.ts";
 import mmputUnderNotifierLock from "./mmputUnderNotifierLock.ts";
+import numaHintBreaksPin from "./numaHintBreaksPin.ts";
+import numaThpLateInvalidate from "./numaThpLateInvalidate.ts";
 import odpRevokeVsInvalidate from "./odpRevokeVsInvalidate.ts";
+import oomReaperVsBlockingNotifier from "./oomReaperVsBlockingNotifier.ts";
 import pageLockInNotifier from "./pageLockInNotifier.ts";
 import pfncacheInactiveButValid from "./pfncacheInactiveButValid.ts";
 import pinnedPageSwapcache from "./pinnedPageSwapcache.ts";
 import reschedInNonblockable from "./reschedInNonblockable.ts";
+import rmapWrongRange from "./rmapWrongRange.ts";
+import secondaryTlbPermissionUpgrade from "./secondaryTlbPermissionUpgrade.ts";
 import seqReadTwice from "./seqReadTwice.ts";
 import shrinkerTakesWwAcquire from "./shrinkerTakesWwAcquire.ts";
 import structMutexAliasedGtt from "./structMutexAliasedGtt.ts";
@@ -38,14 +45,21 @@ export const ATLAS: readonly Case[] = [
   unpairedStartOnEagain,
   seqReadTwice,
   gntdevWaitsForNextCallback,
+  numaThpLateInvalidate,
   reschedInNonblockable,
+  rmapWrongRange,
+  khugepagedFileNoNotifier,
+  secondaryTlbPermissionUpgrade,
   mmputUnderNotifierLock,
   cowEitherWay,
   pageLockInNotifier,
   xeNotifierVsFolioLock,
   hmmMirrorFreedInSrcu,
+  oomReaperVsBlockingNotifier,
+  invalidatePageUnderPtl,
   structMutexAliasedGtt,
   clearRefsBreaksPin,
+  numaHintBreaksPin,
   fencePathAllocates,
   shrinkerTakesWwAcquire,
   kfdFlushWorkFromRelease,

@@ -130,7 +130,9 @@ function checkFrames(k: Kernel, maps: Maps, quiet: boolean): string | null {
       if (refs !== 0 || mapped !== 0) return `frame ${pfn} is free, with ${refs} references and ${mapped} mappings`;
       continue;
     }
-    if (refs < mapped) return `frame ${pfn} has ${refs} references and ${mapped} mappings`;
+    // Frozen by who has its lock: nobody gets a reference for the moment, and its mapping is about to go.
+    const frozen = refs === 0 && frames.lock[pfn] !== 0;
+    if (refs < mapped && !frozen) return `frame ${pfn} has ${refs} references and ${mapped} mappings`;
     if ((flags & PG_anonExclusive) !== 0 && maps.count[pfn] > 1) return `frame ${pfn} is exclusive and mapped twice`;
     if (mapped > 0 && isShared(k, flags) && isPinned(k, pfn, quiet)) return `frame ${pfn} is pinned and not exclusive`;
     if (mapped !== maps.count[pfn]) worst = pfn;

@@ -6,7 +6,6 @@ import { unchecked } from "../machine/core.ts";
 import type { Machine } from "../machine/machine.ts";
 import { openSection } from "./announced.ts";
 import { checkMaps } from "./checkMaps.ts";
-import { checkCharges } from "./checkMemcg.ts";
 import { checkSwap, isUnusedSwapCache, slotsLeft } from "./checkSwap.ts";
 import { cacheSlot } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
@@ -25,14 +24,7 @@ export function checkEveryStep(m: Machine, k: Kernel): void {
  */
 export function checkKernel(k: Kernel, quiet = true): string | null {
   return unchecked(() => {
-    return (
-      checkMaps(k, quiet) ??
-      checkVmas(k) ??
-      checkLru(k) ??
-      checkPending(k) ??
-      checkSwap(k, quiet) ??
-      checkCharges(k, false)
-    );
+    return checkMaps(k, quiet) ?? checkVmas(k) ?? checkLru(k) ?? checkPending(k) ?? checkSwap(k, quiet);
   });
 }
 

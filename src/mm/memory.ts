@@ -22,6 +22,7 @@ import { doFault } from "./memoryFile.ts";
 import { doSwapPage } from "./memorySwap.ts";
 import { lruCacheAdd } from "./mlockPage.ts";
 import { type Mm, type Process, VM_EXEC, VM_READ, VM_WRITE, type Vma, vmaIsAnonymous } from "./mmTypes.ts";
+import { doNumaPage, vmaIsAccessible } from "./numa.ts";
 import { folioLockWord, PG_uptodate, setFlag, type Vpn, ZERO_PFN } from "./page.ts";
 import { allocPage } from "./pageAlloc.ts";
 import {
@@ -35,6 +36,7 @@ import {
   type Pte,
   pteAt,
   ptePresent,
+  pteProtnone,
   ptepSetBits,
   pteWrite,
   SWP_MARKER,
@@ -84,6 +86,7 @@ export function* handleMmFault(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Ta
 /** The second half of handle_pte_fault. Page-table lock held, dropped here. */
 function* presentFault(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, flags: number): Task<number> {
   const mm = vma.mm as Mm;
+  if (pteProtnone(pte) && vmaIsAccessible(vma)) return yield* doNumaPage(k, vma, vpn, pte);
   if (flags !== FAULT_READ && !pteWrite(pte)) return yield* doWpPage(k, vma, vpn, pte, flags);
   // x86: for a read there is nothing to set that the CPU would not set itself.
   const bits = PTE_YOUNG | PTE_DIRTY | PTE_SOFT_DIRTY;

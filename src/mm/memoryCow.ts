@@ -137,6 +137,8 @@ export function maybeMkwrite(pte: Pte, vma: Vma): Pte {
 /** wp_page_reuse: an upgrade, which needs no announcement. Page-table lock held. */
 export function* wpPageReuse(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte): Task {
   yield* setPteAt(k, vma.mm as Mm, vpn, maybeMkwrite(pte | PTE_YOUNG, vma));
+  // ptep_set_access_flags where CPUs may refuse by what they have: flush_tlb_page, and who shares the table hears of it.
+  if (k.rules.archInvalidatesSecondary) yield* invalidateRange(k, vma.mm as Mm, vpn, vpn + 1);
   countVm(k, "pgreuse");
 }
 

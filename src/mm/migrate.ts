@@ -66,22 +66,34 @@ const FORCED = 3;
  * those stay in `from`. -ENOMEM.
  */
 export function* migratePages(k: Kernel, from: PageList, gfp: number, nid: number): Task<number> {
-  return yield* migrateList(k, from, gfp, nid, null);
+  return yield* migrateList(k, from, gfp, nid, null, true);
+}
+
+/** migrate_pages(MIGRATE_ASYNC), for NUMA balancing: waits for nobody, neither for locks nor for writeback. */
+export function* migratePagesAsync(k: Kernel, from: PageList, gfp: number, nid: number): Task<number> {
+  return yield* migrateList(k, from, gfp, nid, null, false);
 }
 
 /** The same for compaction: they go to the frames of `free`, in order. Frames that are not used come back to it. */
 export function* migratePagesInto(k: Kernel, from: PageList, free: PageList): Task<number> {
-  return yield* migrateList(k, from, 0, -1, free);
+  return yield* migrateList(k, from, 0, -1, free, true);
 }
 
-function* migrateList(k: Kernel, from: PageList, gfp: number, nid: number, free: PageList | null): Task<number> {
+function* migrateList(
+  k: Kernel,
+  from: PageList,
+  gfp: number,
+  nid: number,
+  free: PageList | null,
+  waits: boolean,
+): Task<number> {
   const failed = newPageList(k);
   let error = 0;
   const all = from.count;
   for (let pass = 0; pass < PASSES && from.count > 0 && error === 0; pass++) {
     for (let left = from.count; left > 0 && error === 0; left--) {
       const pfn = listShift(k, from);
-      error = yield* unmapAndMove(k, pfn, gfp, nid, free, pass >= FORCED);
+      error = yield* unmapAndMove(k, pfn, gfp, nid, free, waits && pass >= FORCED);
       if (error !== 0) listAddTail(k, failed, pfn);
       if (error === -EAGAIN) error = 0;
     }
@@ -213,6 +225,14 @@ function* migrateSwapCache(k: Kernel, src: Pfn, dst: Pfn): Task<boolean> {
   }
   yield* unlock(cacheLock);
   return free;
+}
+
+/** migrate_page_copy, for who moves a page without migration entries: content and flags. Both locked or isolated. */
+export function copyFolio(k: Kernel, src: Pfn, dst: Pfn): void {
+  copyIdentity(k, src, dst);
+  k.frames.content[dst] = k.frames.content[src];
+  const kept = PG_uptodate | PG_dirty | PG_referenced | PG_active | PG_workingset;
+  setFlag(k, dst, k.frames.flags[src] & kept);
 }
 
 function copyIdentity(k: Kernel, src: Pfn, dst: Pfn): void {

@@ -220,6 +220,19 @@ export function rangeUpdateToReadOnly(mm: Mm, start: Vpn, flags: number): boolea
   return vma !== null && (vma.flags & VM_READ) !== 0;
 }
 
+/** mm_has_blockable_invalidate_notifiers, or with `any` mm_has_notifiers: is there a subscriber for whom to leave the mm alone? */
+export function* hasNotifiers(k: Kernel, mm: Mm, any: boolean): Task<boolean> {
+  const subs = mm.notifierSubscriptions;
+  if (!subs.active) return false;
+  let found = subs.hasItree;
+  const section = yield* srcuReadLock(k.notifierSrcu);
+  for (let sub = yield* rcuDereference(subs.first); sub && !found; sub = yield* rcuDereference(sub.next)) {
+    found = any || !sub.ops.doesNotBlock;
+  }
+  yield* srcuReadUnlock(k.notifierSrcu, section);
+  return found;
+}
+
 /** rcu_dereference of a list pointer. */
 function* rcuDereference(pointer: Cell): Task<MmuNotifier | null> {
   const id = yield* readOnce(pointer);
@@ -271,15 +284,17 @@ const holdsForWrite = (l: RwSem): boolean => l.heldBy(current, true);
 function* mmTakeAllLocks(k: Kernel, mm: Mm): Task<boolean> {
   if (guards(k.rules, "allLocksMutex")) yield* lock(k.state.mmAllLocksMutex);
   if (!guards(k.rules, "takeAllLocks")) return true;
+  // down_write_nest_lock: under mmap_lock nobody else takes several of a kind, so their order does not matter.
+  let nested = 1;
   for (let vma = mm.mmap; vma; vma = vma.next) {
     if (fatalSignalPending()) return false;
-    if (vma.inode && !holdsForWrite(vma.inode.immapRwsem)) yield* downWrite(vma.inode.immapRwsem, 1);
+    if (vma.inode && !holdsForWrite(vma.inode.immapRwsem)) yield* downWrite(vma.inode.immapRwsem, nested++);
   }
   for (let vma: Vma | null = mm.mmap; vma; vma = vma.next) {
     if (fatalSignalPending()) return false;
     for (let avc = vma.chains; avc; avc = avc.sameVma) {
       const root = avc.anonVma?.root;
-      if (root && !holdsForWrite(root.rwsem)) yield* downWrite(root.rwsem, 1);
+      if (root && !holdsForWrite(root.rwsem)) yield* downWrite(root.rwsem, nested++);
     }
   }
   return true;

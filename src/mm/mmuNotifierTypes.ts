@@ -65,6 +65,8 @@ export function rangeIsOwn(flags: number, owner: Handle): boolean {
 
 /** Callbacks of a classic subscriber; missing ones are not called. `flags`: event and RANGE_BLOCKABLE. */
 export interface MmuNotifierOps {
+  /** MMU_INVALIDATE_DOES_NOT_BLOCK (v4.16 … v4.18): its callbacks never wait, so the OOM reaper may call them. */
+  readonly doesNotBlock?: true;
   /** 0, or -EAGAIN where the range is not blockable (who can refuse that must not have an end op), or may fail. */
   invalidateRangeStart?(k: Kernel, sub: MmuNotifier, start: Vpn, end: Vpn, flags: number): Task<number>;
   invalidateRangeEnd?(k: Kernel, sub: MmuNotifier, start: Vpn, end: Vpn, flags: number): Task;

@@ -20,6 +20,7 @@ import {
 import { tlbAdjustRange, tlbFinish, tlbGather } from "./mmuGather.ts";
 import type { Gather } from "./mmuGatherTypes.ts";
 import { invalidateRangeEnd, invalidateRangeStart, MMU_NOTIFY_PROTECTION_VMA, RANGE_BLOCKABLE } from "./mmuNotifier.ts";
+import { numaMayHint } from "./numaHint.ts";
 import { hasFlag, PG_anon, PG_anonExclusive, type Vpn } from "./page.ts";
 import {
   addrEnd,
@@ -112,11 +113,19 @@ function* mprotectFixup(k: Kernel, tlb: Gather, vma: Vma, start: Vpn, end: Vpn, 
     }
   }
   target.flags = flags;
-  yield* changeProtection(k, tlb, target, start, end, wantsManualUpgrade(target));
+  yield* changeProtection(k, tlb, target, start, end, wantsManualUpgrade(target) ? CP_TRY_WRITABLE : 0);
   const locks = (old & (VM_WRITE | VM_SHARED | VM_LOCKED)) === VM_LOCKED && (flags & VM_WRITE) !== 0;
   if (locks) yield* populateVmaRange(k, target, start, end);
   return 0;
 }
+
+/** enum mm_cp_flags: why protections change. Without one of the last three: because those of the VMA have. */
+export const CP_TRY_WRITABLE = 1;
+/** NUMA balancing wants to see who uses the pages. */
+export const CP_PROT_NUMA = 2;
+/** userfaultfd protects against writes, or gives them back. */
+export const CP_UFFD_WP = 4;
+export const CP_UFFD_WP_RESOLVE = 8;
 
 /** vma_wants_manual_pte_write_upgrade: page protection alone does not make entries writable. */
 function wantsManualUpgrade(vma: Vma): boolean {
@@ -124,16 +133,16 @@ function wantsManualUpgrade(vma: Vma): boolean {
   return (vma.flags & VM_WRITE) !== 0;
 }
 
-/** change_protection: entries of [start, end) get the protection of the VMA. */
-export function* changeProtection(k: Kernel, tlb: Gather, vma: Vma, start: Vpn, end: Vpn, tryWritable: boolean): Task {
+/** change_protection: entries of [start, end) get the protection of the VMA, or what `how` (CP_*) says. */
+export function* changeProtection(k: Kernel, tlb: Gather, vma: Vma, start: Vpn, end: Vpn, how: number): Task {
   const size = pudPages(k);
   for (let at = start; at < end; at = addrEnd(at, end, size)) {
-    yield* changePmdRange(k, tlb, vma, at, addrEnd(at, end, size), tryWritable);
+    yield* changePmdRange(k, tlb, vma, at, addrEnd(at, end, size), how);
   }
 }
 
 /** change_pmd_range: the section begins at the first page table that exists, and ends with the block. */
-function* changePmdRange(k: Kernel, tlb: Gather, vma: Vma, start: Vpn, end: Vpn, tryWritable: boolean): Task {
+function* changePmdRange(k: Kernel, tlb: Gather, vma: Vma, start: Vpn, end: Vpn, how: number): Task {
   const mm = vma.mm as Mm;
   const size = pmdPages(k);
   const flags = MMU_NOTIFY_PROTECTION_VMA | RANGE_BLOCKABLE;
@@ -144,12 +153,12 @@ function* changePmdRange(k: Kernel, tlb: Gather, vma: Vma, start: Vpn, end: Vpn,
       announced = at;
       yield* invalidateRangeStart(k, mm, announced, end, flags);
     }
-    yield* changePteRange(k, tlb, vma, at, addrEnd(at, end, size), tryWritable);
+    yield* changePteRange(k, tlb, vma, at, addrEnd(at, end, size), how);
   }
   if (announced >= 0) yield* invalidateRangeEnd(k, mm, announced, end, flags);
 }
 
-function* changePteRange(k: Kernel, tlb: Gather, vma: Vma, start: Vpn, end: Vpn, tryWritable: boolean): Task {
+function* changePteRange(k: Kernel, tlb: Gather, vma: Vma, start: Vpn, end: Vpn, how: number): Task {
   const mm = vma.mm as Mm;
   yield* lock(mm.ptl);
   flushTlbBatchedPending(k, mm);
@@ -161,18 +170,23 @@ function* changePteRange(k: Kernel, tlb: Gather, vma: Vma, start: Vpn, end: Vpn,
       if (changed !== seen) yield* setPteAt(k, mm, at, changed);
       continue;
     }
+    if ((how & CP_PROT_NUMA) !== 0 && !(yield* numaMayHint(k, vma, seen))) continue;
     // ptep_modify_prot_start and _commit: CPUs cannot note anything in between.
     const pte = yield* ptepGetAndClear(k, mm, at);
-    const changed = presentChanged(k, vma, pte, tryWritable);
+    const changed = presentChanged(k, vma, pte, how);
     yield* setPteAt(k, mm, at, changed);
     if (pteNeedsFlush(pte, changed)) tlbAdjustRange(tlb, at, at + 1);
   }
   yield* unlock(mm.ptl);
 }
 
-function presentChanged(k: Kernel, vma: Vma, pte: Pte, tryWritable: boolean): Pte {
-  const changed = pteModify(pte, vmPageProt(vma));
-  return tryWritable && (changed & PTE_WRITE) === 0 && canChangePteWritable(k, vma, changed)
+function presentChanged(k: Kernel, vma: Vma, pte: Pte, how: number): Pte {
+  // pte_mk_savedwrite: on x86 the right to write waits in its place.
+  if ((how & CP_PROT_NUMA) !== 0) return pteModify(pte, PTE_PROTNONE | (pte & PTE_WRITE));
+  if ((how & CP_UFFD_WP) !== 0) return pteModify(pte, vmPageProt(vma) & ~PTE_WRITE) | PTE_UFFD_WP;
+  const kept = (how & CP_UFFD_WP_RESOLVE) !== 0 ? pte & ~PTE_UFFD_WP : pte;
+  const changed = pteModify(kept, vmPageProt(vma));
+  return (how & CP_TRY_WRITABLE) !== 0 && (changed & PTE_WRITE) === 0 && canChangePteWritable(k, vma, changed)
     ? changed | PTE_WRITE
     : changed;
 }

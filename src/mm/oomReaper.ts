@@ -21,13 +21,20 @@ import { unmapPageRange, ZAP_ALL } from "./memoryZap.ts";
 import { type Mm, type Process, VM_PFNMAP, VM_SHARED, vmaIsAnonymous } from "./mmTypes.ts";
 import { mmdrop, mmgrab } from "./mmUsers.ts";
 import { tlbFinish, tlbGather } from "./mmuGather.ts";
-import { invalidateRangeEnd, invalidateRangeStart, MMU_NOTIFY_UNMAP, RANGE_BLOCKABLE } from "./mmuNotifier.ts";
+import {
+  hasNotifiers,
+  invalidateRangeEnd,
+  invalidateRangeStart,
+  MMU_NOTIFY_UNMAP,
+  RANGE_BLOCKABLE,
+} from "./mmuNotifier.ts";
 import { guards } from "./rules.ts";
 import { now, scheduleTimeoutIdle, sleepUntil } from "./timer.ts";
 
 /** OOM_REAPER_DELAY, and how long it waits between tries: milliseconds. */
 const REAPER_DELAY_MS = 2000;
 const RETRY_DELAY_MS = 100;
+const SKIP_DELAY_MS = 1000;
 
 /**
  * __oom_reap_task_mm: private memory goes, VMA by VMA. False when a subscriber refused somewhere; that VMA was left, and
@@ -99,6 +106,13 @@ function* oomReapTask(k: Kernel, mm: Mm): Task {
 /** oom_reap_task_mm: true when there is nothing left to do. The victim may hold mmap_lock, so it is only tried. */
 function* tryReap(k: Kernel, mm: Mm): Task<boolean> {
   if (!(yield* downReadTrylock(mm.mmapLock))) return false;
+  const skips = k.rules.reaperSkips;
+  if (skips !== "nothing" && (yield* hasNotifiers(k, mm, skips === "anyNotifier"))) {
+    // Who knows how long its callbacks take: the victim gets a second to die by itself.
+    yield* upRead(mm.mmapLock);
+    yield* scheduleTimeoutIdle(k, SKIP_DELAY_MS);
+    return true;
+  }
   // exit_mmap sets it when it has unmapped everything.
   const complete = mm.oomSkip || (yield* oomReapTaskMm(k, mm));
   yield* upRead(mm.mmapLock);

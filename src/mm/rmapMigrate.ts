@@ -5,6 +5,7 @@
 import type { Task } from "../machine/core.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
+import { choose } from "../machine/wait.ts";
 import type { Kernel } from "./kernel.ts";
 import { mlockVmaPage } from "./mlockPage.ts";
 import { type Mm, VM_WRITE, type Vma } from "./mmTypes.ts";
@@ -32,6 +33,7 @@ import {
   type Pte,
   pteAt,
   pteDirty,
+  pteProtnone,
   ptepGetAndClear,
   pteWrite,
   pteYoung,
@@ -112,9 +114,15 @@ function* makeMigrationEntry(k: Kernel, vma: Vma, vpn: Vpn, pfn: Pfn): Task<bool
     yield* setPteAt(k, mm, vpn, cleared);
     return false;
   }
-  yield* setPteAt(k, mm, vpn, migrationEntry(pte, pfn, exclusive));
+  yield* setPteAt(k, mm, vpn, migrationEntry(yield* numaSavedWrite(k, pte), pfn, exclusive));
   yield* pageRemoveRmap(k, pfn);
   return true;
+}
+
+/** An entry that NUMA balancing has made inaccessible: without the guard, whether it may write is up to the environment. */
+export function* numaSavedWrite(k: Kernel, pte: Pte): Task<Pte> {
+  if (!pteProtnone(pte) || !pteWrite(pte) || guards(k.rules, "numaKeepsWrite")) return pte;
+  return (yield* choose(2)) === 1 ? pte : pte & ~PTE_WRITE;
 }
 
 function migrationEntry(pte: Pte, pfn: Pfn, exclusive: boolean): Pte {

@@ -35,8 +35,10 @@ import { mayfailError } from "../errors.ts";
  *  - `migrateKeepsDirty`: the dirty bit of an entry outlives migration, also one that fails (fd35ca3d12cc, v6.1).
  *  - `migrateNotifies`: migration announces what it unmaps although somebody else has taken the right to write before
  *    (7066f0f933a1, v4.20, for huge pages in NUMA balancing).
- *  - `chargeUndo`: a charge that fails at one level of cgroups is taken back from those below.
- *  - `stockPreemptOff`: who drains the stock of charged pages cannot be interrupted by somebody who uses it.
+ *  - `collapseNotifies`: who takes a page table of a file mapping away announces what it covers (f268f6cf875f, v6.1).
+ *  - `unmapNamesPage`: try_to_unmap announces the page, not the beginning of its VMA (v5.0-rc1 had it wrong).
+ *  - `numaInvalidatesFirst`: before a page is copied in place of its entry, devices that share the page table forget it (the same).
+ *  - `numaKeepsWrite`: after a NUMA fault the entry has the right to write that it had.
  */
 export const GUARDS = [
   "gupFastRecheck",
@@ -65,8 +67,10 @@ export const GUARDS = [
   "swapForkShares",
   "migrateKeepsDirty",
   "migrateNotifies",
-  "chargeUndo",
-  "stockPreemptOff",
+  "collapseNotifies",
+  "unmapNamesPage",
+  "numaInvalidatesFirst",
+  "numaKeepsWrite",
 ] as const;
 export type Guard = (typeof GUARDS)[number];
 
@@ -116,8 +120,22 @@ export interface Rules {
    * (c7ab0d2fdc84, v4.11); `afterUnlock`: one call after it; `around`: a section (369ea8242c0f, v4.13).
    */
   readonly unmapNotifies: "underPtl" | "afterUnlock" | "around";
+  /** When NUMA balancing takes a private page for unshared: nobody else maps it, or has a reference (80d47f5de5e3, v5.17). */
+  readonly numaCounts: "mappings" | "references";
+  /** How a NUMA fault moves a page: through migration entries, or as huge pages up to v5.13 in place of its entry. */
+  readonly numaMigration: "entries" | "inPlace";
+  /**
+   * A page-table entry that gets more rights is flushed from secondary TLBs as well, as architectures do whose CPUs must be flushed then
+   * (arm64; 6bbd42e2df8f, v6.6). Downgrades always are.
+   */
+  readonly archInvalidatesSecondary: boolean;
   /** The OOM reaper tells subscribers that they must not block (93065ac753e4, v4.19). */
   readonly reaperNonBlock: boolean;
+  /**
+   * Which address spaces the OOM reaper leaves alone: those with any subscriber (4d4bbd8526a8, v4.14), those with one that does not
+   * declare that it never blocks (5ff7091f5a2c, v4.16), none (v4.19).
+   */
+  readonly reaperSkips: "nothing" | "anyNotifier" | "mayBlock";
   /** Guards taken away. */
   readonly without: readonly Guard[];
 }
@@ -128,6 +146,9 @@ export const SETTINGS = {
   notifierMayFail: ["none", "asPosted", "full"],
   cowReuse: ["mapcount", "refcount", "exclusive"],
   unmapNotifies: ["underPtl", "afterUnlock", "around"],
+  numaCounts: ["mappings", "references"],
+  numaMigration: ["entries", "inPlace"],
+  reaperSkips: ["nothing", "anyNotifier", "mayBlock"],
 } as const satisfies { readonly [K in Worded]: readonly Rules[K][] };
 type Worded = { [K in Exclude<keyof Rules, "name">]: Rules[K] extends string ? K : never }[Exclude<
   keyof Rules,
@@ -154,7 +175,11 @@ const linux5_7: Rules = {
   clearRefsSkipsPinned: false,
   clearRefsWriteLock: false,
   unmapNotifies: "around",
+  archInvalidatesSecondary: false,
+  numaCounts: "mappings",
+  numaMigration: "entries",
   reaperNonBlock: true,
+  reaperSkips: "nothing",
   without: [],
 };
 
@@ -173,6 +198,7 @@ const linux6_1: Rules = {
   latePinCheck: true,
   shareAnonCheck: true,
   cowReuse: "exclusive",
+  numaCounts: "references",
   gupUnshares: true,
   intervalRemoveRecheck: true,
   endAfterRefusedStart: true,

@@ -105,19 +105,22 @@ export function* tryToUnmapOne(k: Kernel, vma: Vma, pfn: Pfn, flags: number): Ta
   const vpn = vmaAddress(vma, k.frames.index[pfn]);
   // June 2020, not merged: success is pretended, and the page stays mapped.
   if (k.rules.unmapPinCheck && (yield* folioMaybeDmaPinned(k, pfn))) return true;
+  // v5.0-rc1 named the pages at the beginning of the VMA, as many as the folio has.
+  const told = guards(k.rules, "unmapNamesPage") ? vpn : vma.start;
   const range = MMU_NOTIFY_CLEAR | RANGE_BLOCKABLE | (k.rules.notifierMayFail === "none" ? 0 : RANGE_MAYFAIL);
-  const refused = k.rules.unmapNotifies === "around" && (yield* invalidateRangeStart(k, mm, vpn, vpn + 1, range)) !== 0;
+  const refused =
+    k.rules.unmapNotifies === "around" && (yield* invalidateRangeStart(k, mm, told, told + 1, range)) !== 0;
   const stays = refused && k.rules.notifierMayFail === "full";
   let goOn = !stays;
   if (!stays && pteSlot(k, mm, vpn) !== 0) {
     yield* lock(mm.ptl);
     if (mapsPage(k, mm, vpn, pfn)) goOn = yield* unmapPte(k, vma, vpn, pfn, flags);
-    if (k.rules.unmapNotifies === "underPtl") yield* invalidateRangeStart(k, mm, vpn, vpn + 1, range);
+    if (k.rules.unmapNotifies === "underPtl") yield* invalidateRangeStart(k, mm, told, told + 1, range);
     yield* unlock(mm.ptl);
   }
   // One call, as early kernels had it, is a section without anything in between.
-  if (k.rules.unmapNotifies === "afterUnlock") yield* invalidateRangeStart(k, mm, vpn, vpn + 1, range);
-  yield* invalidateRangeEnd(k, mm, vpn, vpn + 1, range);
+  if (k.rules.unmapNotifies === "afterUnlock") yield* invalidateRangeStart(k, mm, told, told + 1, range);
+  yield* invalidateRangeEnd(k, mm, told, told + 1, range);
   return goOn;
 }
 

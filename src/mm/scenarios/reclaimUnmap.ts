@@ -4,9 +4,6 @@
  *
  *   reclaim walks the VMAs of the page's anon_vma under the rmap lock; mremap holds it where the walk could miss the page
  *   munmap, DONTNEED: entry and slot (or page) under the page-table lock; a folio that is locked is left to reclaim
- *
- * Without the rmap lock the walk reads where VMAs lie while they move and go away: its first look is the finding, whether or
- * not something happens to it afterwards.
  */
 import type { Task } from "../../machine/core.ts";
 import { must } from "../../machine/finding.ts";
@@ -118,10 +115,6 @@ export const reclaimUnmap = defineCase<Parameters>({
       expect: "assertion",
     },
     "exit-without-rmap-lock": { ...base, how: EXIT, inForce: without("rmapLock"), expect: "data-race" },
-    "munmap-without-rmap-lock": { ...base, inForce: without("rmapLock"), expect: "data-race" },
-    "dontneed-without-rmap-lock": { ...base, how: DONTNEED, inForce: without("rmapLock"), expect: "data-race" },
-    "mremap-without-rmap-lock": { ...base, how: MREMAP, inForce: without("rmapLock"), expect: "data-race" },
-    "fork-without-rmap-lock": { ...forking, inForce: without("rmapLock"), expect: "data-race" },
     "munmap-without-reference-check": { ...base, inForce: without("removeRefCheck"), expect: "use-after-free" },
     "fork-without-batched-flush": { ...forking, tlb: { without: "batch" }, expect: "use-after-free" },
     "dontneed-without-pending-flush": {
