@@ -25,6 +25,10 @@ const THREADS: Readonly<Record<string, readonly [variant: RegExp, threads: numbe
     [/./, 3],
   ],
   "numa-hint-breaks-pin": [[/./, 3]],
+  "uffd-wp-deferred-flush": [
+    [/protect/, 5],
+    [/./, 4],
+  ],
   "khugepaged-file-no-notifier": [
     [/freed/, 3],
     [/./, 2],

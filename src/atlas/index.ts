@@ -30,6 +30,7 @@ import secondaryTlbPermissionUpgrade from "./secondaryTlbPermissionUpgrade.ts";
 import seqReadTwice from "./seqReadTwice.ts";
 import shrinkerTakesWwAcquire from "./shrinkerTakesWwAcquire.ts";
 import structMutexAliasedGtt from "./structMutexAliasedGtt.ts";
+import uffdWpDeferredFlush from "./uffdWpDeferredFlush.ts";
 import unpairedStartOnEagain from "./unpairedStartOnEagain.ts";
 import xeNotifierVsFolioLock from "./xeNotifierVsFolioLock.ts";
 
@@ -66,6 +67,7 @@ export const ATLAS: readonly Case[] = [
   memslotChangesBetweenStartAndEnd,
   pfncacheInactiveButValid,
   odpRevokeVsInvalidate,
+  uffdWpDeferredFlush,
 ];
 
 /** The case called `id`, undefined if there is none. */

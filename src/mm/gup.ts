@@ -17,7 +17,7 @@ import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
 import { checkAndMigrateMovable, isLongtermPinnable } from "./gupLongterm.ts";
 import type { Kernel } from "./kernel.ts";
-import { FAULT_OOM_AGAIN, FAULT_READ, FAULT_UNSHARE, FAULT_WRITE, handleMmFault } from "./memory.ts";
+import { FAULT_OOM_AGAIN, FAULT_READ, FAULT_UNSHARE, FAULT_USERFAULT, FAULT_WRITE, handleMmFault } from "./memory.ts";
 import {
   isCowMapping,
   type Mm,
@@ -161,6 +161,8 @@ function* getOne(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<Pfn | numbe
     if (found >= 0) return found;
     const how = found === MUST_UNSHARE ? FAULT_UNSHARE : (flags & FOLL_WRITE) !== 0 ? FAULT_WRITE : FAULT_READ;
     const error = yield* handleMmFault(k, vma, vpn, how);
+    // Nobody here waits for the monitor of a userfaultfd.
+    if (error === FAULT_USERFAULT) return -EFAULT;
     if (error !== 0) return error === FAULT_OOM_AGAIN ? -ENOMEM : error;
   }
 }

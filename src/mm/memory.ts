@@ -12,6 +12,7 @@ import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../machine/gfp.ts"
 import { fatalSignalPending } from "../machine/killable.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
+import { until } from "../machine/wait.ts";
 import { anonVmaPrepare } from "./anonVma.ts";
 import { NOT_RESIDENT, userReadResident, userWriteResident } from "./cpuAccess.ts";
 import type { Kernel } from "./kernel.ts";
@@ -29,8 +30,10 @@ import {
   isMigrationType,
   mkPte,
   PTE_DIRTY,
+  PTE_PRESENT,
   PTE_SOFT_DIRTY,
   PTE_SPECIAL,
+  PTE_UFFD_WP,
   PTE_WRITE,
   PTE_YOUNG,
   type Pte,
@@ -63,9 +66,11 @@ export const FAULT_UNSHARE = 2;
  * again. User code faults once more (pagefault_out_of_memory); GUP takes it for -ENOMEM (vm_fault_to_errno).
  */
 export const FAULT_OOM_AGAIN = -ENOENT;
+/** A write fault on what a userfaultfd has protected: its monitor must look at it, and mmap_lock must not be held meanwhile. */
+export const FAULT_USERFAULT = -1025;
 
 /**
- * handle_mm_fault: makes page `vpn` of `vma` accessible. 0 also when the caller must look again; -ENOMEM, FAULT_OOM_AGAIN, or -EFAULT for
+ * handle_mm_fault: makes page `vpn` of `vma` accessible. 0 also when the caller must look again; -ENOMEM, FAULT_OOM_AGAIN, FAULT_USERFAULT, or -EFAULT for
  * what a signal would be (beyond the end of a file). The rights of the VMA have been checked. mmap_lock held.
  */
 export function* handleMmFault(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<number> {
@@ -162,6 +167,11 @@ export function* userFault(k: Kernel, mm: Mm, vpn: Vpn, write: boolean): Task<nu
     vma && accessAllowed(vma, write) ? yield* handleMmFault(k, vma, vpn, write ? FAULT_WRITE : FAULT_READ) : -EFAULT;
   const error = fault === FAULT_OOM_AGAIN ? 0 : fault;
   yield* upRead(mm.mmapLock);
+  if (error === FAULT_USERFAULT) {
+    // handle_userfault: asleep, without the lock, until the monitor has given the right to write back, or taken the page away.
+    yield* until(() => (pteAt(k, mm, vpn) & (PTE_PRESENT | PTE_UFFD_WP)) !== (PTE_PRESENT | PTE_UFFD_WP));
+    return 0;
+  }
   yield* handleOverHigh(k);
   // fault_signal_pending: the access is not tried again, the task dies on its way back to user code.
   return error === 0 && fatalSignalPending() ? -EINTR : error;

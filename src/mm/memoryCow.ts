@@ -13,10 +13,10 @@ import { lock, unlock } from "../machine/mutex.ts";
 import { anonVmaPrepare } from "./anonVma.ts";
 import type { Kernel } from "./kernel.ts";
 import { memCgroupCharge } from "./memcontrol.ts";
-import { FAULT_UNSHARE } from "./memory.ts";
+import { FAULT_UNSHARE, FAULT_USERFAULT } from "./memory.ts";
 import { wpPageShared } from "./memoryFile.ts";
 import { lruCacheAdd, munlockVmaPage } from "./mlockPage.ts";
-import { type Mm, VM_MAYSHARE, VM_SHARED, VM_WRITE, type Vma } from "./mmTypes.ts";
+import { type Mm, VM_MAYSHARE, VM_SHARED, VM_UFFD_WP, VM_WRITE, type Vma } from "./mmTypes.ts";
 import {
   changePte,
   invalidateRange,
@@ -45,6 +45,7 @@ import {
   mkPte,
   PTE_DIRTY,
   PTE_SOFT_DIRTY,
+  PTE_UFFD_WP,
   PTE_WRITE,
   PTE_YOUNG,
   type Pte,
@@ -58,6 +59,7 @@ import {
 import { vmPageProt } from "./pgprot.ts";
 import { pageAddNewAnonRmap, pageMoveAnonRmap, pageRemoveRmap } from "./rmap.ts";
 import { rssAdd } from "./rss.ts";
+import { guards } from "./rules.ts";
 import { folioPut, lruAddDrain } from "./swap.ts";
 import { folioFreeSwap, swapCount } from "./swapfile.ts";
 import { freeSwapCache } from "./swapState.ts";
@@ -69,6 +71,14 @@ export function* doWpPage(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, flags: number
   const mm = vma.mm as Mm;
   const unshare = flags === FAULT_UNSHARE;
   const pfn = ptePfn(pte);
+  if ((vma.flags & VM_UFFD_WP) !== 0) {
+    if (!unshare && (pte & PTE_UFFD_WP) !== 0) {
+      yield* unlock(mm.ptl);
+      return FAULT_USERFAULT;
+    }
+    // Somebody else may have taken the right to write away a moment ago: nobody may have it when the page is copied.
+    if (mm.tlbFlushPending > 0 && guards(k.rules, "uffdWpFlushesFirst")) flushTlbPage(k, mm, vpn, "uffdWp");
+  }
   if (pteSpecial(pte)) {
     yield* unlock(mm.ptl);
     // There is nothing to unshare about the zero page.

@@ -47,6 +47,7 @@ export const VM_HUGEPAGE = 1 << 19;
 export const VM_NOHUGEPAGE = 1 << 20;
 export const VM_MERGEABLE = 1 << 21;
 export const VM_DONTDUMP = 1 << 22;
+export const VM_UFFD_WP = 1 << 23;
 export const VM_LOCKED_MASK = VM_LOCKED | VM_LOCKONFAULT;
 
 const mmapLock = "the mmap_lock of the mm; rmap walks read what the rmap lock protects, which changes take too";

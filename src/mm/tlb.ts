@@ -36,7 +36,8 @@ import { mkSwp, PTE_DIRTY, PTE_WRITE, type Pte, ptePfn, pteReadable, pteSlot } f
  * and under the page-table lock
  *
  *  - `gatherUnderPtl`: dirty pages of files were zapped, or the gather has no room.
- *  - `cow`, `mkclean`, `migrate`, `unmap`: ptep_clear_flush; `mremap`; `numa`: pages that are moved in place.
+ *  - `cow`, `mkclean`, `migrate`, `unmap`: ptep_clear_flush; `mremap`; `numa`: pages that are moved in place;
+ *    `uffdWp`: before a copy where a userfaultfd write-protects.
  *  - `batchPending`: flush_tlb_batched_pending.
  */
 export const FLUSH_POINTS = ["gather", "gatherNested", "fork", "clearRefs", "batch"] as const;
@@ -49,6 +50,7 @@ export type FlushPoint =
   | "unmap"
   | "mremap"
   | "numa"
+  | "uffdWp"
   | "batchPending";
 export const FLUSH_GATHER = 0;
 export const FLUSH_NESTED = 1;
