@@ -1,16 +1,16 @@
 /** `mayfail check`: explores every interleaving of a case or of a user's file. */
-import { checkJson } from "../report/json.ts";
-import { mailReport } from "../report/mail.ts";
+import { code, escapeMd, mdTable } from "../report/mdText.ts";
 import type { Outcome } from "../report/outcome.ts";
 import { shellWord } from "../report/sections.ts";
 import { paintOf } from "../report/sentence.ts";
 import { table } from "../report/table.ts";
-import { textReport } from "../report/text.ts";
 import { grouped } from "../report/width.ts";
 import { boundsOf, type Context, EXIT, exitCodeOf, experimentOf } from "./context.ts";
 import { Interrupted } from "./interrupted.ts";
 import type { CaseName } from "./jobs.ts";
 import { usage } from "./options.ts";
+import { formatOf, Output } from "./output.ts";
+import { isPage, pageOf, reportOf } from "./render.ts";
 import { parseTarget, type Target } from "./target.ts";
 
 /** More variants than this are told in a table only. */
@@ -25,6 +25,8 @@ export async function check(c: Context, words: readonly string[]): Promise<numbe
   const { variants } = await c.session.call("open", name);
   const chosen = target.variant === null ? variants.map((v) => v.name) : [target.variant];
   const outcomes: Outcome[] = [];
+  const lanes = { all: c.options.all, changes: c.options.changes };
+  const out = new Output(c);
   let interruption = "interrupted";
   for (const variant of chosen) {
     c.progress.subject = variant;
@@ -35,10 +37,14 @@ export async function check(c: Context, words: readonly string[]): Promise<numbe
       break;
     }
     outcomes.push(outcome);
-    if ((c.options.json || chosen.length <= MANY) && !print(c, outcome, outcomes.length)) break;
+    if (!isPage(c) && (c.options.json || chosen.length <= MANY)) {
+      if (!out.write(reportOf(c, outcome, outcomes.length, lanes))) break;
+    }
     if (c.interrupted()) break;
   }
-  if (chosen.length > 1 && !c.options.json) c.io.out(summary(c, words[0] ?? "", outcomes, chosen));
+  if (isPage(c)) out.write(pageOf(c, outcomes));
+  else if (chosen.length > 1 && !c.options.json) out.write(summary(c, words[0] ?? "", outcomes, chosen));
+  out.end();
   if (!c.interrupted()) return exitCodeOf(outcomes);
   c.io.err(`mayfail: ${interruption}.\n`);
   return EXIT.interrupted;
@@ -57,28 +63,33 @@ async function checkOne(c: Context, name: CaseName, variant: string): Promise<Ou
   }
 }
 
-/** False when nobody reads any more. */
-function print(c: Context, outcome: Outcome, nth: number): boolean {
-  const { json, format, all, changes } = c.options;
-  if (json) return c.io.out(`${JSON.stringify(checkJson(outcome))}\n`);
-  if (format === "mail") return c.io.out(`${nth > 1 ? "\n-- \n\n" : ""}${mailReport(outcome, c.version)}`);
-  const rule = nth > 1 ? `\n${(c.style.unicode ? "─" : "-").repeat(Math.min(c.style.width, 72))}\n\n` : "";
-  return c.io.out(rule + textReport(outcome, c.style, { all, changes }));
-}
-
 function summary(c: Context, word: string, outcomes: readonly Outcome[], chosen: readonly string[]): string {
-  const style = c.options.format === "mail" ? { ...c.style, unicode: false, color: false, width: 72 } : c.style;
+  const format = formatOf(c);
+  const style = format === "mail" ? { ...c.style, unicode: false, color: false, width: 72 } : c.style;
   const rows = chosen.map((variant, i) => {
     const o = outcomes[i];
-    if (!o) return [variant, "not searched", "", ""];
+    if (!o) return [variant, { text: "not searched" }, "", ""] as const;
     const verdict = o.verdict === "ok" && !o.complete ? "not decided" : o.verdict;
     const note = o.expected === null || o.expected === o.verdict ? o.about : `expected: ${o.expected}`;
-    return [variant, { text: verdict, paint: paintOf(o) }, grouped(o.states), note];
+    return [variant, { text: verdict, paint: paintOf(o) }, grouped(o.states), note] as const;
   });
-  const lines = table(["variant", "verdict", "states", ""], rows, style, { right: [2] });
+  const header = ["variant", "verdict", "states", ""];
+  const lines =
+    format === "md"
+      ? mdTable(
+          header,
+          rows.map(([variant, verdict, states, note]) => [
+            code(variant),
+            `**${verdict.text}**`,
+            states,
+            escapeMd(note),
+          ]),
+          [2],
+        )
+      : table(header, rows, style, { right: [2] });
   if (chosen.length <= MANY) return `\n${lines.join("\n")}\n`;
   const broken = outcomes.find((o) => o.verdict !== "ok") ?? outcomes[0];
-  const more =
-    broken === undefined ? "" : `\nOne of them in full: mayfail check ${shellWord(`${word}:${broken.variant}`)}\n`;
+  const command = broken === undefined ? "" : `mayfail check ${shellWord(`${word}:${broken.variant}`)}`;
+  const more = command === "" ? "" : `\nOne of them in full: ${format === "md" ? code(command, false) : command}\n`;
   return `${lines.join("\n")}\n${more}`;
 }

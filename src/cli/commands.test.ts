@@ -196,6 +196,16 @@ test.each([
   expect([code, out]).toEqual([2, ""]);
 });
 
+test("on a terminal the number of an error is a link to its page", async () => {
+  const plain = "MF0105: There is no case";
+  const { err } = await runCli(["check", "nothing"], { terminal: true });
+  expect(err.replaceAll("\u001b", "ESC")).toMatch(
+    /^ESC\]8;;file:\/\/\/.*\/docs\/errors\.md#mf0105ESC\\MF0105ESC\]8;;ESC\\: There is no case/,
+  );
+  expect((await runCli(["check", "nothing"], { terminal: true, env: { NO_COLOR: "1" } })).err).toContain(plain);
+  expect((await runCli(["check", "nothing"])).err).toContain(plain);
+});
+
 test("a stack is shown with --debug, and only then", async () => {
   const engines: Engines = {
     ...smallEngines,

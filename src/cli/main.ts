@@ -6,10 +6,11 @@
 import { readFileSync } from "node:fs";
 import type { MayfailError } from "../errors.ts";
 import { mayfailError } from "../errors.ts";
+import { pageOfError } from "../report/pages.ts";
 import { COMMANDS, type CommandName, isCommand } from "./commands.ts";
 import { EXIT, withContext } from "./context.ts";
 import { Interrupted } from "./interrupted.ts";
-import { type Io, processIo } from "./io.ts";
+import { type Io, processIo, styleOf } from "./io.ts";
 import {
   brief,
   COMMON,
@@ -33,7 +34,7 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
       return EXIT.interrupted;
     }
     const error = internal(e);
-    io.err(`${messageOf(error, argv.includes("--debug"))}\n`);
+    io.err(`${linked(io, error, messageOf(error, argv.includes("--debug")))}\n`);
     return EXIT.badInput;
   }
 }
@@ -75,6 +76,14 @@ function print(io: Io, text: string): number {
 
 function messageOf(error: MayfailError, debug: boolean): string {
   return debug && error.stack ? `${error.message}\n${error.stack}` : error.message;
+}
+
+/** On a terminal that understands it, the number of the error is a link to its page. */
+function linked(io: Io, { code }: MayfailError, message: string): string {
+  const { color } = styleOf({ ...io, outIsTerminal: io.errIsTerminal }, undefined);
+  if (!color || !message.startsWith(code)) return message;
+  const { href } = new URL(`../../${pageOfError(code).path}`, import.meta.url);
+  return `\u001b]8;;${href}\u001b\\${code}\u001b]8;;\u001b\\${message.slice(code.length)}`;
 }
 
 function version(): string {

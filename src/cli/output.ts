@@ -14,14 +14,36 @@ export function formatOf({ options: { format, output = "" } }: Pick<Context, "op
   return format ?? BY_ENDING[/\.[a-z]+$/i.exec(output)?.[0].toLowerCase() ?? ""] ?? "text";
 }
 
-/** To the file of --output, else to stdout. False when nobody reads any more. Raises MF0119 when the file cannot be written. */
-export function writeResult(c: Context, text: string): boolean {
-  const { output } = c.options;
-  if (output === undefined) return c.io.out(text);
-  try {
-    writeFileSync(output, text);
-  } catch (e) {
-    throw mayfailError("MF0119", { file: brief(output), reason: reasonOf(e) });
+/** To stdout as it comes, or to the file of --output at the end. */
+export class Output {
+  private readonly c: Context;
+  private text = "";
+
+  constructor(c: Context) {
+    this.c = c;
   }
-  return true;
+
+  /** False when nobody reads any more. */
+  write(text: string): boolean {
+    if (this.c.options.output === undefined) return this.c.io.out(text);
+    this.text += text;
+    return true;
+  }
+
+  /** Raises MF0119 when the file cannot be written. */
+  end(): void {
+    const { output } = this.c.options;
+    if (output === undefined) return;
+    try {
+      writeFileSync(output, this.text);
+    } catch (e) {
+      throw mayfailError("MF0119", { file: brief(output), reason: reasonOf(e) });
+    }
+  }
+}
+
+export function writeResult(c: Context, text: string): void {
+  const out = new Output(c);
+  out.write(text);
+  out.end();
 }

@@ -9,38 +9,14 @@
  *
  * Too many tasks for the width: a list with the task's name in front of each step.
  */
-import type { Frame, Run, RunStep } from "../search/run.ts";
-import { taskName, waitingTasks } from "./cycle.ts";
+import type { Run } from "../search/run.ts";
+import { taskName } from "./cycle.ts";
+import { type LaneOptions, type Row, rowsOf } from "./rows.ts";
 import { paint, type Style } from "./style.ts";
-import { clean, count, padEnd, padStart, shorten, widthOf, wrap } from "./width.ts";
+import { clean, padEnd, padStart, shorten, widthOf, wrap } from "./width.ts";
 
-/** A line of the drawing before it is laid out. */
-interface Row {
-  /** Step number, or what stands in its place. */
-  readonly label: string;
-  readonly mark: string;
-  readonly task: number;
-  readonly text: string;
-  /** Further lines below the text. */
-  readonly notes: readonly string[];
-  readonly stack: readonly Frame[];
-  readonly bad: boolean;
-}
-
-/** Steps that are drawn at most; the middle of a longer run is left out, and that is said. */
-const MAX_STEPS = 200;
-const FIRST_STEPS = 60;
 const MIN_LANE = 14;
 const MAX_NESTING = 4;
-
-export interface LaneOptions {
-  /** Draw every step, however many. */
-  readonly all?: boolean;
-  /** Show below each step what it changed. */
-  readonly changes?: boolean;
-  /** The step from which the run repeats for ever. */
-  readonly loop?: number | null;
-}
 
 /** The lines of the drawing, and below it the legend of the marks that occur. */
 export function lanes(run: Run, style: Style, options: LaneOptions = {}): string[] {
@@ -53,60 +29,6 @@ export function lanes(run: Run, style: Style, options: LaneOptions = {}): string
     ? ["", "! = the task before was preempted: it could have gone on"]
     : [];
   return [...lines, ...legend].map((line) => line.trimEnd());
-}
-
-function rowsOf(run: Run, style: Style, options: LaneOptions): Row[] {
-  const cross = style.unicode ? "✗" : "X";
-  const rows: Row[] = run.steps.map((s) => ({
-    label: String(s.step),
-    mark: s.preempted ? "!" : "",
-    task: s.task,
-    text: clean(s.choice === null ? s.text : `${s.text}: ${s.choice.taken}`, style),
-    notes: notesOf(run, s, options).map((e) => clean(e, style)),
-    stack: s.stack,
-    bad: false,
-  }));
-  const left = run.steps.length - MAX_STEPS;
-  if (left > 0 && !options.all) {
-    rows.splice(FIRST_STEPS, left, note(`(${count(left, "step")} left out: replay the schedule to see them all)`));
-  }
-  if (options.loop) rows.push(note(`(from here again as from step ${options.loop}, for ever)`));
-  const { finding } = run;
-  if (finding?.verdict === "deadlock") {
-    for (const task of waitingTasks(run)) {
-      const waiter = run.waiters.find((w) => w.task === task);
-      if (waiter) rows.push(endRow(cross, task, clean(waiter.wants, style), waiter.stack));
-    }
-  } else if (finding && finding.task !== null && !options.loop) {
-    rows.push(endRow(cross, finding.task, finding.verdict, finding.stack));
-  }
-  return rows;
-}
-
-/** What the step did besides its operation: it released locks that the reader saw being taken in an earlier step. */
-function notesOf(run: Run, s: RunStep, options: LaneOptions): string[] {
-  const seen = (lock: string) =>
-    run.steps.some((e) => e.step < s.step && e.task === s.task && e.text.includes(lock) && takes(e, lock));
-  const released = s.released.filter((r) => r.task === s.task && !s.text.includes(r.lock) && seen(r.lock));
-  const changes = options.changes ? s.changed.filter(isNews) : [];
-  return [...released.map((r) => `release ${r.lock}`), ...s.events, ...changes];
-}
-
-/** Where tasks stand is drawn anyway, and that variables end says nothing. */
-function isNews(change: string): boolean {
-  return !/^\S+ at: /.test(change) && !/^\S+\.\S+\.\S+: .* -> -$/.test(change);
-}
-
-function takes(s: RunStep, lock: string): boolean {
-  return s.acquired.some((a) => a.lock === lock);
-}
-
-function endRow(label: string, task: number, text: string, stack: readonly Frame[]): Row {
-  return { label, mark: "", task, text, notes: [], stack, bad: true };
-}
-
-function note(text: string): Row {
-  return { label: "", mark: "", task: -1, text, notes: [], stack: [], bad: false };
 }
 
 interface Layout {

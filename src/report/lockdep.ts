@@ -29,15 +29,15 @@ export function lockdepSentence({ lockdepSummary: s, verdict }: Outcome): string
   ].filter((part) => part !== "");
   if (s.sees === null) return rest.length === 0 ? null : rest.join(" ");
   const first = {
-    yes: "lockdep sees it, on whatever runs the paths are exercised.",
-    no: `lockdep is blind to it, whatever paths are exercised: ${whyBlind(verdict)}.`,
-    undecided: "whether lockdep sees it was not decided: not every path was looked at.",
+    yes: "it sees this bug once every path has been exercised.",
+    no: `it is blind to this bug, whatever paths are exercised: ${whyBlind(verdict)}.`,
+    undecided: "whether it sees this bug was not decided: not every path was looked at.",
   }[s.sees];
   return [first, ...rest].join(" ");
 }
 
 function whyBlind(verdict: string): string {
-  if (verdict === "deadlock") return "the circle is not one of lock classes alone";
+  if (verdict === "deadlock") return "its circle is not one of lock classes alone";
   if (verdict === "atomic-sleep") return "it knows the order of locks, not who may sleep";
   return "it knows nothing but the order of locks";
 }

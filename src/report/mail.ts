@@ -1,11 +1,13 @@
 /** The report for a mailing list: the same content as the terminal's, in 72 plain ASCII columns, with a subject. */
-import { type LaneOptions, lanes } from "./lanes.ts";
+import { lanes } from "./lanes.ts";
 import type { Outcome } from "./outcome.ts";
+import type { LaneOptions } from "./rows.ts";
 import {
   cycleSection,
   lockdepSection,
   placeSection,
   replayCommand,
+  rulesSection,
   searchSection,
   sizeOfSchedule,
   sourcesSection,
@@ -20,6 +22,7 @@ export function mailReport(o: Outcome, version: string, options: LaneOptions = {
   const paragraphs: string[][] = [
     [`Subject: ${clean(subject(o), MAIL)}`],
     wrap(clean(verdictSentence(o), MAIL), MAIL.width),
+    rulesSection(o, MAIL),
     wrap(clean([o.title, o.about].filter((s) => s !== "").join("; "), MAIL), MAIL.width),
   ];
   if (run !== null && (o.engine === "replay" || o.verdict !== "ok")) {

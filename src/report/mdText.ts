@@ -23,10 +23,16 @@ export function escapeMd(text: string): string {
 export function code(text: string, inTable = true): string {
   const inner = clean(text, UNICODE).trim();
   if (inner === "") return "";
+  // A backslash before a bar would take the bar's own one away, and in a code span nothing can be done about it.
+  if (inTable && /\\\|/.test(inner)) return `<code>${entities(inner)}</code>`;
   const fence = "`".repeat(longestRun(inner) + 1);
   const padding = inner.startsWith("`") || inner.endsWith("`") ? " " : "";
   const body = inTable ? inner.replace(/\|/g, "\\|") : inner;
   return `${fence}${padding}${body}${padding}${fence}`;
+}
+
+function entities(text: string): string {
+  return text.replace(/[^\w ]/gu, (c) => `&#${c.codePointAt(0)};`);
 }
 
 /** Lines as a block of code. */

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { checkJson } from "./json.ts";
 import { mailReport } from "./mail.ts";
+import { mdReport } from "./md.ts";
 import type { Outcome } from "./outcome.ts";
 import { AB_BA, ALL, MANY_TASKS, OUTCOME, run, SELF_DEADLOCK, step } from "./runs.testkit.ts";
 import { PLAIN } from "./style.ts";
@@ -19,6 +20,10 @@ describe.each(Object.entries(ALL))("%s", (name, outcome) => {
     await expect(mail).toMatchFileSnapshot(`snapshots/${name}.mail`);
     expect(mail).toMatch(/^[\n\u0020-\u007e]*$/);
     expect(Math.max(...mail.split("\n").map((line) => line.length))).toBeLessThanOrEqual(72);
+  });
+
+  test("as Markdown", async () => {
+    await expect(mdReport(outcome, "0.1.0")).toMatchFileSnapshot(`snapshots/${name}.md`);
   });
 
   test("as JSON", async () => {

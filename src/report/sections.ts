@@ -3,6 +3,7 @@ import type { Hold, Run } from "../search/run.ts";
 import { cycleEdges, edgeInWords, placeInWords, stackInWords } from "./cycle.ts";
 import { lockdepSentence } from "./lockdep.ts";
 import type { Outcome } from "./outcome.ts";
+import { pageOfRule, rulesNamedIn } from "./pages.ts";
 import type { Style } from "./style.ts";
 import { clean, count, grouped, wrap } from "./width.ts";
 
@@ -82,6 +83,13 @@ export function lockdepSection(o: Outcome, style: Style): string[] {
   return [...o.lockdep, ...(sentence === null ? [] : [sentence])].flatMap((text) =>
     wrap(clean(`lockdep: ${text}`, style), style.width, "  "),
   );
+}
+
+/** Pages of the rules of the contract that the finding names. */
+export function rulesSection(o: Outcome, style: Style): string[] {
+  return rulesNamedIn(o.run?.finding?.message ?? "")
+    .map(pageOfRule)
+    .flatMap((page) => wrap(clean(`${page.title}: ${page.path}`, style), style.width, "  "));
 }
 
 /** Where the case is from: commits, mails, documents. */

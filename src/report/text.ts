@@ -1,11 +1,13 @@
 /** The report for a terminal: verdict, cycle, swim lanes, how to see it again, what was searched. */
-import { type LaneOptions, lanes } from "./lanes.ts";
+import { lanes } from "./lanes.ts";
 import type { Outcome } from "./outcome.ts";
+import type { LaneOptions } from "./rows.ts";
 import {
   cycleSection,
   lockdepSection,
   placeSection,
   replayCommand,
+  rulesSection,
   searchSection,
   sizeOfSchedule,
   sourcesSection,
@@ -16,7 +18,7 @@ import { clean, wrap } from "./width.ts";
 
 export function textReport(o: Outcome, style: Style, options: LaneOptions = {}): string {
   const { run } = o;
-  const sections: string[][] = [heading(o, style), sentence(o, style)];
+  const sections: string[][] = [heading(o, style), sentence(o, style), rulesSection(o, style)];
   const isReplay = o.engine === "replay";
   if (run !== null && (isReplay || o.verdict !== "ok")) {
     if (o.verdict === "deadlock") sections.push(["Who waits for whom:", ...cycleSection(run, style)]);

@@ -1,7 +1,7 @@
 /** Runs a schedule on a fresh machine and writes down everything that a report needs. */
 import { mayfailError } from "../errors.ts";
 import { objectAt, T_OBJ, W } from "../machine/core.ts";
-import { changeText, diffStates } from "../machine/diff.ts";
+import { diffStates } from "../machine/diff.ts";
 import { eventText, observeEvents } from "../machine/events.ts";
 import type { Finding } from "../machine/finding.ts";
 import { type HeldLock, Lock, locksHeld } from "../machine/lock.ts";
@@ -156,7 +156,7 @@ class Recorder {
       ...locks,
       events,
       changes: changesSince(m, before),
-      changed: diffStates(m, before, m.words).map(changeText),
+      changed: diffStates(m, before, m.words),
     });
     return finding;
   }

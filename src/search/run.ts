@@ -4,6 +4,7 @@
  *
  * Tasks are named by their slot everywhere: the index in `Run.tasks`.
  */
+import type { NamedChange } from "../machine/diff.ts";
 import type { Broken } from "../machine/finding.ts";
 import type { Decision } from "./program.ts";
 
@@ -82,8 +83,8 @@ export interface RunStep {
   readonly events: readonly string[];
   /** Words that differ after the step, in order. */
   readonly changes: readonly WordChange[];
-  /** The same in words, "folio0.refcount: 1 -> 2", variables and places of tasks included. */
-  readonly changed: readonly string[];
+  /** The same in words, variables and places of tasks included. */
+  readonly changed: readonly NamedChange[];
 }
 
 /** A task that waits where the run ends. */
