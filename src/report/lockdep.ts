@@ -37,7 +37,8 @@ export function lockdepSentence({ lockdepSummary: s, verdict }: Outcome): string
 }
 
 function whyBlind(verdict: string): string {
-  if (verdict === "deadlock") return "its circle is not one of lock classes alone";
+  if (verdict === "deadlock")
+    return "its circle goes through something that lockdep does not know, or that the code tells it is another lock";
   if (verdict === "atomic-sleep") return "it knows the order of locks, not who may sleep";
   return "it knows nothing but the order of locks";
 }

@@ -18,7 +18,7 @@ import {
   type CheckedLockdepReport,
   type Counterexample,
   checkReports,
-  circleOf,
+  circlesOfRun,
   exerciseEveryPath,
   type LockdepSummary,
   summaryOf,
@@ -309,7 +309,7 @@ class Check {
     const partly = bug !== null || this.isParallel();
     const everyRun = partly && this.o.everyPath ? exerciseEveryPath(this.program, coarse, shouldStop) : allWell;
     observeLockdep(false);
-    const known = { bug, circle: bug && circleOf(bug) };
+    const known = { bug, circles: bug === null ? [] : circlesOfRun(bug) };
     const lockdep = checkReports(this.program, lockdepReports(), { allWell, machine: coarse, shouldStop, ...known });
     return { lockdep, lockdepSummary: summaryOf(lockdep, known, everyRun) };
   }

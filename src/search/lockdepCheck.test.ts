@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { Machine } from "../index.ts";
 import { abba, gated } from "./check.testkit.ts";
 import { type CheckOptions, checkProgram } from "./check.ts";
-import { failsBeforeAbba, twice, waitUnderLock } from "./lockdepCheck.testkit.ts";
+import { failsBeforeAbba, flushUnderLock, twice, waitAfterBothOrders, waitUnderLock } from "./lockdepCheck.testkit.ts";
 import { setupProgram } from "./program.ts";
 
 async function summary(setup: (m: Machine) => void, options: CheckOptions = { everyPath: true }) {
@@ -23,6 +23,14 @@ test("not where a nesting subclass says that it is another lock", async () => {
 
 test("nor where something else than a lock is waited for", async () => {
   expect(await summary(waitUnderLock)).toEqual(["deadlock", { ...none, sees: "no" }]);
+});
+
+test("a flush is known to lockdep by the map of the work", async () => {
+  expect(await summary(flushUnderLock)).toEqual(["deadlock", { ...none, sees: "yes", witnessed: 1 }]);
+});
+
+test("a circle of classes in the same run is another bug when a wait is for nothing that lockdep knows", async () => {
+  expect(await summary(waitAfterBothOrders)).toEqual(["deadlock", { ...none, sees: "no", falseAlarms: 1 }]);
 });
 
 test("a report where no rule is broken is a false alarm", async () => {

@@ -5,14 +5,19 @@ import {
   complete,
   completedBy,
   completion,
+  flushWork,
   lock,
   type Machine,
   type Mutex,
   mutex,
   point,
+  queueWork,
   type Task,
   unlock,
+  type Work,
   waitForCompletion,
+  work,
+  workqueue,
 } from "../index.ts";
 
 function* takeBoth(first: Mutex, second: Mutex, subclass: number): Task {
@@ -45,6 +50,39 @@ export function waitUnderLock(m: Machine): void {
   const done = completion("done");
   m.spawn("waiter", holdsAndWaits, [a, done]);
   completedBy(done, m.spawn("completer", locksAndCompletes, [a, done]));
+}
+
+function* locksBriefly(a: Mutex): Task {
+  yield* lock(a);
+  yield* unlock(a);
+}
+function* flushesUnder(a: Mutex, w: Work): Task {
+  yield* queueWork(w);
+  yield* lock(a);
+  yield* flushWork(w);
+  yield* unlock(a);
+}
+
+/** A circle of a lock and the flush of work that takes it: work has a map for lockdep. */
+export function flushUnderLock(m: Machine): void {
+  const a = mutex("a");
+  const w = work("work", workqueue("wq"), locksBriefly, a);
+  m.spawn("flusher", flushesUnder, [a, w]);
+}
+
+/** A circle that goes through a completion, while the same tasks take two locks in both orders, too. */
+function* bothAndWait(gate: Mutex, a: Mutex, b: Mutex, done: Completion): Task {
+  yield* lock(gate);
+  yield* takeBoth(a, b, 0);
+  yield* takeBoth(b, a, 0);
+  yield* waitForCompletion(done);
+  yield* unlock(gate);
+}
+export function waitAfterBothOrders(m: Machine): void {
+  const [gate, a, b] = [mutex("gate"), mutex("a"), mutex("b")];
+  const done = completion("done");
+  m.spawn("waiter", bothAndWait, [gate, a, b, done]);
+  completedBy(done, m.spawn("completer", locksAndCompletes, [gate, done]));
 }
 
 function* fails(): Task {

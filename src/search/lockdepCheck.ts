@@ -3,11 +3,19 @@
  * does deadlock. Then it is witnessed; or all schedules were looked at and none does, a false alarm of this scenario;
  * or the bounds were too small to tell.
  */
-import { objectAt, ops, T_ARG, T_OBJ, T_OP, W } from "../machine/core.ts";
+import { objectAt, T_OBJ, W } from "../machine/core.ts";
 import type { Finding } from "../machine/finding.ts";
 import { Lock, locksHeld } from "../machine/lock.ts";
-import type { LockdepReport } from "../machine/lockdep.ts";
+import {
+  exportEdges,
+  importEdges,
+  type LockdepReport,
+  lockdepReports,
+  observeLockdep,
+  resetLockdep,
+} from "../machine/lockdep.ts";
 import { activeMachine, type MachineOptions } from "../machine/machine.ts";
+import { Work, WorkQueue } from "../machine/workqueue.ts";
 import { stepAndJudge } from "./judge.ts";
 import { minimise } from "./minimal.ts";
 import { type Decision, onMachine, type Program } from "./program.ts";
@@ -23,8 +31,8 @@ export interface CheckedLockdepReport extends LockdepReport {
 /** What lockdep makes of a program, beside what the search found. */
 export interface LockdepSummary {
   /**
-   * Is one of its reports about the broken rule: a deadlock whose waits are all for locks, in the circle of classes that
-   * the report names? Null when no rule is broken; "undecided" when none is, and not every run was looked at.
+   * Is one of its reports about the broken rule: a deadlock whose waits are all for what lockdep knows, and it reports a
+   * circle in that very run? Null when no rule is broken; "undecided" when none is, and not every run was looked at.
    */
   readonly sees: "yes" | "no" | "undecided" | null;
   /** Reports by what became of them. */
@@ -39,9 +47,9 @@ export interface Known {
   readonly allWell: boolean;
   readonly machine: Partial<MachineOptions>;
   readonly shouldStop: () => string | null;
-  /** The smallest run that breaks a rule, and the classes of its circle: see `circleOf`. */
+  /** The smallest run that breaks a rule, and what lockdep says of that run alone: see `circlesOfRun`. */
   readonly bug: Counterexample | null;
-  readonly circle: readonly string[] | null;
+  readonly circles: readonly LockdepReport[];
 }
 
 /** More reports than this are not looked into; nodes that the search for one schedule may look at. */
@@ -55,30 +63,33 @@ export function checkReports(
 ): readonly CheckedLockdepReport[] {
   return reports.map((report, i) => {
     if (known.allWell) return concluded(report, "false alarm", null, known.machine);
-    if (known.bug && isAbout(report, known.circle)) {
+    if (known.bug && isAbout(report, known.circles)) {
       return concluded(report, "witnessed", known.bug.schedule, known.bug.machine);
     }
     if (i >= MAX_REPORTS) return concluded(report, "undecided", null, known.machine);
     const found = minimise(program, "deadlock", {
       machine: known.machine,
-      wanted: (f) => f.verdict === "deadlock" && waitsForAny(f, report.classes),
+      wanted: (f) => f.verdict === "deadlock" && holdAll(f, report.classes),
       maxNodes: MAX_NODES,
       shouldStop: known.shouldStop,
     });
-    if (found.best) return concluded(report, "witnessed", found.best.schedule, found.machine);
+    if (found.best) {
+      const { schedule, finding } = found.best;
+      const borneOut = isAbout(report, circlesOfRun({ program, machine: found.machine, schedule, finding }));
+      return concluded(report, borneOut ? "witnessed" : "undecided", schedule, found.machine);
+    }
     return concluded(report, found.proven ? "false alarm" : "undecided", null, found.machine);
   });
 }
 
-/** Does a task of the deadlock, which the active machine shows, wait for a lock of one of these classes? */
-function waitsForAny(f: Finding, classes: readonly string[]): boolean {
-  const { tasks } = activeMachine();
-  return f.cycle.some((t) => {
-    const object = objectAt(W[tasks[t].base + T_OBJ]);
-    return (
-      object instanceof Lock && classes.some((c) => c === object.lockClass || c.startsWith(`${object.lockClass}/`))
-    );
-  });
+/** Do the tasks of the deadlock, which the active machine shows, hold all of these classes? In a circle of them they do. */
+function holdAll(f: Finding, classes: readonly string[]): boolean {
+  const held = new Set(
+    f.cycle.flatMap((t) =>
+      locksHeld(t).map(({ lock, subclass }) => (subclass === 0 ? lock.lockClass : `${lock.lockClass}/${subclass}`)),
+    ),
+  );
+  return classes.every((c) => held.has(c));
 }
 
 const CONCLUSION = {
@@ -116,14 +127,14 @@ export function exerciseEveryPath(
 /** The figures of the reports, and whether one of them is about the broken rule. */
 export function summaryOf(
   reports: readonly CheckedLockdepReport[],
-  { bug, circle }: Pick<Known, "bug" | "circle">,
+  { bug, circles }: Pick<Known, "bug" | "circles">,
   everyRun: boolean,
 ): LockdepSummary {
   const count = (outcome: CheckedLockdepReport["outcome"]) => reports.filter((r) => r.outcome === outcome).length;
   const rest = { witnessed: count("witnessed"), falseAlarms: count("false alarm"), undecided: count("undecided") };
   if (bug === null) return { sees: null, ...rest };
-  if (reports.some((report) => isAbout(report, circle))) return { sees: "yes", ...rest };
-  return { sees: everyRun || circle === null ? "no" : "undecided", ...rest };
+  if (circles.length > 0) return { sees: "yes", ...rest };
+  return { sees: everyRun || bug.finding.verdict !== "deadlock" ? "no" : "undecided", ...rest };
 }
 
 export interface Counterexample {
@@ -134,40 +145,39 @@ export interface Counterexample {
 }
 
 /** Shorter circles hide longer ones, so either may be within the other. */
-const isAbout = ({ classes }: LockdepReport, circle: readonly string[] | null): boolean =>
-  circle !== null && (isWithin(circle, classes) || isWithin(classes, circle));
+const isAbout = ({ classes }: LockdepReport, circles: readonly LockdepReport[]): boolean =>
+  circles.some((c) => isWithin(c.classes, classes) || isWithin(classes, c.classes));
 const isWithin = (some: readonly string[], all: readonly string[]): boolean => some.every((c) => all.includes(c));
 
 /**
- * The classes that the tasks of a deadlock wait for, as lockdep names them; null when it is no circle of locks to it: one
- * waits for something else than a lock, or for a lock that was taken under another subclass than the one it is wanted under.
+ * What lockdep, seeing a run that ends in a deadlock and nothing else, reports of the tasks of that deadlock. Empty when one
+ * of them waits for something that lockdep does not know: then a circle that it sees is another one. What it has learnt
+ * before is as before.
  */
-export function circleOf({ program, machine, schedule, finding }: Counterexample): readonly string[] | null {
-  if (finding.verdict !== "deadlock" || finding.cycle.length === 0) return null;
-  return onMachine(program, machine, (m) => {
-    for (const { task, choice } of schedule) stepAndJudge(m, task, choice);
-    const classes = finding.cycle.map((t, i) => waitedClass(t, finding.cycle[(i + 1) % finding.cycle.length]));
-    return classes.includes(null) ? null : (classes as string[]);
-  });
+export function circlesOfRun({ program, machine, schedule, finding }: Counterexample): readonly LockdepReport[] {
+  if (finding.verdict !== "deadlock" || finding.cycle.length === 0) return [];
+  const learnt = exportEdges();
+  const anew: Program = (options) => {
+    resetLockdep();
+    return program(options);
+  };
+  observeLockdep(true);
+  try {
+    return onMachine(anew, machine, (m) => {
+      for (const { task, choice } of schedule) stepAndJudge(m, task, choice);
+      if (!finding.cycle.every(waitIsKnown)) return [];
+      const names = finding.cycle.map((t) => m.tasks[t].name);
+      return lockdepReports().filter(({ edges }) => edges.every(({ witness }) => names.includes(witness.task)));
+    });
+  } finally {
+    observeLockdep(false);
+    resetLockdep();
+    importEdges(learnt);
+  }
 }
 
-/** Task `t` of the active machine waits for what `owner` holds, or is itself in the queue for. */
-function waitedClass(t: number, owner: number): string | null {
-  const wanted = wantedLock(t);
-  if (!wanted?.lock.lockdep) return null;
-  const hold = locksHeld(owner).find((h) => h.lock === wanted.lock);
-  const name = nameOf(wanted.lock, wanted.subclass);
-  if (hold) return nameOf(hold.lock, hold.subclass) === name ? name : null;
-  return wantedLock(owner)?.lock === wanted.lock ? name : null;
+/** Does task `t` of the active machine wait for a lock that lockdep knows, or for work, which has a map? */
+function waitIsKnown(t: number): boolean {
+  const object = objectAt(W[activeMachine().tasks[t].base + T_OBJ]);
+  return object instanceof Lock ? object.lockdep : object instanceof Work || object instanceof WorkQueue;
 }
-
-function wantedLock(t: number): { readonly lock: Lock; readonly subclass: number } | null {
-  const { base } = activeMachine().tasks[t];
-  const lock = objectAt(W[base + T_OBJ]);
-  if (ops[W[base + T_OP]].acquires === undefined || !(lock instanceof Lock)) return null;
-  // The argument of a ww mutex is its context.
-  return { lock, subclass: lock.kind === "wwMutex" ? 0 : W[base + T_ARG] };
-}
-
-const nameOf = (lock: Lock, subclass: number): string =>
-  subclass === 0 ? lock.lockClass : `${lock.lockClass}/${subclass}`;
