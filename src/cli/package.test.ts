@@ -31,7 +31,7 @@ beforeAll(() => {
   const options = ["--offline", "--ignore-scripts", "--no-audit", "--no-fund"];
   const install = run("npm", "install", ...options, `./${tarball}`);
   expect(install.status, install.stderr).toBe(0);
-}, 60_000);
+}, 300_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test("one package without dependencies and install scripts", () => {
