@@ -2,7 +2,7 @@
 import type { Task } from "../machine/core.ts";
 import { EFAULT, ENOMEM } from "../machine/errno.ts";
 import { lockFolio, unlockFolio } from "../machine/folioLock.ts";
-import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../machine/gfp.ts";
+import { __GFP_COMP, __GFP_ZERO, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../machine/gfp.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
 import { balanceDirtyPagesRatelimited } from "./balanceDirty.ts";
@@ -130,7 +130,7 @@ export function* readPage(k: Kernel, inode: Inode, index: number, gfp: number): 
   for (;;) {
     const cached = yield* findLockPage(k, inode, index);
     if (cached >= 0) return cached;
-    const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_ZERO);
+    const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_COMP | __GFP_ZERO);
     if (pfn < 0) return -ENOMEM;
     if ((yield* memCgroupChargeCurrent(k, pfn, gfp)) !== 0) {
       yield* folioPut(k, pfn);

@@ -5,7 +5,7 @@
 import type { Task } from "../machine/core.ts";
 import { trylockFolio, unlockFolio } from "../machine/folioLock.ts";
 import { lock, unlock } from "../machine/mutex.ts";
-import { downReadTrylock, upRead } from "../machine/rwsem.ts";
+import { downRead, downReadTrylock, type RwSem, upRead } from "../machine/rwsem.ts";
 import { folioGetAnonVma, putAnonVma } from "./anonVma.ts";
 import type { Kernel } from "./kernel.ts";
 import { mlockVmaPage } from "./mlockPage.ts";
@@ -46,12 +46,19 @@ function* referencedFile(k: Kernel, pfn: Pfn, isLocked: boolean, memcg: number):
   return referenced;
 }
 
+/** Reclaim does not stand in line behind a fork or an unmap of many VMAs; it did before v5.19. */
+function* lockToLook(k: Kernel, rmap: RwSem): Task<boolean> {
+  if (k.rules.referencedTriesRmap) return yield* downReadTrylock(rmap);
+  yield* downRead(rmap);
+  return true;
+}
+
 function* walkAnon(k: Kernel, pfn: Pfn, memcg: number): Task<number> {
   if ((yield* folioMapcount(k, pfn)) === 0) return 0;
   const anonVma = folioGetAnonVma(k, pfn, yield* folioMapcount(k, pfn));
   if (!anonVma) return 0;
   const root = anonVma.root as AnonVma;
-  if (!(yield* downReadTrylock(root.rwsem))) {
+  if (!(yield* lockToLook(k, root.rwsem))) {
     putAnonVma(k, anonVma);
     return REFERENCED_CONTENDED;
   }
@@ -75,7 +82,7 @@ function* walkAnon(k: Kernel, pfn: Pfn, memcg: number): Task<number> {
 function* walkFile(k: Kernel, pfn: Pfn, memcg: number): Task<number> {
   const inode = folioInode(k, pfn);
   if (!inode) return 0;
-  if (!(yield* downReadTrylock(inode.immapRwsem))) return REFERENCED_CONTENDED;
+  if (!(yield* lockToLook(k, inode.immapRwsem))) return REFERENCED_CONTENDED;
   const index = k.frames.index[pfn];
   let left = yield* folioMapcount(k, pfn);
   let sum = 0;

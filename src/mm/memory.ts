@@ -8,7 +8,7 @@ import { point } from "../machine/cell.ts";
 import { immediately, keepOrder, sequential, type Task } from "../machine/core.ts";
 import { EFAULT, EINTR, ENOENT, ENOMEM } from "../machine/errno.ts";
 import { waitFolioLocked } from "../machine/folioLock.ts";
-import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../machine/gfp.ts";
+import { __GFP_COMP, __GFP_ZERO, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../machine/gfp.ts";
 import { fatalSignalPending } from "../machine/killable.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
@@ -114,7 +114,7 @@ function* doAnonymousPage(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<nu
     return stable ? 0 : -EFAULT;
   }
   if (!vma.anonVma && !(yield* anonVmaPrepare(k, vma))) return -ENOMEM;
-  const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_ZERO, vma.policy > 0 ? vma.policy - 1 : 0);
+  const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_COMP | __GFP_ZERO, vma.policy > 0 ? vma.policy - 1 : 0);
   if (pfn < 0) return -ENOMEM;
   if ((yield* memCgroupCharge(k, pfn, mm, GFP_KERNEL)) !== 0) {
     yield* folioPut(k, pfn);

@@ -8,7 +8,7 @@
 import type { Task } from "../machine/core.ts";
 import { ENOMEM } from "../machine/errno.ts";
 import { trylockFolio, unlockFolio } from "../machine/folioLock.ts";
-import { GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../machine/gfp.ts";
+import { __GFP_COMP, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../machine/gfp.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { anonVmaPrepare } from "./anonVma.ts";
 import type { Kernel } from "./kernel.ts";
@@ -185,7 +185,7 @@ export function* wpPageCopy(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, unshare: bo
 
 /** A page for `mm` that is charged to it; -1 without memory. */
 export function* allocCharged(k: Kernel, mm: Mm, nid: number): Task<Pfn> {
-  const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE, nid);
+  const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_COMP, nid);
   if (pfn < 0 || (yield* memCgroupCharge(k, pfn, mm, GFP_KERNEL)) === 0) return pfn;
   yield* folioPut(k, pfn);
   return -1;

@@ -10,7 +10,7 @@
 import { answer, type Task } from "../machine/core.ts";
 import { EFAULT, ENOMEM } from "../machine/errno.ts";
 import { lockFolio, unlockFolio } from "../machine/folioLock.ts";
-import { GFP_HIGHUSER_MOVABLE } from "../machine/gfp.ts";
+import { __GFP_COMP, GFP_HIGHUSER_MOVABLE } from "../machine/gfp.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import type { Kernel } from "./kernel.ts";
 import { memcgSwapFull } from "./memcontrol.ts";
@@ -99,7 +99,7 @@ function* noPage(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, error: number): Task<n
 function* swapinDirect(k: Kernel, vma: Vma, slot: number): Task<Pfn> {
   const keepsOut = guards(k.rules, "swapinPrepare");
   if (keepsOut && (yield* swapcachePrepare(k, slot)) !== 0) return AGAIN;
-  const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE, vma.policy > 0 ? vma.policy - 1 : 0);
+  const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_COMP, vma.policy > 0 ? vma.policy - 1 : 0);
   if (pfn < 0) {
     if (keepsOut) yield* putSwapFolio(k, slot);
     return NO_MEMORY;

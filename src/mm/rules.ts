@@ -131,6 +131,8 @@ export interface Rules {
    * (arm64; 6bbd42e2df8f, v6.6). Downgrades always are.
    */
   readonly archInvalidatesSecondary: boolean;
+  /** folio_referenced only tries the rmap locks, and does not know where it fails (6d4675e60135, v5.19); else it waits for them. */
+  readonly referencedTriesRmap: boolean;
   /** The OOM reaper tells subscribers that they must not block (93065ac753e4, v4.19). */
   readonly reaperNonBlock: boolean;
   /**
@@ -180,6 +182,7 @@ const linux5_7: Rules = {
   archInvalidatesSecondary: false,
   numaCounts: "mappings",
   numaMigration: "entries",
+  referencedTriesRmap: false,
   reaperNonBlock: true,
   reaperSkips: "nothing",
   without: [],
@@ -202,6 +205,7 @@ const linux6_1: Rules = {
   cowReuse: "exclusive",
   numaCounts: "references",
   gupUnshares: true,
+  referencedTriesRmap: true,
   intervalRemoveRecheck: true,
   endAfterRefusedStart: true,
 };

@@ -2,7 +2,7 @@
 import type { Task } from "../machine/core.ts";
 import { EFAULT, EIO, ENOMEM } from "../machine/errno.ts";
 import { lockFolio, unlockFolio } from "../machine/folioLock.ts";
-import { __GFP_ZERO, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../machine/gfp.ts";
+import { __GFP_COMP, __GFP_ZERO, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../machine/gfp.ts";
 import { addToPageCache, EXISTS, findLockPage } from "./filemap.ts";
 import { type Inode, pagesOf } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
@@ -30,7 +30,7 @@ function* getPage(k: Kernel, inode: Inode, index: number): Task<Pfn | number> {
       if (pfn === EEXIST_AGAIN) continue;
       return pfn;
     }
-    const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_ZERO);
+    const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_COMP | __GFP_ZERO);
     if (pfn < 0) return -ENOMEM;
     if ((yield* memCgroupChargeCurrent(k, pfn, GFP_KERNEL)) !== 0) {
       yield* folioPut(k, pfn);

@@ -7,7 +7,7 @@
 import type { Task } from "../machine/core.ts";
 import { EEXIST } from "../machine/errno.ts";
 import { lockFolio, unlockFolio } from "../machine/folioLock.ts";
-import { GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../machine/gfp.ts";
+import { __GFP_COMP, GFP_HIGHUSER_MOVABLE, GFP_KERNEL } from "../machine/gfp.ts";
 import { until } from "../machine/wait.ts";
 import type { Kernel } from "./kernel.ts";
 import { memCgroupChargeCurrent, memCgroupSwapinCharge } from "./memcontrol.ts";
@@ -65,7 +65,7 @@ function* readSwapCache(k: Kernel, slot: number, mm: Mm | null): Task<number> {
     const cached = yield* swapCacheGet(k, slot);
     if (cached >= 0) return cached << 1;
     if ((yield* swapCount(k, slot)) === 0) return SLOT_FREE;
-    const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE);
+    const pfn = yield* allocPage(k, GFP_HIGHUSER_MOVABLE | __GFP_COMP);
     if (pfn < 0) return NO_MEMORY;
     const error = yield* swapcachePrepare(k, slot);
     if (error === 0) return (yield* fillSwapCache(k, slot, pfn, mm)) ? (pfn << 1) | NEW : NO_MEMORY;

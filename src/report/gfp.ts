@@ -11,8 +11,8 @@ import {
 } from "../mm/gfp/names.ts";
 import type { PinRow } from "../mm/gfp/pins.ts";
 import type { GfpRow } from "../mm/gfp/table.ts";
-import { paint, type Style } from "./style.ts";
-import { type Cell, table } from "./table.ts";
+import { MAIL, paint, type Style } from "./style.ts";
+import { type Cell, table, tables } from "./table.ts";
 import { wrap } from "./width.ts";
 
 const HEADERS: Readonly<Record<Place, string>> = {
@@ -48,6 +48,9 @@ const ENDS: Readonly<Record<GfpRow["ending"], string>> = {
   done: "done",
   broken: "a bug",
 };
+
+/** As wide as a mail at most. */
+const narrow = (style: Style): Style => ({ ...style, width: Math.min(style.width, MAIL.width) });
 
 /** Rows that differ in `page` only, in order. */
 function groups(rows: readonly GfpRow[]): GfpRow[][] {
@@ -87,20 +90,23 @@ function endOf(row: GfpRow): string {
 }
 
 /** The whole table: effects, ends, locks, scopes, callers, and what the words mean. `rows`: of all scopes and callers asked for. */
-export function gfpText(rows: readonly GfpRow[], rules: string, style: Style): string[] {
+export function gfpText(rows: readonly GfpRow[], rules: string, wide: Style): string[] {
+  const style = narrow(wide);
   const plain = groups(rows).filter(isPlain);
   const first = plain[0] ?? [];
   const pages = first.map((row) => row.page);
   const held = LOCKS.filter((lock) => lock !== "none" && first[0]?.held[lock] !== undefined);
   const others = groups(rows).filter((group) => !isPlain(group));
   return [
-    paint(style, "bold", `What an allocation may enter when memory is exhausted (${rules}):`),
+    ...wrap(`What an allocation may enter when memory is exhausted (${rules}):`, style.width).map((line) =>
+      paint(style, "bold", line),
+    ),
     "",
-    ...table(["mask", ...PLACES.map((place) => HEADERS[place])], plain.map(effects), style),
+    ...tables(["mask", ...PLACES.map((place) => HEADERS[place])], plain.map(effects), style),
     "",
-    paint(style, "bold", "How it ends when nothing is left, and what is a bug while a lock is held:"),
+    paint(style, "bold", "How it ends when nothing is left, and bugs while a lock is held:"),
     "",
-    ...table(
+    ...tables(
       ["mask", "movable", ...held, "end"],
       plain.map((group) => ends(group, held)),
       style,
@@ -156,7 +162,7 @@ function changes(plain: readonly GfpRow[][], others: readonly GfpRow[][], style:
       : [...masks].map(([what, names], i) => [i === 0 ? where : "", `${names.join(", ")}: ${what}`]),
   );
   return [
-    paint(style, "bold", "What changes for other callers, and in scopes (masks that are not named: nothing):"),
+    paint(style, "bold", "What changes for other callers, and in scopes (else nothing):"),
     "",
     ...table([], rows, style),
   ];
@@ -170,8 +176,8 @@ function change(from: readonly GfpRow[], to: readonly GfpRow[]): string {
   if (changed.length > 0 && nothing) parts.push("enters nothing");
   else parts.push(...changed.map((place) => `${HEADERS[place]} ${here(to, place)}`));
   if (from[0]?.movable !== row.movable) parts.push(`movable ${row.movable ? "yes" : "-"}`);
-  const end = values(to, (each) => ENDS[each.ending]);
-  if (end !== values(from, (each) => ENDS[each.ending])) parts.push(end);
+  const end = values(to, endOf);
+  if (end !== values(from, endOf)) parts.push(end);
   return parts.join(", ");
 }
 
@@ -185,7 +191,7 @@ function legend(pages: readonly PageKind[], held: readonly Held[], style: Style)
     ["movable", "takes pages of ZONE_MOVABLE"],
     [
       "end",
-      "fails: the call fails; loops: it does not return; kills: the OOM killer kills, and for the victim it (fails)",
+      "fails: the call fails; loops: it does not return; kills: the OOM killer kills, and for the victim it (fails); a kernel thread is no victim",
     ],
     ...held.map((lock) => [lock, `held: ${ABOUT_LOCKS[lock]}`]),
   ];
@@ -193,7 +199,8 @@ function legend(pages: readonly PageKind[], held: readonly Held[], style: Style)
 }
 
 /** A table for each mask, scope and caller, with a line for each page. */
-export function gfpDetails(rows: readonly GfpRow[], rules: string, style: Style): string[] {
+export function gfpDetails(rows: readonly GfpRow[], rules: string, wide: Style): string[] {
+  const style = narrow(wide);
   const lines: string[] = [];
   for (const group of groups(rows)) {
     const row = group[0] as GfpRow;
@@ -201,15 +208,15 @@ export function gfpDetails(rows: readonly GfpRow[], rules: string, style: Style)
     const scope = row.scope === "none" ? "" : `, ${ABOUT_SCOPES[row.scope]}`;
     const body = group.map((each) => [
       each.page,
-      each.entered.map((place) => HEADERS[place]).join(" ") || "nothing",
       each.sleeps ? "sleeps" : "atomic",
       endOf(each),
       ...held
         .map((lock): Cell => verdict([each], lock))
         .map((c) => ({ ...c, text: c.text === "yes" ? "deadlock" : c.text })),
+      each.entered.map((place) => HEADERS[place]).join(" ") || "nothing",
     ]);
     lines.push(paint(style, "bold", `${row.mask}, ${row.caller}${scope} (${rules})`));
-    lines.push(...table(["pages", "enters", "", "end", ...held], body, style), "");
+    lines.push(...tables(["pages", "", "end", ...held, "enters"], body, style), "");
   }
   return lines;
 }
@@ -222,7 +229,8 @@ const PIN_WORDS = { none: "nobody", get: "FOLL_GET", pin: "FOLL_PIN" } as const;
 const TELLING = /^(pgsteal_(anon|file)|pgactivate|pswpout|nr_vmscan_write|nr_vmscan_immediate_reclaim|pglazyfreed)$/;
 
 /** A block for each rule: pages down, who has a reference across. */
-export function pinsText(rows: readonly PinRow[], style: Style): string[] {
+export function pinsText(rows: readonly PinRow[], wide: Style): string[] {
+  const style = { ...wide, width: Math.min(wide.width, 80) };
   const lines = wrap(
     "A mapped page is reclaimed while somebody has a reference to it. Is the subscriber of its mm called, and is the page freed?",
     style.width,
@@ -232,7 +240,7 @@ export function pinsText(rows: readonly PinRow[], style: Style): string[] {
     lines.push("", paint(style, "bold", `${name}:`));
     lines.push(
       ...table(
-        ["page", "reference", "called", "mapped", "freed", "row", "counters"],
+        ["page", "held by", "called", "mapped", "freed", "row", "counters"],
         own.map((row) => [
           row.page,
           PIN_WORDS[row.pin],
@@ -252,7 +260,7 @@ export function pinsText(rows: readonly PinRow[], style: Style): string[] {
   lines.push(
     "",
     ...wrap(
-      "called: invalidate_range_start; in vain = the page was not freed. row: the last row of the decision table of shrink_folio_list that decided about it.",
+      "called: invalidate_range_start; in vain = the page was not freed; refuses = nor was that allowed. row: the last row of the decision table of shrink_folio_list that decided about it.",
       style.width,
     ),
   );
@@ -262,9 +270,8 @@ export function pinsText(rows: readonly PinRow[], style: Style): string[] {
 function called(row: PinRow): Cell {
   if (row.notified === 0) return { text: "no" };
   if (row.freed) return { text: "yes" };
-  const refused = row.refused > 0 ? ", refuses" : "";
   return {
-    text: `in vain${row.notified > 1 ? ` x${row.notified}` : ""}${refused}`,
+    text: `${row.refused > 0 ? "refuses" : "in vain"}${row.notified > 1 ? ` x${row.notified}` : ""}`,
     paint: row.pin === "none" ? "unsure" : "bad",
   };
 }

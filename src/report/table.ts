@@ -57,3 +57,42 @@ export function table(
 function painted(style: Style, cell: Cell, text: string): string {
   return cell.paint ? paint(style, cell.paint, text) : text;
 }
+
+/** What a last column that is wrapped needs at least. */
+const WRAPPED = 24;
+
+/**
+ * The same as several tables, one below the other, none wider than the style: each begins with the first column. The last column
+ * may be wrapped, so little room is enough for it.
+ */
+export function tables(
+  header: readonly string[],
+  rows: readonly (readonly Content[])[],
+  style: Style,
+): readonly string[] {
+  const textOf = (c: Content | undefined): string => (typeof c === "string" ? c : (c?.text ?? ""));
+  const needs = header.map((name, i) => {
+    const all = [name, ...rows.map((row) => textOf(row[i]))].map((text) => widthOf(clean(text, style)));
+    return i === header.length - 1 ? Math.min(WRAPPED, Math.max(...all)) : Math.max(...all);
+  });
+  const first = needs[0] ?? 0;
+  const parts: number[][] = [];
+  let room = 0;
+  for (let i = 1; i < header.length; i++) {
+    const need = 2 + (needs[i] as number);
+    if (parts.length === 0 || need > room) {
+      parts.push([]);
+      room = style.width - first;
+    }
+    (parts.at(-1) as number[]).push(i);
+    room -= need;
+  }
+  return parts.flatMap((columns, n) => [
+    ...(n === 0 ? [] : [""]),
+    ...table(
+      [0, ...columns].map((i) => header[i] as string),
+      rows.map((row) => [0, ...columns].map((i) => row[i] ?? "")),
+      style,
+    ),
+  ]);
+}

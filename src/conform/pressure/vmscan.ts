@@ -2,7 +2,7 @@
  * The mm_vmscan_* events of a run, with the kernel's field names, and where a run of the model first leaves the record.
  * Counters say that a run differs; the first isolation that differs says why.
  */
-import { GFP_MASKS } from "../../machine/gfp.ts";
+import { showGfpFlags } from "../../mm/showGfpFlags.ts";
 import { object } from "./json.ts";
 
 /** One event: its name without mm_vmscan_, the task, and the fields of the trace point. */
@@ -94,11 +94,6 @@ export function vmscanEventOf(
   if (ev === undefined) return null;
   const printed = Object.entries(fields)
     .filter(([f]) => f !== "zid")
-    .map(([f, v]) => [PRINTED[f] ?? f, f === "gfp_flags" ? gfpName(Number(v)) : v]);
+    .map(([f, v]) => [PRINTED[f] ?? f, f === "gfp_flags" ? showGfpFlags(Number(v)) : v]);
   return { ev, by, ...Object.fromEntries(printed) };
-}
-
-function gfpName(gfp: number): string {
-  const name = Object.entries(GFP_MASKS).find(([, mask]) => mask === gfp)?.[0];
-  return name ?? `0x${gfp.toString(16)}`;
 }

@@ -2,6 +2,7 @@
 import { unchecked } from "../../machine/core.ts";
 import { observeEvents } from "../../machine/events.ts";
 import { type Broken, Finding } from "../../machine/finding.ts";
+import { observeResched } from "../../machine/wait.ts";
 import type { Rules } from "../rules.ts";
 import { EVENTS } from "../vmstat.ts";
 import { ZONE_MOVABLE } from "../zone.ts";
@@ -38,6 +39,8 @@ const PATIENCE = 36;
 const PATIENCE_HOLDING = 2;
 /** Waits in a row for a call that does not even reclaim. */
 const MAX_WAITS = 64;
+/** Places in a row at which others might run, after which such a call is made to wait: nobody else is there. */
+const MAX_OFFERS = 4096;
 
 const EVENT_PLACES: Readonly<Record<string, Place>> = {
   mm_vmscan_wakeup_kswapd: "kswapd",
@@ -59,6 +62,7 @@ export class Asked {
   /** Of the run: reclaims, and waits since the last reclaim, without a page. */
   private fruitless = 0;
   private waits = 0;
+  private offers = 0;
   /** The OOM killer was asked, and no page has come since. */
   private asked = false;
   /** Set where the run was left before its end. */
@@ -87,6 +91,7 @@ export class Asked {
     const patience = ask.held === "none" || this.patient ? PATIENCE : PATIENCE_HOLDING;
     this.fruitless = 0;
     this.waits = 0;
+    this.offers = 0;
     this.left = null;
     this.asked = false;
     const before = observeEvents((event) => {
@@ -94,14 +99,19 @@ export class Asked {
       if (place !== undefined) entered.add(place);
       if (event.name === "page") this.fruitless = 0;
       if (event.name === "page" || place === "oom") this.asked = place === "oom";
-      if (event.name === "page" || place === "reclaim") this.waits = 0;
+      if (event.name === "page" || place === "reclaim") {
+        this.waits = 0;
+        this.offers = 0;
+      }
       if (place === "reclaim") this.leaveIf(patience, ask.victim === true);
     });
+    observeResched(() => ++this.offers > MAX_OFFERS);
     try {
       // kswapd has an end of its own, however often it waits.
       const end = this.run(ask.gfp === null ? Number.POSITIVE_INFINITY : MAX_WAITS);
       return { entered, ...end, pages: unchecked(() => world.question.taken) };
     } finally {
+      observeResched(null);
       observeEvents(before);
     }
   }

@@ -50,7 +50,7 @@ export const ABOUT_LOCKS: Readonly<Record<Held, string>> = {
   gem: "a dma_resv that a shrinker locks",
   fs: "a lock of a file system that its shrinker takes when the mask has __GFP_FS",
   folio: "the lock of one of the pages",
-  rmap: "anon_vma or i_mmap_rwsem of the pages, for writing (folio_referenced only tries it: so since v5.19 only)",
+  rmap: "anon_vma or i_mmap_rwsem of the pages, for writing (since v5.19 folio_referenced only tries it)",
 };
 
 /** Pages of each kind that reclaim tells apart. */
