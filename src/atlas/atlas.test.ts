@@ -25,6 +25,10 @@ const THREADS: Readonly<Record<string, readonly [variant: RegExp, threads: numbe
     [/./, 3],
   ],
   "numa-hint-breaks-pin": [[/./, 3]],
+  "hugetlb-shared-pmd-migrate": [
+    [/watched|narrow/, 2],
+    [/./, 3],
+  ],
   "uffd-wp-deferred-flush": [
     [/protect/, 5],
     [/./, 4],

@@ -11,6 +11,7 @@ import gupFastVsFork from "./gupFastVsFork.ts";
 import gupReclaimBeforeFirstPin from "./gupReclaimBeforeFirstPin.ts";
 import gupReclaimRecursiveWait from "./gupReclaimRecursiveWait.ts";
 import hmmMirrorFreedInSrcu from "./hmmMirrorFreedInSrcu.ts";
+import hugetlbSharedPmdMigrate from "./hugetlbSharedPmdMigrate.ts";
 import intervalRemoveEarlyReturn from "./intervalRemoveEarlyReturn.ts";
 import invalidatePageUnderPtl from "./invalidatePageUnderPtl.ts";
 import kfdFlushWorkFromRelease from "./kfdFlushWorkFromRelease.ts";
@@ -67,6 +68,7 @@ export const ATLAS: readonly Case[] = [
   memslotChangesBetweenStartAndEnd,
   pfncacheInactiveButValid,
   odpRevokeVsInvalidate,
+  hugetlbSharedPmdMigrate,
   uffdWpDeferredFlush,
 ];
 

@@ -37,6 +37,8 @@ import { mayfailError } from "../errors.ts";
  *    (7066f0f933a1, v4.20, for huge pages in NUMA balancing).
  *  - `collapseNotifies`: who takes a page table of a file mapping away announces what it covers (f268f6cf875f, v6.1).
  *  - `uffdWpFlushesFirst`: where a userfaultfd write-protects, a page is copied only after flushes that are still to come (6ce64428d620).
+ *  - `hugeUnshares`: migration of a huge page takes every process out of a shared page table first (017b1660df89, v4.20).
+ *  - `hugeWidensRange`: and announces all that the table covers (the same).
  *  - `unmapNamesPage`: try_to_unmap announces the page, not the beginning of its VMA (v5.0-rc1 had it wrong).
  *  - `numaInvalidatesFirst`: before a page is copied in place of its entry, devices that share the page table forget it (the same).
  *  - `numaKeepsWrite`: after a NUMA fault the entry has the right to write that it had.
@@ -70,6 +72,8 @@ export const GUARDS = [
   "migrateNotifies",
   "collapseNotifies",
   "uffdWpFlushesFirst",
+  "hugeUnshares",
+  "hugeWidensRange",
   "unmapNamesPage",
   "numaInvalidatesFirst",
   "numaKeepsWrite",
