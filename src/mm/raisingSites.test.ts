@@ -163,7 +163,7 @@ const without: Readonly<Record<number, string>> = {
   23: "KSM",
   24: "KSM",
   25: "khugepaged",
-  26: "khugepaged",
+  26: "khugepaged: elsewhere",
   27: "hugetlb",
   28: "hugetlb",
   29: "hugetlb",
@@ -172,6 +172,9 @@ const without: Readonly<Record<number, string>> = {
   33: "uprobes",
   34: "not through a section",
 };
+
+/** Sections that no call of a process opens: threads of the kernel, and files of huge pages, which only the atlas has. */
+const elsewhere = ["khugepaged.ts:collapseAndFreePmd", "hugetlb.ts:tryToMigrateHuge"];
 
 const children = [programs.victim, programs.hangs, programs.waits];
 const sectionOf = ({ line, file, site, locks }: Heard): string =>
@@ -203,5 +206,5 @@ test("no function opens a section that is not in the table", () => {
       const raising = parts.slice(1).filter((part) => part.includes("invalidateRangeStart(k, "));
       return raising.map((part) => `${path.replace(/^.*\//, "")}:${part.slice(0, part.indexOf("("))}`);
     });
-  expect(found.sort()).toEqual([...known].sort());
+  expect(found.sort()).toEqual([...known, ...elsewhere].sort());
 });
