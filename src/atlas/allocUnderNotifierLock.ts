@@ -1,11 +1,11 @@
 import { createMkeyCache, createMr, deregMr, initMkeyCache } from "../drivers/mlx5Odp.ts";
 import { defineCase } from "../machine/scenario.ts";
+import type { Mm } from "../mm/mmTypes.ts";
+import { createProcess } from "../mm/mmUsers.ts";
 import { rules } from "../mm/rules.ts";
-import { createKernel } from "../mm/slice/kernel.ts";
-import { claimReferences } from "../mm/slice/leak.ts";
-import { ANON, createMapping } from "../mm/slice/mapping.ts";
-import { populate } from "../mm/slice/memory.ts";
-import { createMm } from "../mm/slice/mm.ts";
+import { anonPages, createHog, fillMemory } from "../mm/world/pages.ts";
+import { swapKernel } from "../mm/world/reclaim.ts";
+import { A } from "../mm/world/small.ts";
 
 export default defineCase({
   id: "alloc-under-notifier-lock",
@@ -41,12 +41,12 @@ the first CPU allocates itself, and one thread is enough. *Fix:* drop umem_mutex
     "fixed-one-thread": { about: "the same, no entry yet", early: true, entries: 0, other: false, expect: "ok" },
   },
   setup(m, { early, entries, other }) {
-    const k = createKernel(m, rules("linux-6.4"), 1);
-    const mm = createMm(m, k, "mm", [{ mapping: createMapping(m, "anon", ANON, 1), pages: 1 }]);
-    populate(k, mm, 0);
-    const mr = createMr(m, mm);
-    const cache = createMkeyCache(entries);
-    claimReferences(m, k, () => ({ pinned: [], memory: [cache.newest] }));
+    const k = swapKernel(m, { rules: rules("linux-6.4") });
+    const p = createProcess(k);
+    m.boot(anonPages, [k, p, A, 1]);
+    const mr = createMr(m, k, p.mm as Mm, A, 1);
+    m.boot(fillMemory, [k, createHog(k)]);
+    const cache = createMkeyCache(k, entries);
     m.spawn("dereg", deregMr, [k, mr, cache, early]);
     if (other) m.spawn("cacheInit", initMkeyCache, [k, cache]);
   },

@@ -99,7 +99,7 @@ for (const c of ATLAS) {
     test(`${c.id}:${name} is ${v.expect}`, async () => {
       const r = await checkProgram(caseProgram(c, name));
       expect(r).toMatchObject({ verdict: v.expect, complete: true });
-      expect(r.states).toBeLessThan(10_000);
+      expect(r.states).toBeLessThan(20_000);
       if (r.verdict === "ok") return;
       const threads = THREADS[c.id]?.find(([variant]) => variant.test(name))?.[1];
       expect(threadsOf(r)).toBe(threads);

@@ -1,22 +1,23 @@
 import { createGrantMap } from "../drivers/gntdev.ts";
-import { createUserptr, i915MmuNotifier, setInstalled } from "../drivers/i915Userptr.ts";
+import { createUserptr, getPages, getPagesWorker, i915MmuNotifier } from "../drivers/i915Userptr.ts";
 import {
   createIntervalUserptr,
   type IntervalObject,
   releaseObject,
-  setInstalled as setIntervalInstalled,
   submitInit,
 } from "../drivers/i915UserptrInterval.ts";
 import type { Task } from "../machine/core.ts";
 import { EAGAIN } from "../machine/errno.ts";
 import { defineCase } from "../machine/scenario.ts";
+import { work, workqueue } from "../machine/workqueue.ts";
+import type { Kernel } from "../mm/kernel.ts";
+import { sysMunmap } from "../mm/mmap.ts";
+import type { Mm } from "../mm/mmTypes.ts";
+import { createProcess } from "../mm/mmUsers.ts";
+import type { IntervalNotifier } from "../mm/mmuNotifierTypes.ts";
 import { type PresetName, rules } from "../mm/rules.ts";
-import { pinAtSetUp } from "../mm/slice/gup.ts";
-import { createKernel, type Kernel } from "../mm/slice/kernel.ts";
-import { ANON, createMapping } from "../mm/slice/mapping.ts";
-import { munmap, populate } from "../mm/slice/memory.ts";
-import { createMm } from "../mm/slice/mm.ts";
-import type { IntervalNotifier } from "../mm/slice/mmuIntervalNotifier.ts";
+import { anonPages } from "../mm/world/pages.ts";
+import { A, smallKernel } from "../mm/world/small.ts";
 
 /** One more job on the object, which lets outdated pages go; then the object is destroyed. */
 function* submitAndRelease(k: Kernel, object: IntervalObject, notifier: IntervalNotifier): Task {
@@ -79,20 +80,22 @@ page is part of an i915 userptr object, i915's pin has to go first, and who lets
     "fixed-5.15": row(v5_15, "i915 first", "async", "ok", "v5.19: asynchronous unmap, both interval"),
   },
   setup(m, v) {
-    const k = createKernel(m, rules(v.rules), 4);
-    const mm = createMm(m, k, "mm", [{ mapping: createMapping(m, "area", ANON, 1), pages: 1 }]);
-    const folio = pinAtSetUp(populate(k, mm, 0));
-    const gntdev = () => createGrantMap(m, k, mm, 0, folio, { api: v.gntdev, asyncUnmap: v.asyncUnmap });
+    const k = smallKernel(m, { rules: rules(v.rules) });
+    const p = createProcess(k);
+    const mm = p.mm as Mm;
+    m.boot(anonPages, [k, p, A, 1]);
+    const gntdev = () => createGrantMap(m, k, p, A, { api: v.gntdev, asyncUnmap: v.asyncUnmap });
     const early = v.gntdevFirst ? gntdev() : null;
     if (v.i915 === "classic") {
-      setInstalled(createUserptr(m, i915MmuNotifier(m, mm), 0, 1), [folio]);
+      const object = createUserptr(m, k, i915MmuNotifier(m, k, mm), A, 1);
+      m.boot(getPages, [k, object, work("getPages", workqueue("userptr"), getPagesWorker, k, object)]);
     } else {
-      const { object, notifier } = createIntervalUserptr(m, mm, 0, 1, { waitInCallback: true });
-      setIntervalInstalled(object, [folio], notifier.invalidateSeq.value);
+      const { object, notifier } = createIntervalUserptr(m, k, mm, A, 1, { waitInCallback: true });
+      m.boot(submitInit, [k, object, notifier]);
       m.spawn("submitter", submitAndRelease, [k, object, notifier]);
     }
     const grant = early ?? gntdev();
-    m.spawn("unmapper", munmap, [k, mm, 0, 1]);
+    m.spawn("unmapper", sysMunmap, [k, p, A, 1]);
     m.atEnd("the grant is given back", () => grant.given.value === 1);
   },
 });

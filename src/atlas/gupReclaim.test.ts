@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { explore } from "../mm/explore.testkit.ts";
 import { PRESETS, presetNamed, rules } from "../mm/rules.ts";
+import { ANON, SHMEM, SWAP_CACHE } from "../mm/world/pages.ts";
 import { ANSWERS } from "./gupReclaimAnswers.ts";
 import { type Answer, hazardA, hazardB, hazardC } from "./gupReclaimHazards.ts";
 
@@ -25,7 +26,7 @@ test("with MAYFAIL as posted in the mm a callback that refuses in full is still 
 });
 
 test("the kind of memory decides for the check that was merged, and for no other", () => {
-  for (const pages of ["anon", "swapCache", "shmem"] as const) {
+  for (const pages of [ANON, SWAP_CACHE, SHMEM] as const) {
     expect(verdicts({ ...ANSWERS["pin-check-all"], pages })).toBe("ok ok ok");
     expect(verdicts({ ...ANSWERS["skip-pinned-unmap"], pages })).toBe("ok ok ok");
     expect(verdicts({ ...ANSWERS["as-in-2020"], pages })).toBe(asBefore);
@@ -35,7 +36,7 @@ test("the kind of memory decides for the check that was merged, and for no other
 test("later checks do not help: v6.4 unmaps pinned shared memory first and looks then", () => {
   for (const preset of ["linux-5.11", "linux-6.1", "linux-6.4"] as const) {
     expect(verdicts({ ...ANSWERS["as-in-2020"], mm: rules(preset) })).toBe("ok ok ok");
-    expect(verdicts({ ...ANSWERS["as-in-2020"], mm: rules(preset), pages: "shmem" })).toBe(asBefore);
+    expect(verdicts({ ...ANSWERS["as-in-2020"], mm: rules(preset), pages: SHMEM })).toBe(asBefore);
   }
 });
 

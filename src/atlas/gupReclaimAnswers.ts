@@ -1,5 +1,6 @@
 /** The answers that were given to the thread of June 2020: rules of the mm, protocol of the driver, kind of memory. */
 import { rules } from "../mm/rules.ts";
+import { ANON, SHMEM, SWAP_CACHE } from "../mm/world/pages.ts";
 import type { Answer } from "./gupReclaimHazards.ts";
 
 const linux5_7 = rules("linux-5.7");
@@ -7,7 +8,7 @@ const linux5_11 = rules("linux-5.11");
 const pinCheckAll = rules("linux-5.7", { reclaimPinCheck: "all" });
 const classic = {};
 
-function answer(about: string, mm: Answer["mm"], driver: Answer["driver"], pages: Answer["pages"] = "anon") {
+function answer(about: string, mm: Answer["mm"], driver: Answer["driver"], pages: Answer["pages"] = ANON) {
   return { about, mm, driver, pages };
 }
 
@@ -19,8 +20,8 @@ export const ANSWERS = {
   "skip-pinned-unmap": answer("series 2 as posted: pin check in rmap", rules("skip-pinned-unmap"), classic),
   "pin-check-all": answer("pin check before the unmap, all pages", pinCheckAll, classic),
   "pin-check-fresh": answer("pin check as merged, fresh anonymous", linux5_11, classic),
-  "pin-check-fresh-shmem": answer("the same, shared memory", linux5_11, classic, "shmem"),
-  "pin-check-fresh-swapcache": answer("the same, pages in the swap cache", linux5_11, classic, "swapCache"),
+  "pin-check-fresh-shmem": answer("the same, shared memory", linux5_11, classic, SHMEM),
+  "pin-check-fresh-swapcache": answer("the same, pages in the swap cache", linux5_11, classic, SWAP_CACHE),
   "no-alloc-under-lock": answer("sg table allocated before mm.lock", linux5_7, { sgTableBeforeLock: true }),
   "seq-and-wait": answer("i915 v5.13 … v6.8: sequence, wait", linux5_7, { interval: true, waitInCallback: true }),
   "seq-only": answer("i915 since v6.9: sequence only", linux5_7, { interval: true, waitInCallback: false }),

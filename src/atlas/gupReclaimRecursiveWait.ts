@@ -43,7 +43,9 @@ behalf enters reclaim, which picks page 0, unmaps it and calls i915's notifier. 
 - *a, self-deadlock:* the worker locks mm.lock and allocates the sg table; the callback finds the object in the tree
   (it was put there before it had pages) and locks mm.lock. One thread, no switch.
 - *b, livelock:* the worker holds no lock; the allocation for page 1 calls the callback, which cancels the worker; page 0
-  stays, the allocation fails, and userspace hears -EAGAIN instead of -ENOMEM: it starts again, for ever.
+  stays, the allocation fails, and userspace hears -EAGAIN instead of -ENOMEM: it starts again, for ever. For the allocation
+  to fail at all the process is in a cgroup of one page and may not be killed: a page that nobody limits is never
+  refused to GFP_KERNEL, the OOM killer finds somebody first.
 - *c, recursive wait:* a job that uses the object allocates on its way to the GPU; the callback waits for the job.
 
 What the checker says about the predictions of the catalogue:

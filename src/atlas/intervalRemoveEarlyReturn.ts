@@ -1,19 +1,17 @@
-import { createMirror } from "../drivers/mirror.ts";
 import type { Task } from "../machine/core.ts";
 import { defineCase } from "../machine/scenario.ts";
+import type { Kernel } from "../mm/kernel.ts";
+import { MADV_DONTNEED, sysMadvise } from "../mm/madvise.ts";
+import type { Mm, Process } from "../mm/mmTypes.ts";
+import { createProcess } from "../mm/mmUsers.ts";
+import { mmuIntervalNotifierRemove } from "../mm/mmuIntervalNotifier.ts";
 import { type PresetName, rules } from "../mm/rules.ts";
-import { createKernel, type Kernel } from "../mm/slice/kernel.ts";
-import { claimReferences } from "../mm/slice/leak.ts";
-import { ANON, createMapping } from "../mm/slice/mapping.ts";
-import { madviseDontneed } from "../mm/slice/memory.ts";
-import { createMm } from "../mm/slice/mm.ts";
-import { type IntervalNotifier, mmuIntervalNotifierRemove } from "../mm/slice/mmuIntervalNotifier.ts";
-import { kfreeObject } from "../mm/slice/slab.ts";
+import { createMirror } from "../mm/world/devices.ts";
+import { anonPages } from "../mm/world/pages.ts";
+import { A, smallKernel } from "../mm/world/small.ts";
 
-/** The driver is done with the range: after the removal nobody may know the node any more, so its memory goes. */
-function* removeAndFree(k: Kernel, notifier: IntervalNotifier): Task {
-  yield* mmuIntervalNotifierRemove(k, notifier);
-  yield* kfreeObject(notifier);
+function* drops(k: Kernel, p: Process): Task {
+  yield* sysMadvise(k, p, A, 1, MADV_DONTNEED);
 }
 
 export default defineCase<{ about: string; expect: "ok" | "use-after-free"; rules: PresetName }>({
@@ -36,11 +34,12 @@ returns and frees the node; the invalidator, still under the lock, takes the fre
     fixed: { about: "v5.18: condition read under the lock", rules: "linux-6.1", expect: "ok" },
   },
   setup(m, variant) {
-    const k = createKernel(m, rules(variant.rules), 1);
-    const mm = createMm(m, k, "mm", [{ mapping: createMapping(m, "anon", ANON, 1), pages: 1 }]);
-    const { notifier } = createMirror(m, mm);
-    claimReferences(m, k, () => ({ pinned: [], memory: [] }));
-    m.spawn("invalidator", madviseDontneed, [k, mm, 0, 1]);
-    m.spawn("remover", removeAndFree, [k, notifier]);
+    const k = smallKernel(m, { rules: rules(variant.rules) });
+    const p = createProcess(k);
+    m.boot(anonPages, [k, p, A, 1]);
+    // After the removal nobody may know the node any more: its memory goes, and the core watches that nobody looks at it.
+    const { notifier } = createMirror(m, k, p.mm as Mm, A, 1);
+    m.spawn("invalidator", drops, [k, p]);
+    m.spawn("remover", mmuIntervalNotifierRemove, [k, notifier]);
   },
 });

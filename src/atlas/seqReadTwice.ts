@@ -1,40 +1,42 @@
-import { claimCoherence, createMirror, deviceAccess, type Mirror, programDevice } from "../drivers/mirror.ts";
 import type { Task } from "../machine/core.ts";
 import { EAGAIN, EBUSY } from "../machine/errno.ts";
 import { lock, unlock } from "../machine/mutex.ts";
-import { downRead, upRead } from "../machine/rwsem.ts";
 import { defineCase } from "../machine/scenario.ts";
-import { rules } from "../mm/rules.ts";
-import { hmmRangeFault } from "../mm/slice/hmm.ts";
-import { createKernel, type Kernel } from "../mm/slice/kernel.ts";
-import { claimReferences } from "../mm/slice/leak.ts";
-import { ANON, createMapping } from "../mm/slice/mapping.ts";
-import { madviseDontneed, populate } from "../mm/slice/memory.ts";
-import { createMm } from "../mm/slice/mm.ts";
-import { type IntervalNotifier, mmuIntervalReadBegin, mmuIntervalReadRetry } from "../mm/slice/mmuIntervalNotifier.ts";
+import type { Kernel } from "../mm/kernel.ts";
+import { MADV_DONTNEED, sysMadvise } from "../mm/madvise.ts";
+import type { Mm, Process } from "../mm/mmTypes.ts";
+import { createProcess } from "../mm/mmUsers.ts";
+import { mmuIntervalReadBegin, mmuIntervalReadRetry } from "../mm/mmuIntervalNotifier.ts";
+import type { IntervalNotifier } from "../mm/mmuNotifierTypes.ts";
+import { createMirror, type Device, deviceAccess, mirrorCollect, programDevice } from "../mm/world/devices.ts";
+import { anonPages } from "../mm/world/pages.ts";
+import { A, smallKernel } from "../mm/world/small.ts";
 
 const PAGES = 2;
 
 /** amdgpu_hmm_range_get_pages, then the submission that maps the range; userspace repeats it on -EAGAIN. */
-function* validate(k: Kernel, mirror: Mirror, notifier: IntervalNotifier, seqForEachChunk: boolean): Task {
-  while ((yield* validateOnce(k, mirror, notifier, seqForEachChunk)) === -EAGAIN);
-  yield* deviceAccess(mirror, 0);
+function* validate(k: Kernel, notifier: IntervalNotifier, seqForEachChunk: boolean): Task {
+  while ((yield* validateOnce(k, notifier, seqForEachChunk)) === -EAGAIN);
+  yield* deviceAccess(k, notifier.driver as Device, A);
 }
 
-function* validateOnce(k: Kernel, mirror: Mirror, notifier: IntervalNotifier, seqForEachChunk: boolean): Task<number> {
+function* validateOnce(k: Kernel, notifier: IntervalNotifier, seqForEachChunk: boolean): Task<number> {
+  const mirror = notifier.driver as Device;
   let seq = 0;
   for (let chunk = 0; chunk < PAGES; chunk++) {
     if (chunk === 0 || seqForEachChunk) seq = yield* mmuIntervalReadBegin(notifier);
-    yield* downRead(mirror.mm.mmapLock);
-    const error = yield* hmmRangeFault(k, mirror.mm, notifier, seq, chunk, chunk + 1, mirror.pfns);
-    yield* upRead(mirror.mm.mmapLock);
+    const error = yield* mirrorCollect(k, notifier, seq, A + chunk, 1);
     if (error !== 0) return error === -EBUSY ? -EAGAIN : error;
   }
   yield* lock(mirror.lock);
   const retry = yield* mmuIntervalReadRetry(notifier, seq);
-  if (!retry) programDevice(mirror, 0, PAGES);
+  if (!retry) programDevice(k, mirror, A, PAGES);
   yield* unlock(mirror.lock);
   return retry ? -EAGAIN : 0;
+}
+
+function* drops(k: Kernel, p: Process): Task {
+  yield* sysMadvise(k, p, A, 1, MADV_DONTNEED);
 }
 
 const base = { rules: "linux-6.1", watched: true };
@@ -65,13 +67,11 @@ The variant *buggy-unwatched* does not compare the two page tables, so what show
     fixed: { ...base, about: "one snapshot for the whole range", seqForEachChunk: false, expect: "ok" },
   },
   setup(m, { seqForEachChunk, watched }) {
-    const k = createKernel(m, rules("linux-6.1"), 3);
-    const mm = createMm(m, k, "mm", [{ mapping: createMapping(m, "anon", ANON, PAGES), pages: PAGES }]);
-    for (let vpn = 0; vpn < PAGES; vpn++) populate(k, mm, vpn);
-    const { mirror, notifier } = createMirror(m, mm);
-    if (watched) claimCoherence(m, mirror);
-    claimReferences(m, k, () => ({ pinned: [], memory: [] }));
-    m.spawn("validator", validate, [k, mirror, notifier, seqForEachChunk]);
-    m.spawn("dropper", madviseDontneed, [k, mm, 0, 1]);
+    const k = smallKernel(m);
+    const p = createProcess(k);
+    m.boot(anonPages, [k, p, A, PAGES]);
+    const { notifier } = createMirror(m, k, p.mm as Mm, A, PAGES, { watched });
+    m.spawn("validator", validate, [k, notifier, seqForEachChunk]);
+    m.spawn("dropper", drops, [k, p]);
   },
 });

@@ -4,20 +4,26 @@
  *
  *   until v5.18   the callback waits until the last foreign reference is gone
  *   since v5.19   the callback marks the map as being removed and leaves the waiting to a work item (dbe97cff7dd9)
+ *
+ * The grant is a page of the process like any other, to which the driver has a reference; the hypervisor is not modelled.
  */
 import { type Cell, cellField, writeOnce } from "../machine/cell.ts";
 import type { Handle, Task } from "../machine/core.ts";
+import { EAGAIN } from "../machine/errno.ts";
 import type { Machine } from "../machine/machine.ts";
 import { lock, type Mutex, mutexField, unlock } from "../machine/mutex.ts";
-import { bool, struct } from "../machine/struct.ts";
+import { bool, int, struct } from "../machine/struct.ts";
 import { until } from "../machine/wait.ts";
 import { queueWork, type Work, work, workqueue } from "../machine/workqueue.ts";
-import type { Kernel } from "../mm/slice/kernel.ts";
-import { folioPut } from "../mm/slice/lru.ts";
-import type { Mm } from "../mm/slice/mm.ts";
-import { createIntervalNotifier, type IntervalNotifier } from "../mm/slice/mmuIntervalNotifier.ts";
-import { createNotifier, type MmuNotifier, REFUSED, rangeBlockable } from "../mm/slice/mmuNotifier.ts";
-import type { Folio, Vpn } from "../mm/slice/page.ts";
+import type { Kernel } from "../mm/kernel.ts";
+import type { Mm, Process } from "../mm/mmTypes.ts";
+import { createIntervalNotifier, mmuIntervalNotifierInsert } from "../mm/mmuIntervalNotifier.ts";
+import { createNotifier, type MmuNotifier, mmuNotifierRegister } from "../mm/mmuNotifier.ts";
+import { type IntervalNotifier, rangeBlockable } from "../mm/mmuNotifierTypes.ts";
+import { folioGet, type Pfn, type Vpn } from "../mm/page.ts";
+import { folioPut } from "../mm/swap.ts";
+import { claimReferences } from "../mm/world/claims.ts";
+import { frameAt } from "../mm/world/pages.ts";
 
 export interface GntdevOptions {
   /** Which notifier API it uses: classic until v5.4, interval since v5.5. */
@@ -30,9 +36,10 @@ export interface GrantMap extends Handle {
   readonly lock: Mutex;
   /** The unmap has begun; it is done once. */
   beingRemoved: boolean;
-  /** 1 once the page has been given back to its domain. */
+  /** The granted page, with a reference of the driver's. */
+  pfn: Pfn;
+  /** 1 once it has been given back to its domain. */
   readonly given: Cell;
-  readonly folio: Folio;
   readonly unmapWork: Work;
   readonly options: GntdevOptions;
 }
@@ -43,32 +50,37 @@ const OWN_REFS = 2;
 const grantStruct = struct("grantMap", {
   lock: mutexField(),
   beingRemoved: bool({ guardedBy: "lock" }),
+  pfn: int({ ordered: "set by mmap; cleared by the one unmap that there is" }),
   given: cellField(),
 });
 
 const classicOps = { invalidateRangeStart: gntdevRangeStart };
 const intervalOps = { invalidate: gntdevInvalidate };
 
-/** Set-up: page `vpn` of `mm` is the grant, in `folio`; the driver gets its reference and its subscription. */
-export function createGrantMap(
-  m: Machine,
-  k: Kernel,
-  mm: Mm,
-  vpn: Vpn,
-  folio: Folio,
-  options: GntdevOptions,
-): GrantMap {
-  folio.refcount.value++;
-  const map = Object.assign(grantStruct.create("grant"), { folio, options });
+/** Set-up: page `vpn` of `p` is the grant; when boots run the driver gets its reference, and then subscribes. */
+export function createGrantMap(m: Machine, k: Kernel, p: Process, vpn: Vpn, options: GntdevOptions): GrantMap {
+  const map = Object.assign(grantStruct.create("grant"), { options });
   const unmapWork = work("gntdevUnmap", workqueue("gntdev"), unmapGrantPages, k, map as unknown as GrantMap);
   const grant: GrantMap = Object.assign(map, { unmapWork });
-  if (options.api === "classic") createNotifier(m, mm, "gntdev", classicOps, grant);
-  else createIntervalNotifier(m, mm, "gntdev", [vpn, vpn + 1], intervalOps, grant);
+  const mm = p.mm as Mm;
+  m.boot(mapGrantPages, [k, p, vpn, grant]);
+  if (options.api === "classic") {
+    m.boot(mmuNotifierRegister, [k, createNotifier(m, "gntdev", classicOps, grant), mm]);
+  } else {
+    const sub = createIntervalNotifier(m, k, "gntdev", intervalOps, grant);
+    m.boot(mmuIntervalNotifierInsert, [k, sub, mm, vpn, 1]);
+  }
+  claimReferences(k, { memory: () => [grant.pfn] });
   return grant;
 }
 
+function* mapGrantPages(k: Kernel, p: Process, vpn: Vpn, map: GrantMap): Task {
+  map.pfn = frameAt(k, p, vpn);
+  yield* folioGet(k, map.pfn);
+}
+
 function* gntdevRangeStart(k: Kernel, sub: MmuNotifier, _start: Vpn, _end: Vpn, flags: number): Task<number> {
-  if (!rangeBlockable(flags)) return REFUSED;
+  if (!rangeBlockable(flags)) return -EAGAIN;
   yield* unmapFromCallback(k, sub.driver as GrantMap);
   return 0;
 }
@@ -98,8 +110,9 @@ function* unmapFromCallback(k: Kernel, map: GrantMap): Task {
 
 /** gnttab_unmap_refs_sync: waits until only `refs` references are left (from the work: when the PTE is gone), then gives the page back. */
 function* unmapGrantPages(k: Kernel, map: GrantMap, refs = 1): Task {
-  const { refcount } = map.folio;
-  yield* until(() => refcount.value <= refs, refcount);
-  yield* folioPut(k, map.folio);
+  yield* until(() => k.frames.refcount[map.pfn] <= refs);
+  const { pfn } = map;
+  map.pfn = 0;
+  yield* folioPut(k, pfn);
   yield* writeOnce(map.given, 1);
 }

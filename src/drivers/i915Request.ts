@@ -6,8 +6,8 @@ import { type Fence, fenceInit, fenceSignal, signaledBy } from "../machine/fence
 import { GFP_KERNEL } from "../machine/gfp.ts";
 import type { TaskInfo } from "../machine/machine.ts";
 import { until } from "../machine/wait.ts";
-import type { Kernel } from "../mm/slice/kernel.ts";
-import { kfree, kmalloc } from "../mm/slice/pageAlloc.ts";
+import type { Kernel } from "../mm/kernel.ts";
+import { kfree, kmalloc } from "../mm/slab.ts";
 
 /**
  * The request path (execbuf): the job's fence is on the object from here on, the job needs memory, then it is handed to
@@ -17,7 +17,7 @@ import { kfree, kmalloc } from "../mm/slice/pageAlloc.ts";
 export function* submitRequest(k: Kernel, requests: Fence, submitted: Cell, gpu: TaskInfo): Task<number> {
   yield* fenceInit(requests);
   const memory = yield* kmalloc(k, GFP_KERNEL);
-  if (!memory) {
+  if (memory === 0) {
     yield* fenceSignal(requests);
     return -ENOMEM;
   }

@@ -20,21 +20,24 @@ import { type Fence, fenceField, fenceIsSignaled, fenceWait } from "../machine/f
 import { __GFP_NORETRY, GFP_KERNEL } from "../machine/gfp.ts";
 import type { Machine } from "../machine/machine.ts";
 import { lock, type Mutex, mutexField, spinlock, trylock, unlock } from "../machine/mutex.ts";
-import { bool, int, ref, struct } from "../machine/struct.ts";
+import { bool, int, struct } from "../machine/struct.ts";
 import { queueWork, type Work } from "../machine/workqueue.ts";
 import {
   createPages,
+  FOLL_PIN,
   FOLL_WRITE,
-  type PageSlot,
-  pinUserPagesFastOnly,
-  pinUserPagesUnlocked,
+  getUserPagesFastOnly,
+  getUserPagesUnlocked,
+  type Pages,
   unpinUserPages,
-} from "../mm/slice/gup.ts";
-import type { Kernel } from "../mm/slice/kernel.ts";
-import type { Mm } from "../mm/slice/mm.ts";
-import { createNotifier, type MmuNotifier, REFUSED, rangeBlockable, rangeMayFail } from "../mm/slice/mmuNotifier.ts";
-import type { Folio, Vpn } from "../mm/slice/page.ts";
-import { kfree, kmalloc } from "../mm/slice/pageAlloc.ts";
+} from "../mm/gup.ts";
+import type { Kernel } from "../mm/kernel.ts";
+import type { Mm } from "../mm/mmTypes.ts";
+import { createNotifier, type MmuNotifier, mmuNotifierRegister } from "../mm/mmuNotifier.ts";
+import { rangeBlockable, rangeMayFail } from "../mm/mmuNotifierTypes.ts";
+import type { Pfn, Vpn } from "../mm/page.ts";
+import { kfree, kmalloc } from "../mm/slab.ts";
+import { claimReferences } from "../mm/world/claims.ts";
 
 /** What a callback does when the range may fail (MMU_NOTIFIER_RANGE_MAYFAIL). */
 export interface I915Options {
@@ -56,6 +59,11 @@ const NO_WORK = 0;
 const WORK_PENDING = 1;
 
 const UNBIND_ACTIVE = 1;
+
+const PIN = FOLL_PIN | FOLL_WRITE;
+
+/** kvmalloc of more than a page begins like that. What it does next, vmalloc, would ask the OOM killer; here it fails. */
+const GFP_ARRAY = GFP_KERNEL | __GFP_NORETRY;
 
 /**
  * Lockdep subclass of mm.lock in get_pages: "an allocation in here may put the pages of *another* object". With it
@@ -81,7 +89,8 @@ export interface UserptrObject extends Handle {
   /** A worker's number, or what it left: see NO_WORK. */
   work: number;
   hasPages: boolean;
-  sgTable: Folio | null;
+  /** Its memory; 0 = none. */
+  sgTable: Pfn;
   /** In the notifier's interval tree. */
   active: boolean;
   /** vm->mutex of the address space that it is bound in. */
@@ -93,9 +102,9 @@ export interface UserptrObject extends Handle {
   readonly start: Vpn;
   readonly pageCount: number;
   /** Pinned pages, described by the sg table. Guarded by mm.lock. */
-  readonly pages: readonly PageSlot[];
+  readonly pages: Pages;
   /** The worker's array. */
-  readonly pvec: readonly PageSlot[];
+  readonly pvec: Pages;
 }
 
 const objectStruct = struct("userptr", {
@@ -103,7 +112,7 @@ const objectStruct = struct("userptr", {
   pagesPinCount: cellField(),
   work: int({ guardedBy: "mmLock" }),
   hasPages: bool({ guardedBy: "mmLock" }),
-  sgTable: ref<Folio>({ guardedBy: "mmLock" }),
+  sgTable: int({ guardedBy: "mmLock" }),
   active: bool({ guardedBy: (o: UserptrObject) => o.notifier.lock }),
   vmMutex: mutexField(),
   bound: bool({ guardedBy: "vmMutex" }),
@@ -112,20 +121,27 @@ const objectStruct = struct("userptr", {
 
 const i915NotifierOps = { invalidateRangeStart: userptrInvalidateRangeStart };
 
-/** Set-up: the driver subscribes to `mm`. */
-export function i915MmuNotifier(m: Machine, mm: Mm, options: I915Options = I915_2020): I915Notifier {
+/** Set-up: the driver subscribes to `mm`, when boots run. */
+export function i915MmuNotifier(m: Machine, k: Kernel, mm: Mm, options: I915Options = I915_2020): I915Notifier {
   const notifier = m.keep({
     options,
     lock: spinlock(`${mm.name}.i915.lock`, "i915_mmu_notifier.lock"),
     objects: [],
     mm,
   });
-  createNotifier(m, mm, `${mm.name}.i915`, i915NotifierOps, notifier);
+  const sub = createNotifier(m, `${mm.name}.i915`, i915NotifierOps, notifier);
+  m.boot(mmuNotifierRegister, [k, sub, mm]);
   return notifier;
 }
 
-/** Set-up: an object of the pages [start, start + pageCount) without pages, not in the tree. */
-export function createUserptr(m: Machine, notifier: I915Notifier, start: Vpn, pageCount: number): UserptrObject {
+/** Set-up: an object of the pages [start, start + pageCount) without pages, not in the tree. What it holds at the end is its own. */
+export function createUserptr(
+  m: Machine,
+  k: Kernel,
+  notifier: I915Notifier,
+  start: Vpn,
+  pageCount: number,
+): UserptrObject {
   const name = `obj${notifier.objects.length}`;
   const arrays = { pages: createPages(`${name}.sg`, pageCount), pvec: createPages(`${name}.pvec`, pageCount) };
   const object: UserptrObject = Object.assign(objectStruct.create(name), {
@@ -135,6 +151,7 @@ export function createUserptr(m: Machine, notifier: I915Notifier, start: Vpn, pa
     ...m.keep(arrays),
   });
   notifier.objects.push(object);
+  claimReferences(k, { pinned: [arrays.pages], memory: () => [object.sgTable] });
   return object;
 }
 
@@ -144,18 +161,12 @@ export function setWorkPending(object: UserptrObject): void {
   object.active = true;
 }
 
-/** Set-up: pages installed, in the tree, not bound. `folios` have a pin each. */
-export function setInstalled(object: UserptrObject, folios: readonly Folio[]): void {
-  for (const [i, folio] of folios.entries()) object.pages[i].folio = folio;
-  object.hasPages = true;
-  object.active = true;
-}
-
-/** Set-up: as the object is when a job uses it: pages installed, in the tree, bound. */
-export function setBound(object: UserptrObject, folios: readonly Folio[]): void {
-  setInstalled(object, folios);
+/** i915_vma_pin: the object, which has pages, gets a place in the GPU's address space, as for a job that uses it. */
+export function* bind(object: UserptrObject): Task {
+  yield* lock(object.vmMutex);
   object.bound = true;
-  object.pagesPinCount.value = 1;
+  yield* unlock(object.vmMutex);
+  yield* fetchAdd(object.pagesPinCount, 1);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -169,7 +180,7 @@ function* userptrInvalidateRangeStart(k: Kernel, sub: MmuNotifier, start: Vpn, e
     const object = firstActive(notifier, start, end);
     yield* unlock(notifier.lock);
     if (!object) return 0;
-    if (!rangeBlockable(flags)) return REFUSED;
+    if (!rangeBlockable(flags)) return -EAGAIN;
     const error = yield* revoke(k, object, rangeMayFail(flags));
     if (error !== 0) return error;
     // The tree may have changed meanwhile: from the beginning. Nothing stops others from inserting again and again.
@@ -216,10 +227,10 @@ function* unbind(object: UserptrObject, flags: number): Task<number> {
 function* gemPutPages(k: Kernel, object: UserptrObject, mayRefuse: boolean): Task<number> {
   if ((yield* readOnce(object.pagesPinCount)) > 0) return -EBUSY;
   if (!mayRefuse) yield* lock(object.mmLock);
-  else if (!(yield* trylock(object.mmLock))) return REFUSED;
+  else if (!(yield* trylock(object.mmLock))) return -EAGAIN;
   let error = 0;
   if ((yield* readOnce(object.pagesPinCount)) > 0) error = -EBUSY;
-  else if (mayRefuse && object.work === WORK_PENDING) error = REFUSED;
+  else if (mayRefuse && object.work === WORK_PENDING) error = -EAGAIN;
   else yield* userptrPutPages(k, object);
   yield* unlock(object.mmLock);
   return error;
@@ -231,10 +242,16 @@ function* userptrPutPages(k: Kernel, object: UserptrObject): Task {
   yield* setActive(object, false);
   if (!object.hasPages) return;
   object.hasPages = false;
-  yield* unpinUserPages(k, object.pages, object.pageCount);
+  yield* unpinAll(k, object.pages);
   const { sgTable } = object;
-  object.sgTable = null;
+  object.sgTable = 0;
   yield* kfree(k, sgTable);
+}
+
+/** Gives up what is pinned in an array, which is empty afterwards. */
+function* unpinAll(k: Kernel, pages: Pages): Task {
+  yield* unpinUserPages(k, pages, pages.count, PIN, false);
+  pages.pfn.fill(0);
 }
 
 function* setActive(object: UserptrObject, active: boolean): Task {
@@ -258,8 +275,8 @@ export function* getPages(k: Kernel, object: UserptrObject, work: Work): Task<nu
 function* userptrGetPages(k: Kernel, object: UserptrObject, work: Work): Task<number> {
   if (object.work !== NO_WORK) return object.work === WORK_PENDING ? -EAGAIN : object.work;
   const { notifier, pages, pageCount } = object;
-  const pvec = notifier.options.largeArrays ? yield* kmalloc(k, GFP_KERNEL | __GFP_NORETRY) : null;
-  const pinned = yield* pinUserPagesFastOnly(notifier.mm, object.start, pageCount, FOLL_WRITE, pages);
+  const pvec = notifier.options.largeArrays ? yield* kmalloc(k, GFP_ARRAY) : 0;
+  const pinned = yield* getUserPagesFastOnly(k, notifier.mm, object.start, pageCount, PIN, pages);
   let error = -EAGAIN;
   if (pinned === pageCount) {
     error = installPages(object, yield* kmalloc(k, GFP_KERNEL)) ? 0 : -ENOMEM;
@@ -269,18 +286,18 @@ function* userptrGetPages(k: Kernel, object: UserptrObject, work: Work): Task<nu
   }
   // For the worker's sake the object is in the tree before there are pages that a callback could take away.
   if (error === 0 || error === -EAGAIN) yield* setActive(object, true);
-  if (error !== 0) yield* unpinUserPages(k, pages, pinned);
+  if (error !== 0) yield* unpinAll(k, pages);
   yield* kfree(k, pvec);
   return error;
 }
 
 /** __i915_gem_userptr_get_pages_worker: pins without any lock, installs under mm.lock if that is still wanted. */
 export function* getPagesWorker(k: Kernel, object: UserptrObject): Task {
-  const { notifier, start, pageCount, pvec } = object;
+  const { notifier, pageCount, pvec } = object;
   const { options } = notifier;
-  const array = options.largeArrays ? yield* kmalloc(k, GFP_KERNEL) : null;
-  const result = yield* pinUserPagesUnlocked(k, notifier.mm, start, pageCount, FOLL_WRITE, pvec);
-  const early = options.sgTableBeforeLock && result === pageCount ? yield* kmalloc(k, GFP_KERNEL) : null;
+  const array = options.largeArrays ? yield* kmalloc(k, GFP_ARRAY) : 0;
+  const result = options.largeArrays && array === 0 ? -ENOMEM : yield* pinAll(k, object);
+  const early = options.sgTableBeforeLock && result === pageCount ? yield* kmalloc(k, GFP_KERNEL) : 0;
   yield* lock(object.mmLock, I915_MM_GET_PAGES);
   let table = early;
   if (object.work === WORK_PENDING) {
@@ -288,7 +305,7 @@ export function* getPagesWorker(k: Kernel, object: UserptrObject): Task {
     if (result === pageCount) {
       if (!options.sgTableBeforeLock) table = yield* kmalloc(k, GFP_KERNEL);
       error = takeOver(object, table) ? 0 : -ENOMEM;
-      if (error === 0) table = null;
+      if (error === 0) table = 0;
     } else if (error === 0) {
       error = -ENOMEM;
     }
@@ -296,25 +313,27 @@ export function* getPagesWorker(k: Kernel, object: UserptrObject): Task {
     if (error !== 0) yield* setActive(object, false);
   }
   yield* unlock(object.mmLock);
-  yield* unpinUserPages(k, pvec, pageCount);
+  yield* unpinAll(k, pvec);
   yield* kfree(k, table);
   yield* kfree(k, array);
 }
 
+/** pin_user_pages_remote, in a loop: how many pages, or -errno when none. */
+function* pinAll(k: Kernel, { notifier, start, pageCount, pvec }: UserptrObject): Task<number> {
+  return yield* getUserPagesUnlocked(k, notifier.mm, start, pageCount, PIN, pvec);
+}
+
 /** The worker's pins become the object's. mm.lock held. */
-function takeOver(object: UserptrObject, table: Folio | null): boolean {
-  const { pages, pvec, pageCount } = object;
+function takeOver(object: UserptrObject, table: Pfn): boolean {
   if (!installPages(object, table)) return false;
-  for (let n = 0; n < pageCount; n++) {
-    pages[n].folio = pvec[n].folio;
-    pvec[n].folio = null;
-  }
+  object.pages.pfn.set(object.pvec.pfn);
+  object.pvec.pfn.fill(0);
   return true;
 }
 
 /** The pages are described by `table`; false when that could not be allocated. mm.lock held. */
-function installPages(object: UserptrObject, table: Folio | null): boolean {
-  if (!table) return false;
+function installPages(object: UserptrObject, table: Pfn): boolean {
+  if (table === 0) return false;
   object.sgTable = table;
   object.hasPages = true;
   return true;

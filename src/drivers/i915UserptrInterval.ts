@@ -14,24 +14,25 @@
 import type { Handle, Task } from "../machine/core.ts";
 import { EAGAIN, ENOMEM } from "../machine/errno.ts";
 import { type Fence, fenceField, fenceWait } from "../machine/fence.ts";
-import { GFP_KERNEL } from "../machine/gfp.ts";
+import { __GFP_NORETRY, GFP_KERNEL } from "../machine/gfp.ts";
 import type { Machine } from "../machine/machine.ts";
 import { lock, type Mutex, mutexField, unlock } from "../machine/mutex.ts";
 import { downRead, downWrite, type RwSem, rwlock, upRead, upWrite } from "../machine/rwsem.ts";
-import { bool, int, ref, struct } from "../machine/struct.ts";
-import { createPages, FOLL_WRITE, type PageSlot, pinUserPagesUnlocked, unpinUserPages } from "../mm/slice/gup.ts";
-import type { Kernel } from "../mm/slice/kernel.ts";
-import type { Mm } from "../mm/slice/mm.ts";
+import { bool, int, struct } from "../machine/struct.ts";
+import { createPages, FOLL_PIN, FOLL_WRITE, getUserPagesFast, type Pages, unpinUserPages } from "../mm/gup.ts";
+import type { Kernel } from "../mm/kernel.ts";
+import type { Mm } from "../mm/mmTypes.ts";
 import {
   createIntervalNotifier,
-  type IntervalNotifier,
+  mmuIntervalNotifierInsert,
   mmuIntervalReadBegin,
   mmuIntervalReadRetry,
   mmuIntervalSetSeq,
-} from "../mm/slice/mmuIntervalNotifier.ts";
-import { rangeBlockable } from "../mm/slice/mmuNotifier.ts";
-import type { Folio, Vpn } from "../mm/slice/page.ts";
-import { kfree, kmalloc } from "../mm/slice/pageAlloc.ts";
+} from "../mm/mmuIntervalNotifier.ts";
+import { type IntervalNotifier, rangeBlockable } from "../mm/mmuNotifierTypes.ts";
+import type { Pfn, Vpn } from "../mm/page.ts";
+import { kfree, kmalloc } from "../mm/slab.ts";
+import { claimReferences } from "../mm/world/claims.ts";
 
 export interface I915IntervalOptions {
   /** v5.13 … v6.8: the callback waits for the object's requests. */
@@ -44,7 +45,8 @@ export interface IntervalObject extends Handle {
   /** The object's dma_resv lock: guards pages, sg table and their sequence. Never taken by the callback. */
   readonly lock: Mutex;
   hasPages: boolean;
-  sgTable: Folio | null;
+  /** Its memory; 0 = none. */
+  sgTable: Pfn;
   /** read_begin of the pages that it has. */
   seq: number;
   readonly requests: Fence;
@@ -53,24 +55,33 @@ export interface IntervalObject extends Handle {
   readonly mm: Mm;
   readonly start: Vpn;
   readonly pageCount: number;
-  readonly pages: readonly PageSlot[];
-  readonly pvec: readonly PageSlot[];
+  readonly pages: Pages;
+  readonly pvec: Pages;
   readonly options: I915IntervalOptions;
 }
 
 const objectStruct = struct("userptr", {
   lock: mutexField(),
   hasPages: bool({ guardedBy: "lock" }),
-  sgTable: ref<Folio>({ guardedBy: "lock" }),
+  sgTable: int({ guardedBy: "lock" }),
   seq: int({ guardedBy: "lock" }),
   requests: fenceField({ signaled: true }),
 });
 
 const i915IntervalOps = { invalidate: userptrInvalidate };
 
-/** Set-up: an object of the pages [start, start + pageCount) and its subscription; it has no pages yet. */
+const PIN = FOLL_PIN | FOLL_WRITE;
+
+/** kvmalloc of more than a page begins like that. What it does next, vmalloc, would ask the OOM killer; here it fails. */
+const GFP_ARRAY = GFP_KERNEL | __GFP_NORETRY;
+
+/**
+ * Set-up: an object of the pages [start, start + pageCount), without pages, and its subscription, inserted when boots run.
+ * What it holds at the end is its own.
+ */
 export function createIntervalUserptr(
   m: Machine,
+  k: Kernel,
   mm: Mm,
   start: Vpn,
   pageCount: number,
@@ -84,15 +95,10 @@ export function createIntervalUserptr(
   };
   m.keep(constants);
   const object: IntervalObject = Object.assign(objectStruct.create("obj"), constants);
-  const range = [start, start + pageCount] as const;
-  return { object, notifier: createIntervalNotifier(m, mm, "obj.notifier", range, i915IntervalOps, object) };
-}
-
-/** Set-up: pages installed, each with a pin. */
-export function setInstalled(object: IntervalObject, folios: readonly Folio[], seq: number): void {
-  for (const [i, folio] of folios.entries()) object.pages[i].folio = folio;
-  object.hasPages = true;
-  object.seq = seq;
+  const notifier = createIntervalNotifier(m, k, "obj.notifier", i915IntervalOps, object);
+  m.boot(mmuIntervalNotifierInsert, [k, notifier, mm, start, pageCount]);
+  claimReferences(k, { pinned: [object.pages], memory: () => [object.sgTable] });
+  return { object, notifier };
 }
 
 /** i915_gem_userptr_invalidate. */
@@ -122,9 +128,10 @@ export function* submitInit(k: Kernel, object: IntervalObject, notifier: Interva
   yield* unlock(object.lock);
   if (upToDate) return 0;
   // The loop of June 2020: page n is brought in with pages 0 … n-1 pinned. No lock is held.
-  const { mm, start, pageCount, pvec } = object;
-  const array = object.options.largeArrays ? yield* kmalloc(k, GFP_KERNEL) : null;
-  const result = yield* pinUserPagesUnlocked(k, mm, start, pageCount, FOLL_WRITE, pvec);
+  const { mm, start, pageCount, pvec, options } = object;
+  const array = options.largeArrays ? yield* kmalloc(k, GFP_ARRAY) : 0;
+  const failed = options.largeArrays && array === 0;
+  const result = failed ? -ENOMEM : yield* getUserPagesFast(k, mm, start, pageCount, PIN, pvec);
   let error = result === pageCount ? 0 : -ENOMEM;
   if (error === 0) {
     yield* lock(object.lock);
@@ -132,7 +139,7 @@ export function* submitInit(k: Kernel, object: IntervalObject, notifier: Interva
     else error = yield* install(k, object, seq);
     yield* unlock(object.lock);
   }
-  yield* unpinUserPages(k, pvec, pageCount);
+  yield* unpinAll(k, pvec);
   yield* kfree(k, array);
   return error;
 }
@@ -140,14 +147,12 @@ export function* submitInit(k: Kernel, object: IntervalObject, notifier: Interva
 /** ____i915_gem_object_get_pages: allocates under the object's lock, which is allowed: no callback takes it. */
 function* install(k: Kernel, object: IntervalObject, seq: number): Task<number> {
   const table = yield* kmalloc(k, GFP_KERNEL);
-  if (!table) return -ENOMEM;
+  if (table === 0) return -ENOMEM;
   object.sgTable = table;
   object.hasPages = true;
   object.seq = seq;
-  for (let n = 0; n < object.pageCount; n++) {
-    object.pages[n].folio = object.pvec[n].folio;
-    object.pvec[n].folio = null;
-  }
+  object.pages.pfn.set(object.pvec.pfn);
+  object.pvec.pfn.fill(0);
   return 0;
 }
 
@@ -156,10 +161,16 @@ function* putOldPages(k: Kernel, object: IntervalObject): Task {
   if (!object.hasPages) return;
   yield* fenceWait(object.requests);
   object.hasPages = false;
-  yield* unpinUserPages(k, object.pages, object.pageCount);
+  yield* unpinAll(k, object.pages);
   const { sgTable } = object;
-  object.sgTable = null;
+  object.sgTable = 0;
   yield* kfree(k, sgTable);
+}
+
+/** Gives up what is pinned in an array, which is empty afterwards. */
+function* unpinAll(k: Kernel, pages: Pages): Task {
+  yield* unpinUserPages(k, pages, pages.count, PIN, false);
+  pages.pfn.fill(0);
 }
 
 /** The object is destroyed: the pages go once the GPU is done with them. */

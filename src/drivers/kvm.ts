@@ -1,30 +1,43 @@
 /**
- * KVM as a notifier user: a classic subscriber with start and end. While a section over the guest's memory is open, no
- * vCPU may map anything; a fault that overlaps one tries again.
+ * KVM as a notifier user: a classic subscriber with start and end. While a section over guest memory is open, no vCPU may map
+ * anything in its range; a fault that overlaps one, or that one has overtaken, tries again.
  *
- *   start   mmu_lock: in progress + 1, zap          fault   q = seq ─▶ get the page ─▶ mmu_lock: in progress, or seq
- *   end     mmu_lock: seq + 1, in progress - 1                                          moved? again : map, no reference
+ *   start   mmu_lock: in progress + 1, range = hull of all open ones, zap        release: zap all
+ *   end     mmu_lock: seq + 1, in progress - 1
+ *   fault   q = seq ─▶ get the page ─▶ mmu_lock: in progress over it, or seq moved? again : map ─▶ drop the reference
+ *
+ * No pin and no reference is kept: the secondary page table is right because of the callbacks alone. Sections that touch no
+ * slot take no lock and count nothing; there is one slot here, all of guest memory.
  */
 import { type Cell, cellField, readOnce, writeOnce } from "../machine/cell.ts";
+import { column, columns } from "../machine/columns.ts";
 import type { Handle, Task } from "../machine/core.ts";
+import { must } from "../machine/finding.ts";
 import type { Machine } from "../machine/machine.ts";
 import { downRead, downWrite, type RwSem, rwlockField, upRead, upWrite } from "../machine/rwsem.ts";
-import { int, ref, struct } from "../machine/struct.ts";
-import { FOLL_GET, FOLL_WRITE, isError, pinUserPage } from "../mm/slice/gup.ts";
-import type { Kernel } from "../mm/slice/kernel.ts";
-import { folioPut } from "../mm/slice/lru.ts";
-import type { Mm } from "../mm/slice/mm.ts";
-import { createNotifier, type MmuNotifier } from "../mm/slice/mmuNotifier.ts";
-import type { Folio, Vpn } from "../mm/slice/page.ts";
+import { int, struct } from "../machine/struct.ts";
+import { createPages, FOLL_GET, FOLL_WRITE, getUserPagesFast, type Pages, unpinUserPages } from "../mm/gup.ts";
+import { HMM_VALID, HMM_WRITE } from "../mm/hmm.ts";
+import type { Kernel } from "../mm/kernel.ts";
+import type { Mm } from "../mm/mmTypes.ts";
+import { createNotifier, type MmuNotifier, mmuNotifierRegister } from "../mm/mmuNotifier.ts";
+import type { Vpn } from "../mm/page.ts";
 
 export interface Kvm extends Handle {
   readonly mmuLock: RwSem;
-  /** mmu_invalidate_in_progress: sections open over guest memory. */
+  /** mmu_invalidate_in_progress: sections open over guest memory, and the hull of their ranges. */
   inProgress: number;
+  rangeStart: Vpn;
+  rangeEnd: Vpn;
   /** mmu_invalidate_seq; wraps early, only equality is asked. */
   readonly seq: Cell;
-  /** The guest's one page, through the second-level table. */
-  spte: Folio | null;
+  /** Guest memory: pages [start, start + pages) of the mm. */
+  readonly start: Vpn;
+  readonly pages: number;
+  /** The second-level table: pfn << 2 | HMM_WRITE | HMM_VALID, 0 = nothing. */
+  readonly sptes: { readonly entry: Int32Array };
+  /** What a vCPU's fault has got. */
+  readonly got: Pages;
   readonly mm: Mm;
 }
 
@@ -32,55 +45,88 @@ const SEQ_MASK = 7;
 const kvmStruct = struct("kvm", {
   mmuLock: rwlockField(),
   inProgress: int({ guardedBy: "mmuLock" }),
+  rangeStart: int({ guardedBy: "mmuLock" }),
+  rangeEnd: int({ guardedBy: "mmuLock" }),
   seq: cellField(),
-  spte: ref<Folio>({ guardedBy: "mmuLock" }),
 });
 
-const kvmOps = { invalidateRangeStart: kvmInvalidateRangeStart, invalidateRangeEnd: kvmInvalidateRangeEnd };
+const GET = FOLL_GET | FOLL_WRITE;
+const kvmOps = {
+  invalidateRangeStart: kvmInvalidateRangeStart,
+  invalidateRangeEnd: kvmInvalidateRangeEnd,
+  release: kvmRelease,
+};
 
-/** Set-up: a virtual machine whose memory is page 0 of `mm`. */
-export function createKvm(m: Machine, mm: Mm): Kvm {
-  const kvm: Kvm = Object.assign(kvmStruct.create("kvm"), { mm });
-  createNotifier(m, mm, "kvm.notifier", kvmOps, kvm);
-  return kvm;
+/** Set-up: a virtual machine whose memory are `pages` pages of `mm`; it subscribes when boots run. One vCPU. */
+export function createKvm(m: Machine, k: Kernel, mm: Mm, start: Vpn, pages: number): Kvm {
+  const kvm = kvmStruct.create("kvm");
+  const vm: Kvm = Object.assign(kvm, {
+    ...{ mm, start, pages },
+    sptes: columns("kvm.spte", pages, { entry: column({ guardedBy: () => kvm.mmuLock }) }),
+    got: createPages("kvm.got", 1),
+  });
+  m.boot(mmuNotifierRegister, [k, createNotifier(m, "kvm.notifier", kvmOps, vm), mm]);
+  return vm;
 }
 
-/** Never sleeps, so it takes every range. */
-function* kvmInvalidateRangeStart(_k: Kernel, sub: MmuNotifier): Task<number> {
+/** kvm_mmu_notifier_invalidate_range_start. Never sleeps, so it takes every range. */
+function* kvmInvalidateRangeStart(_k: Kernel, sub: MmuNotifier, start: Vpn, end: Vpn): Task<number> {
   const kvm = sub.driver as Kvm;
+  if (!isGuests(kvm, start, end)) return 0;
   yield* downWrite(kvm.mmuLock);
   kvm.inProgress++;
-  kvm.spte = null;
+  kvm.rangeStart = kvm.inProgress === 1 ? start : Math.min(kvm.rangeStart, start);
+  kvm.rangeEnd = kvm.inProgress === 1 ? end : Math.max(kvm.rangeEnd, end);
+  zap(kvm, start, end);
   yield* upWrite(kvm.mmuLock);
   return 0;
 }
 
-function* kvmInvalidateRangeEnd(_k: Kernel, sub: MmuNotifier): Task {
+function* kvmInvalidateRangeEnd(_k: Kernel, sub: MmuNotifier, start: Vpn, end: Vpn): Task {
   const kvm = sub.driver as Kvm;
+  if (!isGuests(kvm, start, end)) return;
   yield* downWrite(kvm.mmuLock);
   yield* writeOnce(kvm.seq, ((yield* readOnce(kvm.seq)) + 1) & SEQ_MASK);
+  must(kvm.inProgress > 0, "missed-notification", "KVM hears the end of a section that it saw no start of");
   kvm.inProgress--;
   yield* upWrite(kvm.mmuLock);
 }
 
-/** A vCPU touches guest page `vpn`: returns when it is mapped, or when the host has no memory for it. */
-export function* vcpuFault(k: Kernel, kvm: Kvm, vpn: Vpn): Task {
+/** kvm_mmu_notifier_release: kvm_flush_shadow_all. */
+function* kvmRelease(_k: Kernel, sub: MmuNotifier): Task {
+  const kvm = sub.driver as Kvm;
+  yield* downWrite(kvm.mmuLock);
+  zap(kvm, kvm.start, kvm.start + kvm.pages);
+  yield* upWrite(kvm.mmuLock);
+}
+
+const isGuests = (kvm: Kvm, start: Vpn, end: Vpn): boolean => start < kvm.start + kvm.pages && end > kvm.start;
+
+/** mmu_lock held for writing. */
+function zap(kvm: Kvm, start: Vpn, end: Vpn): void {
+  const from = Math.max(start, kvm.start);
+  const to = Math.min(end, kvm.start + kvm.pages);
+  kvm.sptes.entry.fill(0, from - kvm.start, to - kvm.start);
+}
+
+/** A vCPU touches guest memory at page `vpn` of the mm: returns when it is mapped, or with -errno of the host. */
+export function* vcpuFault(k: Kernel, kvm: Kvm, vpn: Vpn): Task<number> {
   for (;;) {
     const seq = yield* readOnce(kvm.seq);
-    yield* downRead(kvm.mm.mmapLock);
-    const folio = yield* pinUserPage(k, kvm.mm, vpn, FOLL_GET | FOLL_WRITE);
-    yield* upRead(kvm.mm.mmapLock);
-    if (isError(folio)) return;
-    const mapped = yield* mapUnlessStale(kvm, folio, seq);
-    yield* folioPut(k, folio);
-    if (mapped) return;
+    const got = yield* getUserPagesFast(k, kvm.mm, vpn, 1, GET, kvm.got);
+    if (got < 0) return got;
+    const mapped = yield* mapUnlessStale(kvm, vpn, seq);
+    yield* unpinUserPages(k, kvm.got, 1, GET, false);
+    if (mapped) return 0;
   }
 }
 
-function* mapUnlessStale(kvm: Kvm, folio: Folio, seq: number): Task<boolean> {
-  yield* downWrite(kvm.mmuLock);
-  const stale = kvm.inProgress > 0 || (yield* readOnce(kvm.seq)) !== seq;
-  if (!stale) kvm.spte = folio;
-  yield* upWrite(kvm.mmuLock);
+/** direct_page_fault, is_page_fault_stale, mmu_invalidate_retry_hva. */
+function* mapUnlessStale(kvm: Kvm, vpn: Vpn, seq: number): Task<boolean> {
+  yield* downRead(kvm.mmuLock);
+  const open = kvm.inProgress > 0 && vpn >= kvm.rangeStart && vpn < kvm.rangeEnd;
+  const stale = open || (yield* readOnce(kvm.seq)) !== seq;
+  if (!stale) kvm.sptes.entry[vpn - kvm.start] = (kvm.got.pfn[0] << 2) | HMM_WRITE | HMM_VALID;
+  yield* upRead(kvm.mmuLock);
   return !stale;
 }

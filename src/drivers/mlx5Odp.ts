@@ -6,13 +6,14 @@ import type { Handle, Task } from "../machine/core.ts";
 import { GFP_KERNEL } from "../machine/gfp.ts";
 import type { Machine } from "../machine/machine.ts";
 import { lock, type Mutex, mutexField, unlock } from "../machine/mutex.ts";
-import { bool, int, ref, struct } from "../machine/struct.ts";
-import type { Kernel } from "../mm/slice/kernel.ts";
-import type { Mm } from "../mm/slice/mm.ts";
-import { createIntervalNotifier, type IntervalNotifier, mmuIntervalSetSeq } from "../mm/slice/mmuIntervalNotifier.ts";
-import { rangeBlockable } from "../mm/slice/mmuNotifier.ts";
-import type { Folio, Vpn } from "../mm/slice/page.ts";
-import { kmalloc } from "../mm/slice/pageAlloc.ts";
+import { bool, int, struct } from "../machine/struct.ts";
+import type { Kernel } from "../mm/kernel.ts";
+import type { Mm } from "../mm/mmTypes.ts";
+import { createIntervalNotifier, mmuIntervalNotifierInsert, mmuIntervalSetSeq } from "../mm/mmuIntervalNotifier.ts";
+import { type IntervalNotifier, rangeBlockable } from "../mm/mmuNotifierTypes.ts";
+import type { Pfn, Vpn } from "../mm/page.ts";
+import { kmalloc } from "../mm/slab.ts";
+import { claimReferences } from "../mm/world/claims.ts";
 
 /** ib_umem_odp with the mr that it belongs to. */
 export interface Mr extends Handle {
@@ -27,8 +28,8 @@ export interface MkeyCache extends Handle {
   readonly rbLock: Mutex;
   /** Entries for different sizes of regions. */
   entries: number;
-  /** The entry that was made last. */
-  newest: Folio | null;
+  /** The entry that was made last; 0 = none. */
+  newest: Pfn;
   stored: number;
 }
 
@@ -40,21 +41,24 @@ const mrStruct = struct("mr", {
 const cacheStruct = struct("mkeyCache", {
   rbLock: mutexField(),
   entries: int({ guardedBy: "rbLock" }),
-  newest: ref<Folio>({ guardedBy: "rbLock" }),
+  newest: int({ guardedBy: "rbLock" }),
   stored: int({ guardedBy: "rbLock" }),
 });
 
 const odpOps = { invalidate: mlx5IbInvalidateRange };
 
-/** Set-up: a region over all of `mm`, mapped by the device. */
-export function createMr(m: Machine, mm: Mm): Mr {
+/** Set-up: a region of the pages [start, start + pages) of `mm`, mapped by the device; it subscribes when boots run. */
+export function createMr(m: Machine, k: Kernel, mm: Mm, start: Vpn, pages: number): Mr {
   const mr: Mr = mrStruct.create("mr", { mapped: true });
-  createIntervalNotifier(m, mm, "mr.notifier", [0, mm.ptes.length], odpOps, mr);
+  m.boot(mmuIntervalNotifierInsert, [k, createIntervalNotifier(m, k, "mr.notifier", odpOps, mr), mm, start, pages]);
   return mr;
 }
 
-export function createMkeyCache(entries: number): MkeyCache {
-  return cacheStruct.create("cache", { entries });
+/** Set-up: a cache with so many entries of the right size. What it allocates is still its own at the end. */
+export function createMkeyCache(k: Kernel, entries: number): MkeyCache {
+  const cache: MkeyCache = cacheStruct.create("cache", { entries });
+  claimReferences(k, { memory: () => [cache.newest] });
+  return cache;
 }
 
 function* mlx5IbInvalidateRange(
@@ -100,7 +104,7 @@ export function* initMkeyCache(k: Kernel, cache: MkeyCache): Task {
 /** mlx5r_cache_create_ent_locked: allocates with GFP_KERNEL. rb_lock held. */
 function* createEntry(k: Kernel, cache: MkeyCache): Task<boolean> {
   const entry = yield* kmalloc(k, GFP_KERNEL);
-  if (!entry) return false;
+  if (entry === 0) return false;
   cache.entries++;
   cache.newest = entry;
   return true;

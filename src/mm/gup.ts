@@ -199,7 +199,7 @@ export function* getUserPagesUnlocked(
   n: number,
   flags: number,
   pages: Pages,
-  offset: number,
+  offset = 0,
 ): Task<number> {
   yield* downRead(mm.mmapLock);
   // Only get_user_pages_unlocked touches; long-term pins go another way.

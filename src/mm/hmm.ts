@@ -19,7 +19,7 @@ export const HMM_WRITE = 2;
 export const HMM_REQ_FAULT = 1;
 export const HMM_REQ_WRITE = 2;
 
-/** Fills pfns[0 …] for [start, end). 0; -EBUSY when `seq` is over; -EFAULT, -EPERM. mmap_lock held for reading. */
+/** Fills pfns[offset …] for [start, end). 0; -EBUSY when `seq` is over; -EFAULT, -EPERM. mmap_lock held for reading. */
 export function* hmmRangeFault(
   k: Kernel,
   mm: Mm,
@@ -29,10 +29,11 @@ export function* hmmRangeFault(
   end: Vpn,
   request: number,
   pfns: Pages,
+  offset = 0,
 ): Task<number> {
   for (let at = start; at < end; ) {
     if (yield* mmuIntervalReadRetry(sub, seq)) return -EBUSY;
-    at = yield* walk(k, mm, start, at, end, request, pfns);
+    at = yield* walk(k, mm, start - offset, at, end, request, pfns);
     if (at < 0) return at;
     if (at >= end) return 0;
     const error = yield* hmmVmaFault(k, mm, at, request);
@@ -41,7 +42,7 @@ export function* hmmRangeFault(
   return 0;
 }
 
-/** Up to the first page that must be faulted in; -errno where that is impossible. */
+/** Up to the first page that must be faulted in; -errno where that is impossible. `start`: page of the first entry of `pfns`. */
 function* walk(k: Kernel, mm: Mm, start: Vpn, from: Vpn, end: Vpn, request: number, pfns: Pages): Task<number> {
   for (let at = from; at < end; at++) {
     const vma = vmaLookup(mm, at);

@@ -42,7 +42,7 @@ function* vmOpsFault(k: Kernel, vma: Vma, vpn: Vpn): Task<Pfn | number> {
   const alone = (vma.flags & VM_RAND_READ) !== 0;
   return inode.kind === EXT4
     ? yield* filemapFault(k, inode, index, alone, (vma.mm as Mm).memcg)
-    : yield* shmemFault(k, inode, index);
+    : yield* shmemFault(k, inode, index, vma.mm as Mm);
 }
 
 function* doReadFault(k: Kernel, vma: Vma, vpn: Vpn): Task<number> {

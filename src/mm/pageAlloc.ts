@@ -175,7 +175,7 @@ function prepareToFree(k: Kernel, pfn: Pfn): void {
   frames.private[pfn] = 0;
   frames.mlockCount[pfn] = 0;
   frames.prev[pfn] = 0;
-  frames.generation[pfn] = (frames.generation[pfn] + 1) & 1023;
+  frames.generation[pfn] = (frames.generation[pfn] + 1) & 1023 & k.ageMask;
 }
 
 /** Zone lock held. */

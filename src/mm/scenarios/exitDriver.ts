@@ -25,8 +25,16 @@ import { createNotifier, mmuNotifierRegister, mmuNotifierUnregister } from "../m
 import type { IntervalNotifier, IntervalNotifierOps, MmuNotifier, MmuNotifierOps } from "../mmuNotifierTypes.ts";
 import { PG_buddy } from "../page.ts";
 import { lruAddDrain } from "../swap.ts";
+import {
+  classicMap,
+  classicOps,
+  createDevice,
+  type Device,
+  deviceStop,
+  mirrorMap,
+  mirrorOps,
+} from "../world/devices.ts";
 import { A, smallKernel } from "../world/small.ts";
-import { classicMap, classicOps, createDevice, type Device, deviceStop, mirrorMap, mirrorOps } from "./devices.ts";
 
 const FLAGS = FOLL_PIN | FOLL_WRITE;
 const PINS = 0;

@@ -7,11 +7,9 @@
 import type { Task } from "../../machine/core.ts";
 import { must } from "../../machine/finding.ts";
 import { lock, unlock } from "../../machine/mutex.ts";
-import { downRead, upRead } from "../../machine/rwsem.ts";
 import { defineCase } from "../../machine/scenario.ts";
 import { choose, join, spawn } from "../../machine/wait.ts";
 import { sysExit } from "../exit.ts";
-import { HMM_REQ_FAULT, HMM_REQ_WRITE, hmmRangeFault } from "../hmm.ts";
 import type { Kernel } from "../kernel.ts";
 import { MADV_DONTNEED, sysMadvise } from "../madvise.ts";
 import { userWrite } from "../memory.ts";
@@ -27,8 +25,17 @@ import {
 } from "../mmuIntervalNotifier.ts";
 import type { IntervalNotifier } from "../mmuNotifierTypes.ts";
 import { lruAddDrain } from "../swap.ts";
+import {
+  createDevice,
+  type Device,
+  deviceStop,
+  deviceWrite,
+  mirrorCollect,
+  mirrorMap,
+  mirrorOps,
+  programDevice,
+} from "../world/devices.ts";
 import { A, smallKernel } from "../world/small.ts";
-import { createDevice, type Device, deviceStop, deviceWrite, mirrorMap, mirrorOps } from "./devices.ts";
 
 const PROPER = 0;
 /** Takes the sequence once, before the loop. */
@@ -67,16 +74,12 @@ function* dropper(k: Kernel, p: Process): Task {
 
 function* mapWithOldSeq(k: Kernel, sub: IntervalNotifier): Task<number> {
   const dev = sub.driver as Device;
-  const mm = sub.mm as Mm;
   const seq = yield* mmuIntervalReadBegin(sub);
   for (;;) {
-    yield* downRead(mm.mmapLock);
-    const error = yield* hmmRangeFault(k, mm, sub, seq, A, A + 1, HMM_REQ_FAULT | HMM_REQ_WRITE, dev.pages);
-    yield* upRead(mm.mmapLock);
-    if (error !== 0) continue;
+    if ((yield* mirrorCollect(k, sub, seq, A, 1)) !== 0) continue;
     yield* lock(dev.lock);
     const retry = yield* mmuIntervalReadRetry(sub, seq);
-    if (!retry) dev.mapped = dev.pages.pfn[0];
+    if (!retry) programDevice(k, dev, A, 1);
     yield* unlock(dev.lock);
     if (!retry) return 0;
   }

@@ -25,8 +25,8 @@ import {
 import type { IntervalNotifier } from "../mmuNotifierTypes.ts";
 import { type Rules, rules } from "../rules.ts";
 import { lruAddDrain } from "../swap.ts";
+import { createDevice, type Device, deviceStop, mirrorMap, mirrorOps } from "../world/devices.ts";
 import { A, smallKernel } from "../world/small.ts";
-import { createDevice, type Device, deviceStop, mirrorMap, mirrorOps } from "./devices.ts";
 
 type Sub = IntervalNotifier & Handle;
 

@@ -27,7 +27,6 @@ import type { IntervalNotifier, IntervalNotifierOps, MmuNotifier, MmuNotifierOps
 import { MMU_NOTIFY_PROTECTION_VMA, rangeEvent } from "../mmuNotifierTypes.ts";
 import { sysMprotect } from "../mprotect.ts";
 import { lruAddDrain } from "../swap.ts";
-import { A, smallKernel } from "../world/small.ts";
 import {
   classicMap,
   classicOps,
@@ -38,7 +37,8 @@ import {
   mirrorMap,
   mirrorOps,
   mirrorOpsWithoutSeq,
-} from "./devices.ts";
+} from "../world/devices.ts";
+import { A, smallKernel } from "../world/small.ts";
 
 const FLAGS = FOLL_PIN | FOLL_WRITE;
 

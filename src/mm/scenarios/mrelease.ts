@@ -29,8 +29,16 @@ import { rangeBlockable } from "../mmuNotifierTypes.ts";
 import { processMrelease } from "../oomReaper.ts";
 import { type Guard, rules } from "../rules.ts";
 import { lruAddDrain } from "../swap.ts";
+import {
+  classicMap,
+  classicOps,
+  createDevice,
+  type Device,
+  deviceStop,
+  mirrorMap,
+  unmapDevice,
+} from "../world/devices.ts";
 import { A, smallKernel } from "../world/small.ts";
-import { classicMap, classicOps, createDevice, type Device, deviceStop, mirrorMap } from "./devices.ts";
 
 const FAULTS = 0;
 const UNMAPS = 1;
@@ -78,12 +86,12 @@ function* other(k: Kernel, p: Process, sub: IntervalNotifier, classic: MmuNotifi
 
 /** Refuses what it cannot do at once. */
 const polite: IntervalNotifierOps = {
-  *invalidate(_k, sub, _start, _end, flags, seq): Task<boolean> {
+  *invalidate(_k, sub, start, end, flags, seq): Task<boolean> {
     const dev = sub.driver as Device;
     if (rangeBlockable(flags)) yield* lock(dev.lock);
     else if (!(yield* trylock(dev.lock))) return false;
     yield* mmuIntervalSetSeq(sub, seq);
-    dev.mapped = 0;
+    unmapDevice(dev, start, end);
     yield* unlock(dev.lock);
     return true;
   },
@@ -92,12 +100,12 @@ const polite: IntervalNotifierOps = {
 /** Says that it refuses, and has torn down nothing; but the caller goes on for those who cannot be refused by. */
 const refusesWithEnd: MmuNotifierOps = {
   ...classicOps,
-  *invalidateRangeStart(_k, sub, _start, _end, flags): Task<number> {
+  *invalidateRangeStart(_k, sub, start, end, flags): Task<number> {
     const dev = sub.driver as Device;
     if (!rangeBlockable(flags)) return -EAGAIN;
     yield* lock(dev.lock);
     dev.inProgress++;
-    dev.mapped = 0;
+    unmapDevice(dev, start, end);
     yield* unlock(dev.lock);
     return 0;
   },

@@ -19,9 +19,9 @@ import type { Mm, Process } from "../mmTypes.ts";
 import { createProcess } from "../mmUsers.ts";
 import { createNotifier, type MmuNotifier, mmuNotifierRegister, mmuNotifierUnregister } from "../mmuNotifier.ts";
 import { type Rules, rules } from "../rules.ts";
+import { classicMap, classicOps, createDevice, type Device, deviceStop, deviceWrite } from "../world/devices.ts";
 import { coldPage, leave, reclaims, swapKernel } from "../world/reclaim.ts";
 import { A } from "../world/small.ts";
-import { classicMap, classicOps, createDevice, type Device, deviceStop, deviceWrite } from "./devices.ts";
 
 function* main(k: Kernel, p: Process, sub: MmuNotifier, careful: boolean): Task {
   yield* coldPage(k, p);

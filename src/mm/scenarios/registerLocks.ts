@@ -20,8 +20,8 @@ import type { MmuNotifier } from "../mmuNotifierTypes.ts";
 import { type Rules, rules } from "../rules.ts";
 import { lruAddDrain } from "../swap.ts";
 import { truncateSetsize } from "../truncate.ts";
+import { classicMap, classicOps, createDevice, type Device, deviceStop } from "../world/devices.ts";
 import { A, smallKernel } from "../world/small.ts";
-import { classicMap, classicOps, createDevice, type Device, deviceStop } from "./devices.ts";
 
 const RIGHTS = PROT_READ | PROT_WRITE;
 const FLAGS = MAP_FIXED | MAP_SHARED;
