@@ -3,31 +3,40 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type Excerpts, placesOf } from "../report/html/data.ts";
 import type { Outcome } from "../report/outcome.ts";
+import type { Place } from "../search/run.ts";
 
 const AROUND = 4;
 
 /** A file that cannot be read has no lines: the page then shows the one that the run has brought along. */
 export function excerptsOf(outcomes: readonly Outcome[]): Excerpts {
-  const wanted = new Map<string, Set<number>>();
+  const byFile = new Map<string, Place[]>();
   for (const { run } of outcomes) {
-    for (const { file, line } of run === null ? [] : placesOf(run)) {
-      const lines = wanted.get(file) ?? new Set<number>();
-      wanted.set(file, lines);
-      for (let n = Math.max(1, line - AROUND); n <= line + AROUND; n++) lines.add(n);
+    for (const place of run === null ? [] : placesOf(run)) {
+      const places = byFile.get(place.file) ?? [];
+      byFile.set(place.file, places);
+      places.push(place);
     }
   }
-  const files = [...wanted].map(([file, numbers]) => {
-    const text = linesOf(file);
-    const known = [...numbers].flatMap((n) => (text[n - 1] === undefined ? [] : [[n, text[n - 1]] as const]));
-    return [file, Object.fromEntries(known)] as const;
-  });
-  return Object.fromEntries(files);
+  return Object.fromEntries([...byFile].map(([file, places]) => [file, linesAround(linesOf(file, places), places)]));
 }
 
-function linesOf(file: string): readonly string[] {
+function linesAround(lines: readonly string[], places: readonly Place[]): Readonly<Record<number, string>> {
+  const around: Record<number, string> = {};
+  for (const { line } of places) {
+    for (let n = Math.max(1, line - AROUND); n <= line + AROUND; n++) {
+      const text = lines[n - 1];
+      if (text !== undefined) around[n] = text;
+    }
+  }
+  return around;
+}
+
+/** The user may have a file of the same name as one of ours: the right one has at least one of the places in it. */
+function linesOf(file: string, places: readonly Place[]): readonly string[] {
   for (const read of [() => readFileSync(file, "utf8"), () => ofOurs(file)]) {
     try {
-      return read().split("\n");
+      const lines = read().split("\n");
+      if (places.some(({ line, text }) => lines[line - 1]?.includes(text) === true)) return lines;
     } catch {
       // The next one.
     }

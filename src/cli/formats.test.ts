@@ -3,7 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { frame, OUTCOME, run, step } from "../report/runs.testkit.ts";
 import { runCli } from "./cli.testkit.ts";
+import { excerptsOf } from "./excerpts.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "mayfail-formats-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -53,6 +55,15 @@ test("a replay is a page, too", async () => {
 test("the page shows the lines around each step, from the author's file", async () => {
   const { out } = await runCli(["check", "ab-ba:buggy", "--format", "html"]);
   expect(out).toContain("function* takeBoth(first: Mutex, second: Mutex): Task {");
+});
+
+test("lines of another file of the same name are not taken for the author's", () => {
+  const at = (text: string) => {
+    const stack = [frame("f", "src/cli/cases.testkit.ts", 8, text)];
+    return excerptsOf([{ ...OUTCOME, run: run({ tasks: ["t"], schedule: "", steps: [step(1, 0, "lock a", stack)] }) }]);
+  };
+  expect(Object.values(at("yield* lock(first)")["src/cli/cases.testkit.ts"] ?? {})).toContain("  yield* lock(first);");
+  expect(at("yield* lock(other)")).toEqual({ "src/cli/cases.testkit.ts": {} });
 });
 
 test("after Ctrl-C the page has what was found so far", async () => {

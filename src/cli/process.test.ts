@@ -3,7 +3,7 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { root } from "../../scripts/project.mjs";
-import type { CheckJson } from "../report/json.ts";
+import type { AtlasJson, CheckJson } from "../report/json.ts";
 import { NUMBERED } from "./cli.testkit.ts";
 import { folderWith, mayfail, mayfailRunning, publishedCopy } from "./process.testkit.ts";
 
@@ -160,6 +160,25 @@ test("Ctrl-C ends a long search with what is known, and exit code 130", async ()
   expect(out).toMatch(/not decided: no rule is broken as far as the search went \([\d,]+ states\)/);
   expect(out).toMatch(/two +not searched/);
   expect(code).toBe(130);
+});
+
+test("the atlas by two threads is the atlas by one", () => {
+  const [one, two] = ["1", "2"].map((n) => {
+    const args = ["atlas", "interval-remove-early-return", "fence-path-allocates", "--json", "--jobs", n];
+    const atlas = JSON.parse(mayfail(copy.bin, args, folder.path).out) as AtlasJson;
+    return atlas.cases.map((c) => ({ ...c, variants: c.variants.map(({ seconds: _, ...rest }) => rest) }));
+  });
+  expect(one?.map((c) => c.id)).toEqual(["interval-remove-early-return", "fence-path-allocates"]);
+  expect(one?.flatMap((c) => c.variants).length).toBeGreaterThan(6);
+  expect(two).toEqual(one);
+});
+
+test("Ctrl-C ends the atlas with the rows that are known", async () => {
+  const { code, out } = await mayfailRunning(copy.bin, ["atlas"], folder.path, (child) => {
+    setTimeout(() => child.kill("SIGINT"), 3000);
+  });
+  expect(code).toBe(130);
+  expect(out).toMatch(/\n\d+ of \d+ as expected, \d+ not searched\.\n$/);
 });
 
 test("Ctrl-C ends task code that does not end by itself", async () => {

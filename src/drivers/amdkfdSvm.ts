@@ -29,6 +29,7 @@ import {
   type SharedNotifier,
   type SharedNotifierOps,
 } from "../mm/mmuNotifierGet.ts";
+import { driverHistory } from "./history.ts";
 
 export interface SvmOptions {
   /** Who waits for the restore work: the release callback, or the work item that frees the process structure (v5.18). */
@@ -36,6 +37,11 @@ export interface SvmOptions {
   /** The restore work takes a user of the mm for its time (the second half of the fix). */
   readonly restoreHasUser: boolean;
 }
+
+const history = driverHistory<SvmOptions, string>("amdkfd-svm", {
+  "v5.17": { flushedBy: "release", restoreHasUser: false },
+  "v5.18": { flushedBy: "processWork", restoreHasUser: true },
+});
 
 /** kfd_process with its svm_range_list. */
 export interface KfdProcess extends Handle {
@@ -83,7 +89,7 @@ const kfdOps: SharedNotifierOps = {
 export function createKfdProcess(m: Machine, k: Kernel, leader: Process, options: SvmOptions): KfdProcess {
   const system: WorkQueue = workqueue("events", { workers: 2 });
   const kfdProcessWq = workqueue("kfdProcessWq");
-  const p = Object.assign(kfdProcessStruct.create("kfdProcess"), { leader, options: m.keep(options) });
+  const p = Object.assign(kfdProcessStruct.create("kfdProcess"), { leader, options: m.keep(history.inForce(options)) });
   const notifier = createSharedNotifier(m, k, kfdProcessWq, "kfdNotifier", kfdOps, p);
   const kfd: KfdProcess = Object.assign(p, { notifier });
   kfd.deferredListWork.init(system, svmRangeDeferredListWork, k, kfd);

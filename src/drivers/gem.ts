@@ -34,12 +34,20 @@ import { allocPage } from "../mm/pageAlloc.ts";
 import { createShrinker, SHRINK_BATCH, SHRINK_STOP, type ShrinkControl, type Shrinker } from "../mm/shrinker.ts";
 import { folioPut } from "../mm/swap.ts";
 import { currentIsKswapd } from "../mm/throttle.ts";
+import { driverHistory } from "./history.ts";
 
 /**
  * How the shrinker gets at an object. `trylock`: as i915. `lock`: waits for it. `ww-acquire`: waits for it in an acquire
  * context of its own (drm/msm before v7.1). `waits-for-gpu`: tries the lock, but waits for the GPU in every pass.
  */
 export type GemPolicy = "trylock" | "lock" | "ww-acquire" | "waits-for-gpu";
+
+const history = driverHistory<{ readonly policy: GemPolicy }, GemPolicy>("gem", {
+  trylock: { policy: "trylock" },
+  lock: { policy: "lock" },
+  "ww-acquire": { policy: "ww-acquire" },
+  "waits-for-gpu": { policy: "waits-for-gpu" },
+});
 
 export interface GemObject extends Handle {
   readonly lock: WwMutex;
@@ -97,7 +105,7 @@ export function createGem(
     ),
     pages: columns(`${name}.pages`, sizes.length * maxPages, { pfn: column(owned), backing: column(owned) }),
     maxPages,
-    policy,
+    policy: history.inForce({ policy }).policy,
     context: acquireCtx(`${name}.context`, reservations),
     shrinkContext: acquireCtx(`${name}.shrinkContext`, reservations),
     awake: true,

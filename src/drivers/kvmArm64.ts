@@ -12,6 +12,12 @@ import { int, struct } from "../machine/struct.ts";
 import { createNotifier, type MmuNotifier, type MmuNotifierOps, rangeBlockable } from "../mm/mmuNotifier.ts";
 import type { Vpn } from "../mm/page.ts";
 import { addrEnd, pgdPages } from "../mm/pageTable.ts";
+import { driverHistory } from "./history.ts";
+
+const history = driverHistory<{ readonly asksRange: boolean }, string>("kvm-arm64", {
+  "v5.8": { asksRange: false },
+  "v5.9": { asksRange: true },
+});
 
 export interface Stage2 extends Handle {
   readonly mmuLock: Mutex;
@@ -34,7 +40,12 @@ const stage2Ops: MmuNotifierOps = {
 
 /** Set-up: a virtual machine's subscriber, to be registered. */
 export function createStage2(m: Machine, asksRange: boolean): MmuNotifier<Stage2> {
-  return createNotifier(m, "kvm.notifier", stage2Ops, Object.assign(stage2Struct.create("kvm"), { asksRange }));
+  return createNotifier(
+    m,
+    "kvm.notifier",
+    stage2Ops,
+    Object.assign(stage2Struct.create("kvm"), history.inForce({ asksRange })),
+  );
 }
 
 /** unmap_stage2_range. mmu_lock held, and dropped between two top-level entries, of `size` pages each. */

@@ -18,12 +18,19 @@ import type { Kernel } from "../mm/kernel.ts";
 import type { Mm } from "../mm/mmTypes.ts";
 import { createNotifier, type MmuNotifier, type MmuNotifierOps } from "../mm/mmuNotifier.ts";
 import type { Vpn } from "../mm/page.ts";
+import { driverHistory } from "./history.ts";
 
 /**
  * Before the optimisation mmu_lock was taken and counted for every range; with it, only for those that overlap a slot
  * (071064f14d87), which is right only if updates wait (52ac8b358b0c).
  */
 export type SlotRule = "always" | "overlapping" | "overlappingAndUpdatesWait";
+
+const history = driverHistory<{ readonly rule: SlotRule }, string>("kvm-memslots", {
+  always: { rule: "always" },
+  "071064f14d87": { rule: "overlapping" },
+  "52ac8b358b0c": { rule: "overlappingAndUpdatesWait" },
+});
 
 export interface KvmVm extends Handle {
   readonly mmuLock: RwSem;
@@ -56,7 +63,7 @@ const vmStruct = struct("kvm", {
 /** Set-up: a virtual machine and its subscriber, to be registered. `slot`: the page of its first slot, 0 = none yet. */
 export function createKvmVm(m: Machine, rule: SlotRule, slot: Vpn, secondSlot: Vpn): MmuNotifier<KvmVm> {
   const pages = createPages("kvm.pages", 1);
-  const vm: KvmVm = Object.assign(vmStruct.create("kvm"), { pages, rule, secondSlot });
+  const vm: KvmVm = Object.assign(vmStruct.create("kvm"), { pages, ...history.inForce({ rule }), secondSlot });
   vm.slot.value = slot;
   return createNotifier(m, "kvm.notifier", kvmOps, vm);
 }

@@ -20,6 +20,7 @@ import type { Kernel } from "../mm/kernel.ts";
 import type { Mm } from "../mm/mmTypes.ts";
 import { createNotifier, type MmuNotifier, type MmuNotifierOps } from "../mm/mmuNotifier.ts";
 import { type Pfn, PG_buddy, type Vpn } from "../mm/page.ts";
+import { driverHistory } from "./history.ts";
 
 /** Which of the rules of the fix are in force. */
 export interface PfncacheRules {
@@ -30,6 +31,11 @@ export interface PfncacheRules {
   /** It is on the list before it is active. */
   readonly listedFirst: boolean;
 }
+
+const history = driverHistory<PfncacheRules, string>("kvm-pfncache", {
+  "v6.0": { checkAsks: false, refreshAsks: false, listedFirst: false },
+  "v6.1": { checkAsks: true, refreshAsks: true, listedFirst: true },
+});
 
 export interface Gpc extends Handle {
   readonly lock: RwSem;
@@ -90,7 +96,7 @@ const kvmOps: MmuNotifierOps = {
 
 /** Set-up: a virtual machine with one cache, of page `vpn`; not active, its subscriber to be registered. */
 export function createGpc(m: Machine, vpn: Vpn, rules: PfncacheRules): MmuNotifier<Gpc> {
-  const parts = { vpn, pages: createPages("gpc.pages", 1), rules: m.keep(rules) };
+  const parts = { vpn, pages: createPages("gpc.pages", 1), rules: m.keep(history.inForce(rules)) };
   return createNotifier(m, "kvm.notifier", kvmOps, Object.assign(gpcStruct.create("gpc"), parts));
 }
 

@@ -14,6 +14,7 @@ import { bool, struct } from "../machine/struct.ts";
 import type { Kernel } from "../mm/kernel.ts";
 import { createIntervalNotifier, mmuIntervalNotifierRemove, mmuIntervalSetSeq } from "../mm/mmuIntervalNotifier.ts";
 import { type IntervalNotifier, type IntervalNotifierOps, rangeBlockable } from "../mm/mmuNotifierTypes.ts";
+import { driverHistory } from "./history.ts";
 
 export interface RevokeRules {
   /** The key is revoked with umem_mutex held. */
@@ -21,6 +22,11 @@ export interface RevokeRules {
   /** The umem forgets its region then (umem_odp->private). */
   readonly clearsPointer: boolean;
 }
+
+const history = driverHistory<RevokeRules, string>("mlx5-revoke", {
+  "v6.13": { underMutex: false, clearsPointer: false },
+  "v6.14": { underMutex: true, clearsPointer: true },
+});
 
 export interface OdpMr extends Handle {
   readonly umemMutex: Mutex;
@@ -56,7 +62,9 @@ const odpOps: IntervalNotifierOps = {
 
 /** Set-up: a region whose page the device has mapped; its subscription is to be inserted. */
 export function createOdpMr(m: Machine, k: Kernel, rules: RevokeRules): IntervalNotifier<OdpMr> {
-  const mr = Object.assign(mrStruct.create("mr", { hasMr: true, mapped: true }), { rules: m.keep(rules) });
+  const mr = Object.assign(mrStruct.create("mr", { hasMr: true, mapped: true }), {
+    rules: m.keep(history.inForce(rules)),
+  });
   return createIntervalNotifier(m, k, "mr.notifier", odpOps, mr);
 }
 

@@ -25,9 +25,15 @@ import {
 } from "../mm/mmuIntervalNotifier.ts";
 import { type IntervalNotifier, type IntervalNotifierOps, rangeBlockable } from "../mm/mmuNotifierTypes.ts";
 import type { Vpn } from "../mm/page.ts";
+import { driverHistory } from "./history.ts";
 
 /** What becomes of the user of the mm: put with umem_mutex held (v5.10), or by a work item (v6.0). */
 export type PutMm = "locked" | "async";
+
+const history = driverHistory<{ readonly putMm: PutMm }, string>("mlx5-odp-fault", {
+  "v5.10": { putMm: "locked" },
+  "v6.0": { putMm: "async" },
+});
 
 /** ib_umem_odp of one page. */
 export interface OdpUmem extends Handle {
@@ -54,7 +60,10 @@ const odpOps: IntervalNotifierOps = {
 
 /** Set-up: a memory region's part of one page; to be inserted. */
 export function createOdpUmem(m: Machine, k: Kernel, putMm: PutMm): IntervalNotifier<OdpUmem> {
-  const umem = Object.assign(umemStruct.create("umem"), { pages: createPages("umem.pages", 1), putMm });
+  const umem = Object.assign(umemStruct.create("umem"), {
+    pages: createPages("umem.pages", 1),
+    ...history.inForce({ putMm }),
+  });
   return createIntervalNotifier(m, k, "umem.notifier", odpOps, umem);
 }
 

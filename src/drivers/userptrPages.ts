@@ -20,8 +20,16 @@ import type { Mm } from "../mm/mmTypes.ts";
 import type { MmuNotifierOps } from "../mm/mmuNotifierTypes.ts";
 import { folioLockWord, type Pfn, PG_dirty, setFlag, type Vpn } from "../mm/page.ts";
 import { setPageDirty } from "../mm/pageWriteback.ts";
+import { driverHistory } from "./history.ts";
 
 export type DirtyPolicy = "nolock" | "lock" | "trylock" | "dirtyAtMap";
+
+const history = driverHistory<{ readonly policy: DirtyPolicy }, DirtyPolicy>("i915-pages", {
+  nolock: { policy: "nolock" },
+  lock: { policy: "lock" },
+  trylock: { policy: "trylock" },
+  dirtyAtMap: { policy: "dirtyAtMap" },
+});
 
 /** drm_i915_gem_object of one page. */
 export interface PagesObject extends Handle {
@@ -42,7 +50,8 @@ const objectStruct = struct("object", {
 const PIN = FOLL_PIN | FOLL_WRITE;
 
 export function createPagesObject(policy: DirtyPolicy): PagesObject {
-  return Object.assign(objectStruct.create("object"), { pages: createPages("object.pages", 1), policy });
+  const inForce = history.inForce({ policy });
+  return Object.assign(objectStruct.create("object"), { pages: createPages("object.pages", 1), ...inForce });
 }
 
 /** The GPU has nothing to do: only the pages have to go. That they are pinned is said by -EBUSY, which nobody listens to. */

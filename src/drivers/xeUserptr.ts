@@ -26,9 +26,16 @@ import {
 import { type IntervalNotifier, type IntervalNotifierOps, rangeBlockable } from "../mm/mmuNotifierTypes.ts";
 import { folioLockWord, type Pfn, type Vpn } from "../mm/page.ts";
 import { setPageDirty } from "../mm/pageWriteback.ts";
+import { driverHistory } from "./history.ts";
 
 /** Where the pages are marked dirty: before notifier_lock (as first merged), under it (0a98219bcc96), or not at all. */
 export type MarksDirty = "unlocked" | "underLock" | "never";
+
+const history = driverHistory<{ readonly marks: MarksDirty }, string>("xe-userptr", {
+  "as-merged": { marks: "unlocked" },
+  "0a98219bcc96": { marks: "underLock" },
+  "v6.15": { marks: "never" },
+});
 
 export interface XeUserptr extends Handle {
   readonly notifierLock: RwSem;
@@ -54,7 +61,10 @@ const xeOps: IntervalNotifierOps = {
 
 /** Set-up: a userptr of one page; to be inserted. */
 export function createXeUserptr(m: Machine, k: Kernel, marks: MarksDirty): IntervalNotifier<XeUserptr> {
-  const userptr = Object.assign(userptrStruct.create("userptr"), { pages: createPages("userptr.pages", 1), marks });
+  const userptr = Object.assign(userptrStruct.create("userptr"), {
+    pages: createPages("userptr.pages", 1),
+    ...history.inForce({ marks }),
+  });
   return createIntervalNotifier(m, k, "userptr.notifier", xeOps, userptr);
 }
 
