@@ -6,6 +6,7 @@ import { unchecked } from "../machine/core.ts";
 import type { Machine } from "../machine/machine.ts";
 import { openSection } from "./announced.ts";
 import { checkMaps } from "./checkMaps.ts";
+import { checkCharges } from "./checkMemcg.ts";
 import { checkSwap, isUnusedSwapCache, slotsLeft } from "./checkSwap.ts";
 import { cacheSlot } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
@@ -24,7 +25,14 @@ export function checkEveryStep(m: Machine, k: Kernel): void {
  */
 export function checkKernel(k: Kernel, quiet = true): string | null {
   return unchecked(() => {
-    return checkMaps(k, quiet) ?? checkVmas(k) ?? checkLru(k) ?? checkPending(k) ?? checkSwap(k, quiet);
+    return (
+      checkMaps(k, quiet) ??
+      checkVmas(k) ??
+      checkLru(k) ??
+      checkPending(k) ??
+      checkSwap(k, quiet) ??
+      checkCharges(k, false)
+    );
   });
 }
 

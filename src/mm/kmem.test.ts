@@ -4,7 +4,7 @@ import { buildSequential, runSequentially } from "../machine/sequential.ts";
 import { createKernel, type Kernel } from "./kernel.ts";
 import { chargesAndExits, type Readings } from "./kmem.testkit.ts";
 import { ANON_VMA_BYTES, ANON_VMA_CHAIN_BYTES, VM_AREA_BYTES } from "./kmem.ts";
-import { drainStock } from "./memcontrol.ts";
+import { drainStock } from "./memcgStock.ts";
 import { createProcess } from "./mmUsers.ts";
 
 /** What the cgroup is charged, its stock not counted, after each step of the process. */

@@ -11,7 +11,8 @@ import type { Handle, Task } from "../machine/core.ts";
 import type { Kernel } from "./kernel.ts";
 import { placeOf } from "./kmemTypes.ts";
 import { memcgRstatUpdated } from "./memcgStat.ts";
-import { chargeNow, refillStock, taskMemcg, tryCharge } from "./memcontrol.ts";
+import { refillStock } from "./memcgStock.ts";
+import { chargeNow, taskMemcg, tryCharge } from "./memcontrol.ts";
 
 const PAGE = 4096;
 /** Each struct of a slab has a pointer to who pays for it. */
@@ -110,7 +111,7 @@ function consumeBytes(k: Kernel, memcg: number, bytes: number): boolean {
 function refillBytes(k: Kernel, memcg: number, bytes: number): void {
   const { state } = k;
   if (state.objStockMemcg !== memcg) {
-    drainBytes(k);
+    drainObjStock(k);
     state.objStockMemcg = memcg;
     state.objStockBytes = k.kmem.memcgs.bytes[memcg];
     k.kmem.memcgs.bytes[memcg] = 0;
@@ -119,7 +120,7 @@ function refillBytes(k: Kernel, memcg: number, bytes: number): void {
 }
 
 /** drain_obj_stock: whole pages are given back, the rest is kept for when this cgroup is at it again. */
-function drainBytes(k: Kernel): void {
+export function drainObjStock(k: Kernel): void {
   const { state } = k;
   const { objStockMemcg: memcg, objStockBytes: bytes } = state;
   if (memcg === 0) return;

@@ -4,7 +4,7 @@
  *   charge ─stock of the CPU?─▶ done       else 64 pages, else 1 page, from the counters up to the root
  *      └─over a limit─▶ reclaim there ≥ 32 pages ─▶ try again … 16 times ─▶ OOM killer of the cgroup ─▶ -ENOMEM
  *
- * The root (number 0) is charged nothing. Page counters are atomic and have no scheduling points of their own.
+ * The root (number 0) is charged nothing. Counters are in pageCounter.ts, the stock in memcgStock.ts.
  */
 import { contextWord, memallocRestore, memallocSave, PF_MEMALLOC } from "../machine/context.ts";
 import { currentBase, immediately, T_CONTEXT, type Task, W } from "../machine/core.ts";
@@ -27,11 +27,13 @@ import {
 import { fatalSignalPending } from "../machine/killable.ts";
 import type { Kernel } from "./kernel.ts";
 import { memcgRstatUpdated } from "./memcgStat.ts";
+import { consumeStock, drainAllStock, MEMCG_CHARGE_BATCH, refillStock } from "./memcgStock.ts";
 import { isAboveHigh, owe } from "./memcontrolHigh.ts";
 import { NO_LIMIT } from "./memcontrolTypes.ts";
 import type { Mm, Process } from "./mmTypes.ts";
 import { memCgroupOutOfMemory } from "./oomMemcg.ts";
 import { folioMemcg, type Pfn, setFolioMemcg } from "./page.ts";
+import { forceCharge, pageCounterTryCharge, tryChargeAtOnce, uncharge1 } from "./pageCounter.ts";
 import { freeScanControl, MAX_RECLAIM_RETRIES, newScanControl, SWAP_CLUSTER_MAX } from "./scanControl.ts";
 import { lruAddDrain } from "./swap.ts";
 import { getNrSwapPages, totalSwapPages } from "./swapfile.ts";
@@ -39,8 +41,6 @@ import { doTryToFreePages } from "./vmscan.ts";
 import { traceReclaimBegin, traceReclaimEnd } from "./vmscanTrace.ts";
 import { countMemcgEvent } from "./vmstat.ts";
 
-/** Pages charged at a time; what is left over becomes the CPU's stock. */
-export const MEMCG_CHARGE_BATCH = 64;
 /** GFP_RECLAIM_MASK: what the caller's mask decides about; the rest is that of user memory. */
 const GFP_RECLAIM_MASK =
   GFP_KERNEL |
@@ -115,69 +115,16 @@ export function uncharge(k: Kernel, pfn: Pfn): void {
   memcgRstatUpdated(k, 1); // PGPGOUT
 }
 
-/** page_counter_uncharge, up to the root. */
-export function uncharge1(k: Kernel, memcg: number, n: number): void {
-  const { usage } = k.memcgs;
-  for (let at = memcg; at > 0; at = k.memcgParents[at]) usage[at] -= n;
-}
-
-/** page_counter_charge, whatever the limits: kernel memory that cannot fail, and tasks that reclaim. */
-export function forceCharge(k: Kernel, memcg: number, n: number): void {
-  const { usage } = k.memcgs;
-  for (let at = memcg; at > 0; at = k.memcgParents[at]) usage[at] += n;
-}
-
-/** page_counter_try_charge: -1, or the cgroup whose limit is in the way; then nothing is charged. */
-function pageCounterTryCharge(k: Kernel, memcg: number, n: number): number {
-  const { usage, max } = k.memcgs;
-  for (let at = memcg; at > 0; at = k.memcgParents[at]) {
-    if (usage[at] + n > max[at]) return at;
-  }
-  forceCharge(k, memcg, n);
-  return -1;
-}
-
 /** mem_cgroup_margin: how much may still be charged to it. */
 export function memcgMargin(k: Kernel, memcg: number): number {
   return Math.max(0, k.memcgs.max[memcg] - k.memcgs.usage[memcg]);
-}
-
-function consumeStock(k: Kernel, memcg: number, n: number): boolean {
-  const { state } = k;
-  if (n > MEMCG_CHARGE_BATCH || state.stockMemcg !== memcg || state.stockPages < n) return false;
-  state.stockPages -= n;
-  return true;
-}
-
-/** refill_stock: charged, and not in use. */
-export function refillStock(k: Kernel, memcg: number, n: number): void {
-  const { state } = k;
-  if (state.stockMemcg !== memcg) {
-    drainStock(k);
-    state.stockMemcg = memcg;
-  }
-  state.stockPages += n;
-  if (state.stockPages > MEMCG_CHARGE_BATCH) drainStock(k);
-}
-
-/** drain_stock. */
-export function drainStock(k: Kernel): void {
-  const { state } = k;
-  if (state.stockPages > 0) uncharge1(k, state.stockMemcg, state.stockPages);
-  state.stockPages = 0;
-  state.stockMemcg = 0;
-}
-
-/** drain_all_stock: that of `memcg` and of what is below it. */
-function drainAllStock(k: Kernel, memcg: number): void {
-  for (let at = k.state.stockMemcg; at > 0; at = k.memcgParents[at]) if (at === memcg) return drainStock(k);
 }
 
 /** Charges `n` pages without waiting: beyond the limit, where it is reached. */
 export function chargeNow(k: Kernel, memcg: number, n: number): void {
   if (consumeStock(k, memcg, n)) return;
   const batch = Math.max(MEMCG_CHARGE_BATCH, n);
-  if (pageCounterTryCharge(k, memcg, batch) < 0) refillStock(k, memcg, batch - n);
+  if (tryChargeAtOnce(k, memcg, batch) < 0) refillStock(k, memcg, batch - n);
   else forceCharge(k, memcg, n);
 }
 
@@ -189,10 +136,10 @@ export function* tryCharge(k: Kernel, memcg: number, gfp: number, n: number): Ta
   let drained = false;
   let passedOom = false;
   for (;;) {
-    let over = pageCounterTryCharge(k, memcg, batch);
+    let over = yield* pageCounterTryCharge(k, memcg, batch);
     if (over >= 0 && batch > n) {
       batch = n;
-      over = consumeStock(k, memcg, n) ? -2 : pageCounterTryCharge(k, memcg, batch);
+      over = consumeStock(k, memcg, n) ? -2 : yield* pageCounterTryCharge(k, memcg, batch);
     }
     if (over === -2) return 0;
     if (over === -1) break;
@@ -206,7 +153,7 @@ export function* tryCharge(k: Kernel, memcg: number, gfp: number, n: number): Ta
     const reclaimed = yield* tryToFreeMemCgroupPages(k, over, n, gfp, true, false);
     if (memcgMargin(k, over) >= n) continue;
     if (!drained) {
-      drainAllStock(k, over);
+      yield* drainAllStock(k, over);
       drained = true;
       continue;
     }
@@ -279,7 +226,7 @@ export function* setMemoryMax(k: Kernel, memcg: number, max: number): Task {
   let drained = false;
   while (k.memcgs.usage[memcg] > k.memcgs.max[memcg]) {
     if (!drained) {
-      drainAllStock(k, memcg);
+      yield* drainAllStock(k, memcg);
       drained = true;
     } else if (retries > 0) {
       const excess = k.memcgs.usage[memcg] - k.memcgs.max[memcg];
@@ -298,7 +245,7 @@ export function* setMemoryHigh(k: Kernel, memcg: number, high: number): Task {
   let drained = false;
   while (k.memcgs.usage[memcg] > k.memcgs.high[memcg]) {
     if (!drained) {
-      drainAllStock(k, memcg);
+      yield* drainAllStock(k, memcg);
       drained = true;
       continue;
     }

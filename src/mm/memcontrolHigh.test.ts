@@ -3,9 +3,11 @@ import { expect, test } from "vitest";
 import type { Task } from "../machine/core.ts";
 import { GFP_ATOMIC, GFP_KERNEL } from "../machine/gfp.ts";
 import type { Kernel } from "./kernel.ts";
-import { drainStock, joinMemcg, setMemoryHigh, tryCharge, uncharge1 } from "./memcontrol.ts";
+import { drainStock } from "./memcgStock.ts";
+import { joinMemcg, setMemoryHigh, tryCharge } from "./memcontrol.ts";
 import { highDelay, overage } from "./memcontrolHigh.ts";
 import type { Process } from "./mmTypes.ts";
+import { uncharge1 } from "./pageCounter.ts";
 import { mapAnon, runScript, writePages } from "./vmscan.testkit.ts";
 
 const OPTIONS = { frames: 512, swapPages: 512, memcgs: [{}] };

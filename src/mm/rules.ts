@@ -42,6 +42,8 @@ import { mayfailError } from "../errors.ts";
  *  - `unmapNamesPage`: try_to_unmap announces the page, not the beginning of its VMA (v5.0-rc1 had it wrong).
  *  - `numaInvalidatesFirst`: before a page is copied in place of its entry, devices that share the page table forget it (the same).
  *  - `numaKeepsWrite`: after a NUMA fault the entry has the right to write that it had.
+ *  - `chargeUndo`: a charge that fails at one level of cgroups is taken back from those below.
+ *  - `stockPreemptOff`: who drains the stock of charged pages cannot be interrupted by somebody who uses it.
  */
 export const GUARDS = [
   "gupFastRecheck",
@@ -77,6 +79,8 @@ export const GUARDS = [
   "unmapNamesPage",
   "numaInvalidatesFirst",
   "numaKeepsWrite",
+  "chargeUndo",
+  "stockPreemptOff",
 ] as const;
 export type Guard = (typeof GUARDS)[number];
 

@@ -115,6 +115,10 @@ export const reclaimUnmap = defineCase<Parameters>({
       expect: "assertion",
     },
     "exit-without-rmap-lock": { ...base, how: EXIT, inForce: without("rmapLock"), expect: "data-race" },
+    "munmap-without-rmap-lock": { ...base, inForce: without("rmapLock"), expect: "data-race" },
+    "dontneed-without-rmap-lock": { ...base, how: DONTNEED, inForce: without("rmapLock"), expect: "data-race" },
+    "mremap-without-rmap-lock": { ...base, how: MREMAP, inForce: without("rmapLock"), expect: "data-race" },
+    "fork-without-rmap-lock": { ...forking, inForce: without("rmapLock"), expect: "data-race" },
     "munmap-without-reference-check": { ...base, inForce: without("removeRefCheck"), expect: "use-after-free" },
     "fork-without-batched-flush": { ...forking, tlb: { without: "batch" }, expect: "use-after-free" },
     "dontneed-without-pending-flush": {
