@@ -130,19 +130,18 @@ export function chargeNow(k: Kernel, memcg: number, n: number): void {
 
 /** try_charge_memcg: `n` pages. 0 or -ENOMEM. */
 export function* tryCharge(k: Kernel, memcg: number, gfp: number, n: number): Task<number> {
-  if (consumeStock(k, memcg, n)) return 0;
   let batch = Math.max(MEMCG_CHARGE_BATCH, n);
   let retries = MAX_RECLAIM_RETRIES;
   let drained = false;
   let passedOom = false;
   for (;;) {
-    let over = yield* pageCounterTryCharge(k, memcg, batch);
-    if (over >= 0 && batch > n) {
+    if (consumeStock(k, memcg, n)) return 0;
+    const over = yield* pageCounterTryCharge(k, memcg, batch);
+    if (over < 0) break;
+    if (batch > n) {
       batch = n;
-      over = consumeStock(k, memcg, n) ? -2 : yield* pageCounterTryCharge(k, memcg, batch);
+      continue;
     }
-    if (over === -2) return 0;
-    if (over === -1) break;
     if ((contextWord() & PF_MEMALLOC) !== 0) {
       // Reclaim itself needs the memory: its limit comes second.
       forceCharge(k, memcg, n);

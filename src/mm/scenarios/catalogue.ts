@@ -16,6 +16,7 @@ import { intervalsDeferred } from "./intervalsDeferred.ts";
 import { kswapdDirect } from "./kswapdDirect.ts";
 import { lateInvalidate } from "./lateInvalidate.ts";
 import { lruBatch } from "./lruBatch.ts";
+import { memcgCharge } from "./memcgCharge.ts";
 import { migrateMunmap } from "./migrateMunmap.ts";
 import { migratePin } from "./migratePin.ts";
 import { mkcleanWriteback } from "./mkcleanWriteback.ts";
@@ -58,6 +59,7 @@ export const SCENARIOS: readonly Case[] = [
   kswapdDirect,
   lateInvalidate,
   lruBatch,
+  memcgCharge,
   migrateMunmap,
   migratePin,
   mkcleanWriteback,

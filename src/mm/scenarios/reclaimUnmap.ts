@@ -4,6 +4,9 @@
  *
  *   reclaim walks the VMAs of the page's anon_vma under the rmap lock; mremap holds it where the walk could miss the page
  *   munmap, DONTNEED: entry and slot (or page) under the page-table lock; a folio that is locked is left to reclaim
+ *
+ * Without the rmap lock the walk reads where VMAs lie while they move and go away: its first look is the finding, whether or
+ * not something happens to it afterwards.
  */
 import type { Task } from "../../machine/core.ts";
 import { must } from "../../machine/finding.ts";
