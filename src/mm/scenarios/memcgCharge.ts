@@ -26,8 +26,8 @@ import { MAP_ANONYMOUS, MAP_FIXED, type Mm, PROT_READ, PROT_WRITE, type Process 
 import { createProcess } from "../mmUsers.ts";
 import { type Guard, type Rules, rules } from "../rules.ts";
 import { lruAddDrain } from "../swap.ts";
-import { coldPage, leave, swapKernel } from "./reclaimWorld.ts";
-import { A } from "./world.ts";
+import { coldPage, leave, swapKernel } from "../world/reclaim.ts";
+import { A } from "../world/small.ts";
 
 /** The limit is the parent's; the processes are in its children. */
 const PARENT = 1;
