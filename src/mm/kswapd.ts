@@ -4,23 +4,17 @@
  *   asleep ──wakeupKswapd──▶ balance ─ enough free ─▶ nap ─ still enough ─▶ asleep
  *                              └─ nothing reclaimed in 12 priorities ─▶ kswapdFailures++; at 16 it is given up, until others reclaim
  */
-import { readOnce, writeOnce } from "../machine/cell.ts";
+import { point, readOnce, writeOnce } from "../machine/cell.ts";
 import { memallocSave, PF_KSWAPD, PF_MEMALLOC } from "../machine/context.ts";
-import { answer, type Task } from "../machine/core.ts";
+import { answer, sequential, type Task } from "../machine/core.ts";
 import { __GFP_KSWAPD_RECLAIM, fsReclaimAcquire, fsReclaimRelease, GFP_KERNEL } from "../machine/gfp.ts";
 import type { Machine } from "../machine/machine.ts";
 import { until } from "../machine/wait.ts";
 import type { Kernel } from "./kernel.ts";
 import { lruvecAt } from "./lruvec.ts";
 import { PGDAT_DIRTY, PGDAT_WRITEBACK, type Pgdat } from "./pgdat.ts";
-import {
-  DEF_PRIORITY,
-  freeScanControl,
-  MAX_RECLAIM_RETRIES,
-  newScanControl,
-  type ScanControl,
-  SWAP_CLUSTER_MAX,
-} from "./scanControl.ts";
+import { guards } from "./rules.ts";
+import { DEF_PRIORITY, freeScanControl, newScanControl, type ScanControl, SWAP_CLUSTER_MAX } from "./scanControl.ts";
 import { condResched } from "./throttle.ts";
 import { scheduleTimeoutOn } from "./timer.ts";
 import { shrinkNode } from "./vmscan.ts";
@@ -33,12 +27,12 @@ import { gfpZone, MAX_NR_ZONES } from "./zone.ts";
 /** HZ/10. */
 const NAP_MS = 100;
 
-/** Set-up: kswapd of every node. Daemons that rest until somebody wakes them. */
-export function startKswapd(m: Machine, k: Kernel): void {
+/** Set-up: kswapd of every node. Daemons that rest until somebody wakes them; `boots`: each looks around before it does. */
+export function startKswapd(m: Machine, k: Kernel, boots = false): void {
   for (const pgdat of k.pgdats) {
     pgdat.hasKswapd = true;
-    pgdat.kswapdSleeps = true;
-    m.spawn(`kswapd${pgdat.nid}`, kswapd, [k, pgdat], { daemon: true });
+    pgdat.kswapdSleeps = !boots;
+    m.spawn(`kswapd${pgdat.nid}`, kswapd, [k, pgdat, boots], { daemon: true });
   }
 }
 
@@ -61,7 +55,7 @@ function* wakeupKswapd(k: Kernel, nid: number, highest: number, gfp: number): Ta
     pgdat.kswapdHighestZoneidx = highest;
   }
   if (!pgdat.kswapdSleeps) return;
-  if (pgdat.kswapdFailures >= MAX_RECLAIM_RETRIES) return;
+  if (pgdat.kswapdFailures >= k.lru.maxRetries) return;
   if (pgdatBalanced(k, nid, highest) && boostOf(k, nid, highest) === 0) return;
   traceWakeupKswapd(nid, highest, 0, gfp);
   pgdat.kswapdSleeps = false;
@@ -87,10 +81,11 @@ function boostOf(k: Kernel, nid: number, highest: number): number {
 }
 
 /** kswapd(). */
-function* kswapd(k: Kernel, pgdat: Pgdat): Task {
+function* kswapd(k: Kernel, pgdat: Pgdat, boots: boolean): Task {
   memallocSave(PF_MEMALLOC | PF_KSWAPD);
   const all = MAX_NR_ZONES - 1;
-  yield* sleep(k, pgdat);
+  if (boots) yield* tryToSleep(k, pgdat, all);
+  else yield* sleep(k, pgdat);
   for (;;) {
     const highest = Math.min(pgdat.kswapdHighestZoneidx, all);
     pgdat.kswapdHighestZoneidx = MAX_NR_ZONES;
@@ -113,7 +108,7 @@ function* tryToSleep(k: Kernel, pgdat: Pgdat, highest: number): Task {
     if (woken) yield* writeOnce(pgdat.kswapdWork, 0);
     else pgdat.kswapdSleeps = false;
   }
-  if (!woken && prepareToSleep(k, pgdat, highest)) {
+  if (!woken && (yield* mayRest(k, pgdat, highest))) {
     traceKswapdSleep(pgdat.nid);
     yield* sleep(k, pgdat);
     return;
@@ -122,6 +117,24 @@ function* tryToSleep(k: Kernel, pgdat: Pgdat, highest: number): Task {
   if (pgdat.kswapdHighestZoneidx === MAX_NR_ZONES) pgdat.kswapdHighestZoneidx = highest;
   if (!woken) yield* condResched();
 }
+
+/**
+ * Between nap and sleep it is off the queue for a moment, where nobody can wake it. So it first says that it sleeps, and then
+ * looks: who has taken a page before is seen, and who takes one afterwards wakes it.
+ */
+function* mayRest(k: Kernel, pgdat: Pgdat, highest: number): Task<boolean> {
+  const first = guards(k.rules, "kswapdQueuesFirst");
+  yield* preemptible();
+  pgdat.kswapdSleeps = first;
+  yield* preemptible();
+  const enough = prepareToSleep(k, pgdat, highest) || !guards(k.rules, "kswapdLooksAgain");
+  if (!enough) pgdat.kswapdSleeps = false;
+  else if (!first) yield* preemptible();
+  return enough;
+}
+
+/** Others may come in between, where tasks interleave at all. */
+const preemptible = (): Task => (sequential ? (answer(undefined) as never) : point());
 
 /** schedule(), on the queue. */
 function* sleep(k: Kernel, pgdat: Pgdat): Task {
@@ -132,7 +145,7 @@ function* sleep(k: Kernel, pgdat: Pgdat): Task {
 
 /** prepare_kswapd_sleep: nothing to do, or nothing that could be done. Throttled tasks need not wait for it any more. */
 function prepareToSleep(k: Kernel, pgdat: Pgdat, highest: number): boolean {
-  if (pgdat.kswapdFailures >= MAX_RECLAIM_RETRIES) return true;
+  if (pgdat.kswapdFailures >= k.lru.maxRetries) return true;
   if (!pgdatBalanced(k, pgdat.nid, highest)) return false;
   k.lru.vecs.congested[lruvecAt(k, 0, pgdat.nid)] = 0;
   pgdat.flags &= ~(PGDAT_DIRTY | PGDAT_WRITEBACK);

@@ -31,9 +31,13 @@ export const BATCH_SIZE = 15;
 /** Kinds of zones that lists tell apart, at list * LRU_ZONES + type. */
 export const LRU_ZONES = 4;
 
+const MAX_RECLAIM_RETRIES = 16;
+
 export interface LruOptions {
   /** Statistics of cgroups are as old as in the kernel: see memcgStat.ts. Else they are those of now. */
   readonly batchedStats?: boolean;
+  /** MAX_RECLAIM_RETRIES: passes without progress until reclaim is given up; fewer in searches. */
+  readonly reclaimRetries?: number;
 }
 
 /** Of each lruvec: four lists, and folios of either type that were activated as they came back. */
@@ -70,6 +74,7 @@ export function createLru(nodes: number, memcgs: number, zoned: boolean, options
       size: column({ ordered }),
     }),
     zoned,
+    maxRetries: options.reclaimRetries ?? MAX_RECLAIM_RETRIES,
     stats: options.batchedStats === true ? createLruStats(lruvecs * NR_STAT_ITEMS) : null,
     /** lru_zone_size: how many folios of a list are in zones of a type. Only where `zoned`. */
     zoneSizes: columns("lruZone", zoned ? lruvecs * NR_LRU_LISTS * LRU_ZONES : 1, { size: column({ ordered }) }),

@@ -34,7 +34,7 @@ import type { Mm, Process } from "./mmTypes.ts";
 import { memCgroupOutOfMemory } from "./oomMemcg.ts";
 import { folioMemcg, type Pfn, setFolioMemcg } from "./page.ts";
 import { forceCharge, pageCounterTryCharge, tryChargeAtOnce, uncharge1 } from "./pageCounter.ts";
-import { freeScanControl, MAX_RECLAIM_RETRIES, newScanControl, SWAP_CLUSTER_MAX } from "./scanControl.ts";
+import { freeScanControl, newScanControl, SWAP_CLUSTER_MAX } from "./scanControl.ts";
 import { lruAddDrain } from "./swap.ts";
 import { getNrSwapPages, totalSwapPages } from "./swapfile.ts";
 import { doTryToFreePages } from "./vmscan.ts";
@@ -131,7 +131,7 @@ export function chargeNow(k: Kernel, memcg: number, n: number): void {
 /** try_charge_memcg: `n` pages. 0 or -ENOMEM. */
 export function* tryCharge(k: Kernel, memcg: number, gfp: number, n: number): Task<number> {
   let batch = Math.max(MEMCG_CHARGE_BATCH, n);
-  let retries = MAX_RECLAIM_RETRIES;
+  let retries = k.lru.maxRetries;
   let drained = false;
   let passedOom = false;
   for (;;) {
@@ -165,7 +165,7 @@ export function* tryCharge(k: Kernel, memcg: number, gfp: number, n: number): Ta
     countMemcgEvent(k, over, "oom");
     if (!(yield* memCgroupOutOfMemory(k, over, gfp))) return noMemory(k, memcg, gfp, n);
     passedOom = true;
-    retries = MAX_RECLAIM_RETRIES;
+    retries = k.lru.maxRetries;
   }
   if (batch > n) refillStock(k, memcg, batch - n);
   if (isAboveHigh(k, memcg)) yield* owe(k, batch, gfp);
@@ -207,7 +207,7 @@ export function* tryToFreeMemCgroupPages(
 /** Write to memory.reclaim: 0, or -EAGAIN when less than `n` pages could be reclaimed. */
 export function* memoryReclaim(k: Kernel, memcg: number, n: number): Task<number> {
   let reclaimed = 0;
-  let retries = MAX_RECLAIM_RETRIES;
+  let retries = k.lru.maxRetries;
   while (reclaimed < n) {
     // The last attempt sees the folios in the batches too.
     if (retries === 0) yield* lruAddDrain(k);
@@ -221,7 +221,7 @@ export function* memoryReclaim(k: Kernel, memcg: number, n: number): Task<number
 /** Write to memory.max: what is above the new limit is reclaimed, else the OOM killer is called. */
 export function* setMemoryMax(k: Kernel, memcg: number, max: number): Task {
   k.memcgs.max[memcg] = max;
-  let retries = MAX_RECLAIM_RETRIES;
+  let retries = k.lru.maxRetries;
   let drained = false;
   while (k.memcgs.usage[memcg] > k.memcgs.max[memcg]) {
     if (!drained) {
@@ -240,7 +240,7 @@ export function* setMemoryMax(k: Kernel, memcg: number, max: number): Task {
 /** Write to memory.high. */
 export function* setMemoryHigh(k: Kernel, memcg: number, high: number): Task {
   k.memcgs.high[memcg] = high;
-  let retries = MAX_RECLAIM_RETRIES;
+  let retries = k.lru.maxRetries;
   let drained = false;
   while (k.memcgs.usage[memcg] > k.memcgs.high[memcg]) {
     if (!drained) {

@@ -15,7 +15,7 @@ import type { Kernel } from "./kernel.ts";
 import { MEMCG_CHARGE_BATCH } from "./memcgStock.ts";
 import { tryToFreeMemCgroupPages } from "./memcontrol.ts";
 import type { Process } from "./mmTypes.ts";
-import { MAX_RECLAIM_RETRIES, SWAP_CLUSTER_MAX } from "./scanControl.ts";
+import { SWAP_CLUSTER_MAX } from "./scanControl.ts";
 import { scheduleTimeoutKillable } from "./timer.ts";
 import { countMemcgEvent } from "./vmstat.ts";
 
@@ -53,7 +53,7 @@ function* payHigh(k: Kernel, p: Process): Task {
   p.overHigh = 0;
   const memcg = p.mm === null ? 0 : p.mm.memcg;
   let wanted = n;
-  for (let retries = MAX_RECLAIM_RETRIES; ; ) {
+  for (let retries = k.lru.maxRetries; ; ) {
     const reclaimed = yield* reclaimHigh(k, memcg, wanted);
     const delay = Math.min(highDelay(n, maxOverage(k, memcg)), MAX_DELAY);
     if (delay <= HZ / 100) return;

@@ -33,7 +33,6 @@ import { lruvecAt } from "./lruvec.ts";
 import { globalOutOfMemory, taskIsOomVictim } from "./oomGlobal.ts";
 import type { Pfn } from "./page.ts";
 import { getPageFromFreelist } from "./pageAlloc.ts";
-import { MAX_RECLAIM_RETRIES } from "./scanControl.ts";
 import { lruAddDrain } from "./swap.ts";
 import { getNrSwapPages } from "./swapfile.ts";
 import { condResched, scheduleTimeout } from "./throttle.ts";
@@ -90,7 +89,7 @@ export function* allocPagesSlowpath(k: Kernel, gfp: number, nid: number): Task<P
     if (pfn >= 0) break;
     if ((gfp & __GFP_NORETRY) === 0) {
       loops = progress > 0 ? 0 : loops + 1;
-      if (loops <= MAX_RECLAIM_RETRIES && mayHelp(k, nid, highest, flags, loops)) {
+      if (loops <= k.lru.maxRetries && mayHelp(k, nid, highest, flags, loops)) {
         yield* condResched();
         continue;
       }

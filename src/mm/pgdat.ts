@@ -17,7 +17,7 @@ export interface Pgdat extends Handle {
   kswapdOrder: number;
   /** Highest zone type it shall balance; MAX_NR_ZONES = nobody has asked. */
   kswapdHighestZoneidx: number;
-  /** Passes in a row that reclaimed nothing; MAX_RECLAIM_RETRIES = hopeless. */
+  /** Passes in a row that reclaimed nothing; KernelOptions.reclaimRetries = hopeless. */
   kswapdFailures: number;
   /** PGDAT_DIRTY, PGDAT_WRITEBACK. */
   flags: number;

@@ -44,6 +44,8 @@ import { mayfailError } from "../errors.ts";
  *  - `numaKeepsWrite`: after a NUMA fault the entry has the right to write that it had.
  *  - `chargeUndo`: a charge that fails at one level of cgroups is taken back from those below.
  *  - `stockPreemptOff`: who drains the stock of charged pages cannot be interrupted by somebody who uses it.
+ *  - `kswapdQueuesFirst`: kswapd says that it sleeps before it looks whether it may.
+ *  - `kswapdLooksAgain`: and after its nap it does look.
  */
 export const GUARDS = [
   "gupFastRecheck",
@@ -81,6 +83,8 @@ export const GUARDS = [
   "numaKeepsWrite",
   "chargeUndo",
   "stockPreemptOff",
+  "kswapdQueuesFirst",
+  "kswapdLooksAgain",
 ] as const;
 export type Guard = (typeof GUARDS)[number];
 

@@ -9,7 +9,6 @@ import { MAX_NR_ZONES } from "./zone.ts";
 export const DEF_PRIORITY = 12;
 /** Pages of a batch, and what a task has to reclaim before it goes on. */
 export const SWAP_CLUSTER_MAX = 32;
-export const MAX_RECLAIM_RETRIES = 16;
 
 export interface ScanControl extends Handle {
   /** Task slot + 1. */

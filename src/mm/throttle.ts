@@ -8,7 +8,6 @@ import { choose, giveWay } from "../machine/wait.ts";
 import type { Kernel } from "./kernel.ts";
 import { LRU_ACTIVE_ANON, LRU_ACTIVE_FILE, LRU_INACTIVE_ANON, LRU_INACTIVE_FILE } from "./lruTypes.ts";
 import { nodePageState } from "./lruvec.ts";
-import { MAX_RECLAIM_RETRIES } from "./scanControl.ts";
 import { getNrSwapPages } from "./swapfile.ts";
 import { traceThrottled } from "./vmscanTrace.ts";
 
@@ -45,7 +44,7 @@ export function* reclaimThrottle(k: Kernel, nid: number, reason: number): Task {
 
 /** skip_throttle_noprogress: OOM is near, or the lists are not waiting for writes. */
 function skipThrottleNoprogress(k: Kernel, nid: number): boolean {
-  if (k.pgdats[nid].kswapdFailures >= MAX_RECLAIM_RETRIES) return true;
+  if (k.pgdats[nid].kswapdFailures >= k.lru.maxRetries) return true;
   return 2 * k.pgdats[nid].writePending <= nodeReclaimable(k, nid);
 }
 

@@ -170,7 +170,7 @@ export function* performReclaim(k: Kernel, gfp: number, nid: number): Task<numbe
 
 /** allow_direct_reclaim: are more than half of the reserves of the low zones left, or is kswapd of no help? */
 export function allowDirectReclaim(k: Kernel, nid: number): boolean {
-  if (k.pgdats[nid].kswapdFailures >= 16) return true;
+  if (k.pgdats[nid].kswapdFailures >= k.lru.maxRetries) return true;
   let reserve = 0;
   let free = 0;
   for (const zone of k.zones) {

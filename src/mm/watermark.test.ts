@@ -51,6 +51,8 @@ test("lower zones are kept for those who can use no other", () => {
   expect(reserve[1]).toEqual([0, 0, 0, 25]);
   expect(reserve[2]).toEqual([0, 0, 0, 0]);
   expect(lowmemReserve([0, 0, 6400, 3200])[2][3]).toBe(100);
+  // ZONE_DEVICE, as kswapd asks for it when nobody has said which zones he needs.
+  expect(lowmemReserve([3840, 113264, 0, 6400, 0]).map((each) => each[4])).toEqual([467, 25, 0, 0, 0]);
 });
 
 test("who may go below the mark, and how far", () => {

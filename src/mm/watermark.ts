@@ -50,8 +50,8 @@ export function zoneMarks(minFreeKb: number, managed: number, lowmem: number, sc
   return { min, low: min + gap, high: min + 2 * gap, promo: min + 3 * gap };
 }
 
-/** sysctl_lowmem_reserve_ratio for DMA, DMA32, NORMAL, MOVABLE. */
-const RESERVE_RATIO = [256, 256, 32, 0];
+/** sysctl_lowmem_reserve_ratio for DMA, DMA32, NORMAL, MOVABLE; the highest needs none. */
+const RESERVE_RATIO = [256, 256, 32, 0, 0];
 
 /**
  * setup_per_zone_lowmem_reserve: what allocations that could use zone type j leave free in type i, at [i][j].

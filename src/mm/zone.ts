@@ -17,6 +17,7 @@ export const ZONE_NORMAL = 2;
 export const ZONE_MOVABLE = 3;
 /** ZONE_DEVICE included, which has no pages here: "all zones" as a highest zone index is 4. */
 export const MAX_NR_ZONES = 5;
+const NO_RESERVE: readonly number[] = Array.from({ length: MAX_NR_ZONES }, () => 0);
 export const ZONE_NAMES = ["DMA", "DMA32", "NORMAL", "MOVABLE"] as const;
 export type ZoneName = (typeof ZONE_NAMES)[number];
 
@@ -103,7 +104,8 @@ export function createZones(o: ZoneOptions): Zone[] {
       index,
       managed: sizes[index],
       marks: kbytes === null ? NO_MARKS : zoneMarks(kbytes, sizes[index], all, o.watermarkScaleFactor),
-      reserve: kbytes === null ? [0, 0, 0, 0] : lowmemReserve(byType)[e.type],
+      // ZONE_DEVICE, the highest of all, adds no pages to the others.
+      reserve: kbytes === null ? NO_RESERVE : lowmemReserve([...byType, 0])[e.type],
     };
   });
 }

@@ -13,6 +13,7 @@ import { gupFastUnmap } from "./gupFastUnmap.ts";
 import { hmmRetry } from "./hmmRetry.ts";
 import { intervals } from "./intervals.ts";
 import { intervalsDeferred } from "./intervalsDeferred.ts";
+import { kswapdDaemon } from "./kswapdDaemon.ts";
 import { kswapdDirect } from "./kswapdDirect.ts";
 import { lateInvalidate } from "./lateInvalidate.ts";
 import { lruBatch } from "./lruBatch.ts";
@@ -56,6 +57,7 @@ export const SCENARIOS: readonly Case[] = [
   hmmRetry,
   intervals,
   intervalsDeferred,
+  kswapdDaemon,
   kswapdDirect,
   lateInvalidate,
   lruBatch,

@@ -130,6 +130,7 @@ export const memcgCharge = defineCase<Parameters>({
       tables: 10,
       memcgs: [{ max: v.max }, ...v.own.map((max) => ({ parent: PARENT, max }))],
       reclaimers: 3,
+      reclaimRetries: 3,
     });
     const p = createProcess(k);
     const q = createProcess(k);
