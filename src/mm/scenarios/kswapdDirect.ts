@@ -59,7 +59,7 @@ export const kswapdDirect = defineCase<{ inForce: Rules; pages: number; reads: b
   variants: {
     "linux-6.1": { inForce: rules("linux-6.1"), pages: 2, reads: false, expect: "ok" },
     "linux-6.1-read": { inForce: rules("linux-6.1"), pages: 1, reads: true, expect: "ok" },
-    "without-reference-check": { inForce: without("removeRefCheck"), pages: 1, reads: true, expect: "assertion" },
+    "without-reference-check": { inForce: without("removeRefCheck"), pages: 1, reads: true, expect: "use-after-free" },
   },
   setup(m, v) {
     const k = swapKernel(m, {
