@@ -74,17 +74,15 @@ function compileModule(source: string, options: CompileOptions): CompiledModule 
   if (rewrite) rewriteImports(program, (specifier, at) => rewrite(specifier, placeOf(filename, at)));
   const functions = replaceTasks(context, program, tasks);
   if (functions.length > 0) {
-    if (source.includes("catch")) passMachineErrors(program, runtime.rethrow, () => freshName(names.taken, "$e"));
+    if (source.includes("catch")) passMachineErrors(program, runtime, () => freshName(names.taken, "$e"));
     const mentioned = importRuntime(file, options.runtime ?? "mayfail/runtime", {
       enter: runtime.enter,
-      direct: runtime.direct,
       hold: runtime.hold,
       leave: runtime.leave,
-      done: runtime.done,
-      takeResult: runtime.result,
-      sequential: runtime.sequential,
-      keepAll: runtime.keepAll,
-      W: runtime.words,
+      room: runtime.room,
+      waiting: runtime.waiting,
+      kept: runtime.kept,
+      fell: runtime.fell,
       define: runtime.define,
       encodeSlow: runtime.encode,
       decodeSlow: runtime.decode,

@@ -13,14 +13,12 @@ export interface FileContext {
 /** The names under which the runtime's functions and the step's own variables appear in the output. */
 export interface RuntimeNames {
   readonly enter: string;
-  readonly direct: string;
   readonly hold: string;
   readonly leave: string;
-  readonly done: string;
-  readonly result: string;
-  readonly sequential: string;
-  readonly keepAll: string;
-  readonly words: string;
+  readonly room: string;
+  readonly waiting: string;
+  readonly kept: string;
+  readonly fell: string;
   readonly define: string;
   readonly encode: string;
   readonly decode: string;
@@ -52,14 +50,12 @@ export function runtimeNames(taken: Set<string>): RuntimeNames {
   const fresh = (base: string): string => freshName(taken, base);
   return {
     enter: fresh("$enter"),
-    direct: fresh("$direct"),
     hold: fresh("$hold"),
     leave: fresh("$leave"),
-    done: fresh("$done"),
-    result: fresh("$result"),
-    sequential: fresh("$sequential"),
-    keepAll: fresh("$keepAll"),
-    words: fresh("$words"),
+    room: fresh("$room"),
+    waiting: fresh("$waiting"),
+    kept: fresh("$kept"),
+    fell: fresh("$fell"),
     define: fresh("$define"),
     encode: fresh("$encode"),
     decode: fresh("$decode"),

@@ -1,23 +1,23 @@
 /**
  * Prints the blocks of a task function as its step function:
  *
- *   ($W, $f, $l, $v, …parameters) => {
+ *   ($W, $f, $l, $v) => {
  *     var …locals;
  *     for (;;) switch ($l) {
- *       case 0: case -1: if ($l === 0) { …loads… }
+ *       case 0: …loads…
  *         …code…
  *         $W[$f] = … | 1;
- *         if (next task function or primitive(…) !== $done) { …stores…; return; }
- *         $v = $result(); $l = 5;
- *       case 1: case 5: if ($l === 1) { …loads… }
+ *         $v = next task function or primitive(…);
+ *         …stores…
+ *         return $v;
+ *       case 1: …loads…
  *         …
  *         return $leave($f, …);
  *     }
  *   }
  *
- * Only machines that run sequentially answer `$done`: what was called has been done at once, its result is there, and the
- * step goes straight on. On such a machine all living locals are loaded and stored, else what changes between two
- * suspensions. The loop is there only when some case is jumped to other than by falling into it.
+ * What the step answers counts on machines that run sequentially only: the result of what it called or of the function
+ * itself, or `$waiting`. The loop is there only when some case is jumped to other than by falling into it.
  */
 import {
   assign,
@@ -41,14 +41,17 @@ import type { Expression, Node, Statement, SwitchCase } from "./babel.ts";
 import type { Builder } from "./builder.ts";
 import type { Block, Local, Region } from "./cfg.ts";
 import type { Flow } from "./flow.ts";
-import { goesOn, type Layout } from "./layout.ts";
+import type { Layout } from "./layout.ts";
 import type { Storage } from "./liveness.ts";
+import { emitStraight } from "./straight.ts";
 
 /** Words of a frame before its slots. */
 const firstSlot = 2;
 
 export interface StepCode {
   readonly step: Expression;
+  /** The function that sequential machines call; null if the step has to be used there too. */
+  readonly straight: Statement | null;
   /** Functions that the step calls and that need nothing of a frame: to be declared before the step. */
   readonly before: Statement[];
 }
@@ -59,10 +62,11 @@ export function emitStep(
   layout: Layout,
   storage: Storage,
   params: readonly Local[],
-  code: string,
+  names: { readonly straight: string; readonly code: string },
 ): StepCode {
-  const { W, f, label, v, w, loop, sequential } = b.file.runtime;
-  const { numberOf, straightOf } = layout;
+  const { W, f, label, v, w, loop } = b.file.runtime;
+  const { code } = names;
+  const { numberOf } = layout;
   let loops = false;
 
   const slotAt = (slot: number): Expression => index(id(W), binary("+", id(f), num(firstSlot + slot)));
@@ -97,14 +101,11 @@ export function emitStep(
   const stop = (at: Node | null = null, argument: Expression | null = null): Statement =>
     located({ type: "ReturnStatement", argument }, at);
 
-  /** Leaves the step at a suspension. */
-  function suspended(block: Block, resume: Block, at: Node): Statement[] {
-    const planned = (storage.stores.get(block) ?? []).map(({ slot, local }) => store(slot, local, resume.label));
-    const all = (storage.contents.get(resume) ?? []).map((local) => (local === null ? num(0) : b.ref(local)));
-    if (all.length === 0) return [stop(at)];
-    const elements: Expression = { type: "ArrayExpression", elements: all };
-    const keepAll = call(id(b.file.runtime.keepAll), id(f), id(code), num(resume.label), elements);
-    return [ifThen(id(sequential), statement(keepAll), planned.length === 0 ? null : blockNode(planned)), stop(at)];
+  /** Leaves the step at a suspension, with what it calls. */
+  function suspended(block: Block, resume: Block, calls: Expression, at: Node): Statement[] {
+    const stores = (storage.stores.get(block) ?? []).map(({ slot, local }) => store(slot, local, resume.label));
+    if (stores.length === 0) return [stop(at, calls)];
+    return [statement(assign(id(v), calls), at), ...stores, stop(at, id(v))];
   }
 
   /** The code of a block and of the blocks that only it leads to; falls off its end only to go on with `next`. */
@@ -144,17 +145,9 @@ export function emitStep(
         // The label comes first: what goes wrong in the call is then reported at the call.
         const head = index(id(W), id(f));
         out.push(statement(assign(head, binary("|", binary("&", index(id(W), id(f)), num(-4096)), num(point)))));
-        const { done, result, hold } = b.file.runtime;
-        if (!goesOn(block)) {
-          // Exceptions of what is called do not come by here: it must not be run from within this try statement.
-          if (block.region !== null) out.push(statement(call(id(hold))));
-          out.push(statement(end.call, end.at), ...suspended(block, end.resume, end.at));
-          break;
-        }
-        const waits = binary("!==", end.call, id(done));
-        out.push(located(ifThen(waits, blockNode(suspended(block, end.resume, end.at))), end.at));
-        out.push(statement(assign(id(v), call(id(result)))), setLabel(straightOf.get(end.resume)));
-        if (end.resume !== next) out.push(again());
+        // Exceptions of what is called do not come by here: it must not be run from within this try statement.
+        if (block.region !== null) out.push(statement(call(id(b.file.runtime.hold))));
+        out.push(...suspended(block, end.resume, end.call, end.at));
         break;
       }
       case "return":
@@ -167,16 +160,7 @@ export function emitStep(
   }
 
   /** What must be loaded when the block is entered from outside. */
-  function loadsOf(block: Block): Statement[] {
-    const loads = (storage.loads.get(block) ?? []).map(load);
-    const rest = (storage.rest.get(block) ?? []).map((local) => {
-      const word = slotAt(storage.slotOf.get(local) ?? 0);
-      return statement(assign(b.ref(local), call(id(b.file.runtime.decode), word)));
-    });
-    if (rest.length > 0) loads.push(ifThen(id(sequential), blockNode(rest)));
-    if (loads.length === 0 || !straightOf.has(block)) return loads;
-    return [ifThen(binary("===", id(label), num(block.label)), blockNode(loads))];
-  }
+  const loadsOf = (block: Block): Statement[] => (storage.loads.get(block) ?? []).map(load);
 
   function casesOf(block: Block, next: Block | null): SwitchCase[] {
     const consequent = loadsOf(block);
@@ -188,10 +172,7 @@ export function emitStep(
     const body = codeOf(block, next);
     if (block.region === null || body.every(cannotThrow)) consequent.push(...body);
     else consequent.push(guarded(block.region, body));
-    const cases: SwitchCase[] = [{ type: "SwitchCase", test: num(numberOf.get(block) ?? -1), consequent }];
-    const straight = straightOf.get(block);
-    if (straight !== undefined) cases.unshift({ type: "SwitchCase", test: num(straight), consequent: [] });
-    return cases;
+    return [{ type: "SwitchCase", test: num(numberOf.get(block) ?? -1), consequent }];
   }
 
   /** Exceptions go to the region's handler, those of the machine to the machine. */
@@ -212,6 +193,8 @@ export function emitStep(
     };
   }
 
+  // First, since it copies statements whose jumps are filled in differently here.
+  const straight = emitStraight(b, layout.blocks, storage, flow, params, names);
   const cases = layout.order.flatMap((block, i) => casesOf(block, layout.order[i + 1] ?? null));
   const only = layout.order.length === 1 && !loops ? cases.at(-1) : undefined;
   if (loops) cases.push({ type: "SwitchCase", test: null, consequent: [stop()] });
@@ -230,13 +213,13 @@ export function emitStep(
   const { inside, before } = splitRemade(b, flow, body);
   const step: Expression = {
     type: "ArrowFunctionExpression",
-    params: [...[W, f, label, v].map(id), ...params.map((local) => id(local.name))],
-    body: blockNode([...declarations(b, [...inside, ...body], w, params), ...inside, ...body]),
+    params: [W, f, label, v].map(id),
+    body: blockNode([...declarations(b, [...inside, ...body], w), ...inside, ...body]),
     async: false,
     expression: false,
   };
   for (const each of [step, ...before]) settleNames(b, each);
-  return { step, before };
+  return { step, straight, before };
 }
 
 /** Certain to raise no exception: it only moves values between locals. */
@@ -282,15 +265,14 @@ function splitRemade(b: Builder, flow: Flow, body: readonly Statement[]): { insi
   for (const each of body) note(each);
   const inside: Statement[] = [];
   const before: Statement[] = [];
-  const needsFrame = (local: Local): boolean => [...flow.capturedBy(local)].some((each) => !each.remade);
   for (const [local, node] of b.remade) {
     if (!used.has(local)) continue;
-    (needsFrame(local) ? inside : before).push(node);
+    (flow.needsFrame(local) ? inside : before).push(node);
   }
   return { inside, before };
 }
 
-function declarations(b: Builder, body: readonly Statement[], w: string, params: readonly Local[]): Statement[] {
+function declarations(b: Builder, body: readonly Statement[], w: string): Statement[] {
   const found = new Set<Local>();
   let loads = false;
   for (const each of body)
@@ -301,8 +283,7 @@ function declarations(b: Builder, body: readonly Statement[], w: string, params:
       else if (!local.remade && !b.copies.has(node)) found.add(local);
       return true;
     });
-  const isDeclared = (local: Local): boolean => found.has(local) && !params.includes(local);
-  const names = b.locals.filter(isDeclared).map((local): [string, null] => [local.name, null]);
+  const names = b.locals.filter((local) => found.has(local)).map((local): [string, null] => [local.name, null]);
   if (loads) names.push([w, null]);
   return names.length === 0 ? [] : [declare("var", ...names)];
 }

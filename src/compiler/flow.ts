@@ -41,6 +41,11 @@ export class Flow {
     return this.#captured.get(local) ?? new Set();
   }
 
+  /** Does a function made anew read locals? Others need to be made only once. */
+  needsFrame(local: Local): boolean {
+    return [...this.capturedBy(local)].some((each) => !each.remade);
+  }
+
   effects(node: Node): Effects {
     let effects = this.#known.get(node);
     if (effects === undefined) {

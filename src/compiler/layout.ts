@@ -2,21 +2,11 @@
 import type { ExpressionStatement } from "./babel.ts";
 import { type Block, type End, nextBlocks, reachable } from "./cfg.ts";
 
-/** The number under which a step begins that gets its parameters as arguments: the entry, without its loads. */
-export const entryWithArguments = -1;
-
-/** May the step go straight on with the block after this suspension when what was called is done at once? */
-export function goesOn(block: Block): boolean {
-  return block.end.kind === "suspend" && block.end.resume.probe === null && block.region === null;
-}
-
 export interface Layout {
   /** Every block that can be reached, in source order. */
   readonly blocks: readonly Block[];
   /** Number of each block that is a case: the label of those that are resumed, further numbers for the others. */
   readonly numberOf: ReadonlyMap<Block, number>;
-  /** Second number of those that are also entered with all their locals at hand: no loads. */
-  readonly straightOf: ReadonlyMap<Block, number>;
   /** The cases in the order in which they are printed; a case that ends with a jump to the next one falls through. */
   readonly order: readonly Block[];
   /** How many resume labels there are, the entry included. */
@@ -52,10 +42,7 @@ export function layOut(entry: Block): Layout {
   for (const block of blocks) if (block.label >= 0) numberOf.set(block, block.label);
   let next = labels;
   for (const block of blocks) if (block.label < 0 && isCase(block)) numberOf.set(block, next++);
-  const straightOf = new Map([[entry, entryWithArguments]]);
-  for (const block of blocks)
-    if (block.end.kind === "suspend" && goesOn(block)) straightOf.set(block.end.resume, next++);
-  return { blocks, numberOf, straightOf, order: chain(blocks, numberOf), labels };
+  return { blocks, numberOf, order: chain(blocks, numberOf), labels };
 }
 
 /** Jumps to blocks that only jump on go to where these lead. */
@@ -117,8 +104,6 @@ function followerOf(block: Block): Block | null {
       return block.end.to;
     case "branch":
       return block.end.no;
-    case "suspend":
-      return goesOn(block) ? block.end.resume : null;
     default:
       return null;
   }

@@ -16,8 +16,6 @@ export interface Storage {
   readonly slots: readonly string[];
   /** Locals to load when a block is entered from outside, by its block. */
   readonly loads: ReadonlyMap<Block, readonly Local[]>;
-  /** Further locals that are alive at such a block: what must be loaded to go on beyond its next suspension. */
-  readonly rest: ReadonlyMap<Block, readonly Local[]>;
   /** All that is alive in a block that is resumed, by slot; null = nothing. */
   readonly contents: ReadonlyMap<Block, readonly (Local | null)[]>;
   /** What to store at the end of a block that suspends: null stores 0. */
@@ -39,7 +37,6 @@ export function planStorage(flow: Flow, blocks: readonly Block[], params: readon
     return stored;
   });
   const loads = new Map<Block, Local[]>();
-  const rest = new Map<Block, Local[]>();
   const contents = new Map<Block, (Local | null)[]>();
   for (const block of blocks) {
     if (block.label < 0) continue;
@@ -47,13 +44,9 @@ export function planStorage(flow: Flow, blocks: readonly Block[], params: readon
     const first = needed.get(block) ?? none;
     const kept = [...(live.get(block) ?? none)].filter(isKept);
     loads.set(block, [...first].filter(isKept));
-    rest.set(
-      block,
-      kept.filter((local) => !first.has(local)),
-    );
     contents.set(block, inSlots(kept, slotOf, slots.length));
   }
-  return { slotOf, slots, loads, rest, contents, stores };
+  return { slotOf, slots, loads, contents, stores };
 }
 
 /** The expressions of a block's end that are evaluated before control leaves. */

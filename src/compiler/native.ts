@@ -45,10 +45,14 @@ function rewriteJumps(
   return node;
 }
 
-/** The machine's own exceptions pass through every catch clause of the file. */
-export function passMachineErrors(program: Node, rethrow: string, fresh: () => string): void {
+/** The machine's own exceptions pass through every catch clause of the file that is not the compiler's own. */
+export function passMachineErrors(
+  program: Node,
+  { rethrow, fell }: { readonly rethrow: string; readonly fell: string },
+  fresh: () => string,
+): void {
   const visit = (node: Node): Node => {
-    if (node.type === "CatchClause" && !startsWith(node.body.body[0], rethrow)) {
+    if (node.type === "CatchClause" && !startsWith(node.body.body[0], rethrow, fell)) {
       const error = fresh();
       const body = node.body.body;
       if (node.param && node.param.type !== "Identifier") {
@@ -69,7 +73,12 @@ export function passMachineErrors(program: Node, rethrow: string, fresh: () => s
   visit(program);
 }
 
-function startsWith(first: Statement | undefined, name: string): boolean {
-  if (first?.type !== "ExpressionStatement" || first.expression.type !== "CallExpression") return false;
-  return first.expression.callee.type === "Identifier" && first.expression.callee.name === name;
+function startsWith(first: Statement | undefined, ...names: string[]): boolean {
+  const does =
+    first?.type === "ExpressionStatement"
+      ? first.expression
+      : first?.type === "ThrowStatement"
+        ? first.argument
+        : undefined;
+  return does?.type === "CallExpression" && does.callee.type === "Identifier" && names.includes(does.callee.name);
 }

@@ -41,8 +41,8 @@ beforeAll(() => {
       export const define = (meta, step) => { defined.push(meta); return { meta, step, id: defined.length - 1 }; };
       export const enter = (code, ...args) => { entered.push([code.meta.name, ...args]); }; export const entered = [];
       export const leave = () => {}; export const encodeSlow = () => 1; export const decodeSlow = () => 1;
-      export const direct = () => 0; export const done = {}; export const takeResult = () => {}; export const hold = () => {};
-      export const sequential = false; export const keepAll = () => {}; export const W = new Int32Array(1);`,
+      export const room = { left: 0 }; export const waiting = {}; export const kept = () => waiting;
+      export const fell = (code, label, error) => error; export const hold = () => {};`,
   });
   packages = {
     mayfail: pathToFileURL(join(folder, "own/index.mjs")).href,

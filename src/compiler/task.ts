@@ -38,6 +38,7 @@ interface SourcePlaceOfTask {
 export interface CompiledTask {
   readonly meta: TaskMeta;
   readonly step: Expression;
+  readonly straight: Statement | null;
   readonly before: readonly Statement[];
   readonly params: readonly string[];
 }
@@ -45,8 +46,13 @@ export interface CompiledTask {
 /** Labels share a word with the number of the function. */
 const maxLabels = 4096;
 
-/** `code` is the name under which the step will find its own number. */
-export function compileTask(task: FunctionNode, name: string, file: FileContext, code: string): CompiledTask {
+/** `names`: under which the step will find its own number, and under which it stands a second time. */
+export function compileTask(
+  task: FunctionNode,
+  name: string,
+  file: FileContext,
+  names: { readonly straight: string; readonly code: string },
+): CompiledTask {
   const statements = simpleStatements(file, task);
   const head = headOf(file, task);
   const b = new Builder(task, name, file);
@@ -63,7 +69,7 @@ export function compileTask(task: FunctionNode, name: string, file: FileContext,
   const params = b.locals.filter((local) => local.param >= 0).sort((x, y) => x.param - y.param);
   nameLocals(b, flow);
   const storage = planStorage(flow, layout.blocks, params);
-  const { step, before } = emitStep(b, flow, layout, storage, params, code);
+  const { step, straight, before } = emitStep(b, flow, layout, storage, params, names);
   const points: SourcePoint[] = [head];
   for (const block of layout.blocks)
     if (block.resumes !== null) points[block.label] = pointOf(file, block.resumes, statements.get(block.resumes));
@@ -78,7 +84,7 @@ export function compileTask(task: FunctionNode, name: string, file: FileContext,
     points,
     hasLoop: b.hasLoop,
   };
-  return { meta, step, before, params: params.map((local) => local.name) };
+  return { meta, step, straight, before, params: params.map((local) => local.name) };
 }
 
 function pointOf(file: FileContext, node: Node, around: string | undefined): SourcePoint {

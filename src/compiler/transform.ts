@@ -1,11 +1,14 @@
 /**
  * Replaces the task functions of a module:
  *
- *   function name(a, b) {                                    pushes a frame of its own on the running task's stack,
- *     const $f = $direct($code_name);                        and runs it at once where the machine allows that
- *     return $f === 0 ? $enter($code_name, a, b) : $code_name.step($words, $f, -1, void 0, a, b);
+ *   function name(a, b) {                                 pushes a frame of its own on the running task's stack,
+ *     if ($room.left === 0) return $enter($code_name, a, b);
+ *     $room.left--;                                       or is run at once where the machine allows that
+ *     const $v = $straight_name(a, b);
+ *     $room.left++;
+ *     return $v;
  *   }
- *   const $code_name = $define({ … }, ($W, $f, $l, $v, a, b) => { … })   before everything else of the block around it
+ *   const $code_name = $define({ … }, ($W, $f, $l, $v) => { … })          before everything else of the block around it
  *
  * Expressions and methods become `(() => { const $code = …; return (a, b) => { …as above… }; })()`.
  */
@@ -13,29 +16,29 @@ import {
   binary,
   block,
   call,
-  conditional,
   declare,
   type FunctionNode,
   id,
+  ifThen,
   isFunction,
   literal,
   located,
   member,
   num,
   replaceChildren,
-  undefinedValue,
+  statement,
 } from "./ast.ts";
 import type {
   BlockStatement,
   Expression,
   FunctionDeclaration,
+  MemberExpression,
   Node,
   ObjectMethod,
   Program,
   Statement,
 } from "./babel.ts";
 import { type FileContext, freshName } from "./context.ts";
-import { entryWithArguments } from "./layout.ts";
 import { compileTask, type TaskMeta } from "./task.ts";
 
 /** Changes `program` in place; answers what the machine will know about each task function. */
@@ -52,26 +55,26 @@ export function replaceTasks(
     name: string,
   ): { definition: Statement[]; body: (params: string[]) => BlockStatement; params: string[] } {
     const code = freshName(file.names.taken, `$code_${name.replace(/\W/g, "_")}`);
-    const { meta, step, before, params } = compileTask(node, name, file, code);
+    const straightName = freshName(file.names.taken, `$straight_${name.replace(/\W/g, "_")}`);
+    const { meta, step, straight, before, params } = compileTask(node, name, file, { straight: straightName, code });
     metas.push(meta);
     const defined = call(id(file.runtime.define), literal(meta), step);
-    const { enter, direct, words, f } = file.runtime;
+    const { enter, room, v } = file.runtime;
+    const left = (): MemberExpression => member(id(room), "left");
+    const change = (operator: "--" | "++"): Statement =>
+      statement({ type: "UpdateExpression", operator, prefix: false, argument: left() });
     return {
-      definition: [...before, declare("const", [code, defined])],
+      definition: [...before, ...(straight === null ? [] : [straight]), declare("const", [code, defined])],
       body: (names) => {
         const args = names.map(id);
-        const step = call(
-          member(id(code), "step"),
-          id(words),
-          id(f),
-          num(entryWithArguments),
-          undefinedValue(),
-          ...args,
-        );
-        const entered = call(id(enter), id(code), ...args);
+        const entered: Statement = { type: "ReturnStatement", argument: call(id(enter), id(code), ...args) };
+        if (straight === null) return block([entered]);
         return block([
-          declare("const", [f, call(id(direct), id(code))]),
-          { type: "ReturnStatement", argument: conditional(binary("===", id(f), num(0)), entered, step) },
+          ifThen(binary("===", left(), num(0)), entered),
+          change("--"),
+          declare("const", [v, call(id(straightName), ...args)]),
+          change("++"),
+          { type: "ReturnStatement", argument: id(v) },
         ]);
       },
       params: [...params],

@@ -2,6 +2,7 @@
 import { type MayfailError, mayfailError } from "../errors.ts";
 import { current, currentBase, handleId, T_FP, W } from "./core.ts";
 import { placeOfFrame } from "./place.ts";
+import { notePlace } from "./straight.ts";
 
 /** What has the word: a cell, or an object with its field. */
 interface Named {
@@ -32,5 +33,5 @@ function badValue(value: unknown, owner: Named, key: string): MayfailError {
 export function whereNow(): { file: string; line: number; column: number } | undefined {
   if (current < 0) return undefined;
   const f = W[currentBase() + T_FP];
-  return f === 0 ? undefined : placeOfFrame(f);
+  return notePlace(f === 0 ? undefined : placeOfFrame(f));
 }

@@ -20,8 +20,8 @@ export interface CodeMeta {
 }
 
 /**
- * Runs a frame from `label` to its next suspension or its end. Compiled code also calls it with label -1 and the
- * parameters as further arguments, see `direct` in core.ts; then it answers `done` when the frame has come to its end.
+ * Runs a frame from `label` to its next suspension or its end. On a sequential machine it answers with the result of what
+ * it called, or of the function itself; `waiting` when there is none yet.
  */
 export type StepFunction = (W: Int32Array, f: number, label: number, v: unknown) => unknown;
 

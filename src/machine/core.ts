@@ -16,11 +16,13 @@ import { ObjectTable } from "./objectTable.ts";
 import { type AccessSink, defineOp, type OpKind, ops } from "./op.ts";
 import { NeedsRebuild } from "./refinement.ts";
 import { keepOrder, requestSettling } from "./stepMarks.ts";
+import { kept, makeRoom, placeFrames, room, waiting } from "./straight.ts";
 import { encodeSlow, placeOf } from "./values.ts";
 
 export type * from "./code.ts";
 export * from "./handles.ts";
 export * from "./stepMarks.ts";
+export { hold, room, waiting } from "./straight.ts";
 export { type AccessSink, defineOp, NeedsRebuild, type OpKind, ops };
 
 /** Words of a task's header, relative to its base. The stack begins at `HEADER + heldWords`. */
@@ -114,6 +116,11 @@ export function baseOf(t: number): number {
   return taskBases[t];
 }
 
+/** The first word behind the stack of the running task. */
+export function stackEnd(): number {
+  return stackEnds[current];
+}
+
 /** Where tasks do not interleave, there is nothing to check about their accesses. */
 export function setChecking(on: boolean): void {
   checking = on && !sequential;
@@ -133,7 +140,7 @@ export function unchecked<T>(f: () => T): T {
 
 /** For the set-up of a task: primitives and `enter` act on task slot `t` until the next `runAs`. */
 export function runAs(t: number): void {
-  room = 0;
+  room.left = 0;
   current = t;
   base = t < 0 ? 0 : taskBases[t];
 }
@@ -176,8 +183,12 @@ export function define(meta: CodeMeta, step: StepFunction): Code {
   return code;
 }
 
-/** Pushes a frame of `code` on the current task's stack. Parameters that have no slot are dead and are dropped. */
-export function enter(code: Code, ...args: unknown[]): undefined {
+/**
+ * Pushes a frame of `code` on the current task's stack; a sequential machine does so when its callers have theirs.
+ * Parameters that have no slot are dead and are dropped.
+ */
+export function enter(code: Code, ...args: unknown[]): unknown {
+  if (sequential) return kept(code, 0, args);
   const f = W[base + T_SP];
   const end = f + code.size;
   if (end > stackEnds[current]) throw new NeedsRebuild("stack", current);
@@ -197,62 +208,15 @@ export function enter(code: Code, ...args: unknown[]): undefined {
 /** Pops frame `f` and hands `value` to the caller's frame. Sequential runs are not compared: what was there may stay. */
 export function leave(f: number, value: unknown): unknown {
   W[base + T_FP] = W[f + F_CALLER];
-  result = value;
   if (sequential) {
     W[base + T_SP] = f;
-    room++;
-    return done;
+    return value;
   }
+  result = value;
   const end = W[base + T_SP];
   W[base + T_SP] = f;
   for (let i = f; i < end; i++) W[i] = 0;
   return undefined;
-}
-
-// Where tasks do not interleave, what a task function calls is run from within it, as far as it gets without waiting:
-//
-//   step ── call ──▶ direct() ──▶ step of the callee ──▶ $leave ──▶ done: the caller takes the result and goes on
-//                                        └── must wait ──▶ keepAll(), not done ──▶ the caller does the same, down to `run`
-//
-// All frames are where they would be otherwise; only the words of their slots wait for the first suspension.
-
-/** What primitives and task functions of a sequential run answer when they have been done at once. */
-export const done = Object.freeze({ done: true });
-
-/** How many task functions may run from within each other; the rest is done by `run`, whose stack does not grow. */
-const MAX_NESTED = 200;
-
-/** How many further ones may: 0 when the task functions that are called are not to be run now. */
-let room = 0;
-
-/** Pushes a frame of `code`, without its parameters, that the caller runs at once; 0 = `enter` it. */
-export function direct(code: Code): number {
-  if (room === 0) return 0;
-  if (W[base + T_OP] !== 0) throw twice(W[base + T_OP]);
-  const f = W[base + T_SP];
-  const end = f + code.size;
-  if (end > stackEnds[current]) throw new NeedsRebuild("stack", current);
-  W[f] = code.id << 12;
-  W[f + F_CALLER] = W[base + T_FP];
-  W[base + T_FP] = f;
-  W[base + T_SP] = end;
-  room--;
-  return f;
-}
-
-/** The next task function that is called shall not run before its caller has returned. */
-export function hold(): void {
-  room = 0;
-}
-
-/** The result of what was done at once. */
-export function takeResult(): unknown {
-  return result;
-}
-
-/** Stores all slots of frame `f`, which suspends at `label`. */
-export function keepAll(f: number, code: Code, label: number, values: readonly unknown[]): void {
-  for (let i = 0; i < values.length; i++) W[f + F_SLOTS + i] = encodeSlow(values[i], code, i, label);
 }
 
 export function probing(): boolean {
@@ -266,22 +230,22 @@ export function probe(value: boolean): void {
 // ---------------------------------------------------------------------------------------------------------------------
 // What primitives call
 
-/** The running task is about to do an operation of this kind: its step ends here. */
+/**
+ * The running task is about to do an operation of this kind: its step ends here. On a sequential machine the operation is
+ * done if it can be.
+ */
 export function pend(kind: OpKind, at: number, arg = 0, arg2 = 0): unknown {
   if (W[base + T_OP] !== 0) throw twice(kind.id);
   if (sequential) {
-    if (!kind.blocks || (!kind.probes && kind.choices === undefined && kind.enabled(at, arg, arg2, current))) {
-      const v = kind.apply(at, arg, arg2, current);
-      if (W[base + T_OP] !== 0) return undefined; // it goes on as a second operation
-      if (v !== done) result = v;
-      return done;
-    }
+    const isReady =
+      !kind.blocks || (!kind.probes && kind.choices === undefined && kind.enabled(at, arg, arg2, current));
+    if (isReady) return kind.apply(at, arg, arg2, current); // `waiting` if it goes on as a second operation
   }
   W[base + T_OP] = kind.id;
   W[base + T_OBJ] = at;
   W[base + T_ARG] = arg;
   W[base + T_ARG2] = arg2;
-  return undefined;
+  return sequential ? waiting : undefined;
 }
 
 /** A primitive that did its work at once hands its value to the caller. */
@@ -292,13 +256,14 @@ export function immediately(value: unknown): unknown {
 
 /** The same for what did nothing that others could notice: a plain function that stands for a task function. */
 export function answer(value: unknown): unknown {
+  if (sequential) return value;
   result = value;
-  return sequential ? done : undefined;
+  return undefined;
 }
 
 /** May a primitive whose operation is enabled do it now and `answer`? What `pend` would do, for those that are called most. */
 export function atOnce(): boolean {
-  return sequential && W[base + T_OP] === 0;
+  return sequential;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -317,30 +282,54 @@ const MAX_SEQUENTIAL_STEPS = 1e12;
 
 /** Runs the current task from its top frame with `v` until it pends again or ends. Raises MF0208 for an endless step. */
 export function run(v: unknown): void {
-  if (v === done) v = result; // of an operation whose second one was done at once
+  if (sequential) return runStraight(v);
   const b = base;
   const w = W;
-  for (let left = sequential ? MAX_SEQUENTIAL_STEPS : MAX_LOCAL_STEPS; ; left--) {
+  for (let left = MAX_LOCAL_STEPS; ; left--) {
     const f = w[b + T_FP];
-    if (f === 0) {
-      w[b + T_STATE] = 2;
-      requestSettling();
-      return;
-    }
+    if (f === 0) return ended(b);
     const code = w[f];
     result = undefined;
-    if (sequential) room = MAX_NESTED;
     codes[code >>> 12].step(w, f, code & 4095, v);
     if (w[b + T_OP] !== 0) {
-      if (w[b + T_FP] !== f && !sequential) throw twice(w[b + T_OP], codes[code >>> 12]);
-      if (!sequential || !mayGoOn(b)) {
+      if (w[b + T_FP] !== f) throw twice(w[b + T_OP], codes[code >>> 12]);
+      if (onPend !== null) onPend(current);
+      return;
+    }
+    if (left === 0) throw endless(codes[code >>> 12]);
+    v = result;
+  }
+}
+
+function ended(b: number): void {
+  W[b + T_STATE] = 2;
+  requestSettling();
+}
+
+/** The same on a sequential machine: until the task must wait. */
+function runStraight(v: unknown): void {
+  const b = base;
+  const w = W;
+  for (let left = MAX_SEQUENTIAL_STEPS; ; left--) {
+    const f = w[b + T_FP];
+    if (f === 0) return ended(b);
+    const code = w[f];
+    makeRoom();
+    try {
+      v = codes[code >>> 12].step(w, f, code & 4095, v);
+    } finally {
+      placeFrames();
+    }
+    if (w[b + T_OP] !== 0) {
+      if (v !== waiting) throw twice(w[b + T_OP], codes[code >>> 12]);
+      if (!mayGoOn(b)) {
         if (onPend !== null) onPend(current);
         return;
       }
       w[b + T_OP] = 0;
-    }
+      v = result;
+    } else if (v === waiting) v = undefined;
     if (left === 0) throw endless(codes[code >>> 12]);
-    v = result;
   }
 }
 
@@ -368,7 +357,7 @@ function endless(code: Code): Error {
 export function probeTask(t: number, sink: AccessSink | null = null): boolean {
   const beforeCurrent = current;
   const beforeBase = base;
-  const beforeRoom = room;
+  const beforeRoom = room.left;
   runAs(t);
   isProbing = true;
   watched = true;
@@ -384,7 +373,7 @@ export function probeTask(t: number, sink: AccessSink | null = null): boolean {
     probeSink = null;
     current = beforeCurrent;
     base = beforeBase;
-    room = beforeRoom;
+    room.left = beforeRoom;
   }
   return probeResult;
 }

@@ -52,6 +52,7 @@ import {
 } from "./options.ts";
 import { PrivateFields } from "./privateFields.ts";
 import { settle } from "./settle.ts";
+import { placeFrames } from "./straight.ts";
 import { TaskSlots } from "./taskSlots.ts";
 import { deadlockFinding } from "./waitFor.ts";
 
@@ -161,11 +162,11 @@ export class Machine {
   }
 
   private start<A extends unknown[]>(task: TaskInfo, f: TaskFunction<A>, args: A): void {
-    const { base, slot } = task;
-    W[base + T_STATE] = LIVE;
-    W[base + T_SP] = base + HEADER + this.options.heldWords;
-    runAs(slot);
+    W[task.base + T_STATE] = LIVE;
+    W[task.base + T_SP] = task.base + HEADER + this.options.heldWords;
+    runAs(task.slot);
     f(...args);
+    placeFrames();
     runAs(-1);
   }
 

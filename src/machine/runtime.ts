@@ -6,20 +6,8 @@ import { Finding } from "./finding.ts";
 import { NeedsRebuild, NeedsRefinement } from "./refinement.ts";
 import { awaitOp } from "./wait.ts";
 
-export {
-  define,
-  direct,
-  done,
-  enter,
-  hold,
-  keepAll,
-  leave,
-  probe,
-  probing,
-  sequential,
-  takeResult,
-  W,
-} from "./core.ts";
+export { define, enter, leave, probe, probing } from "./core.ts";
+export { fell, hold, kept, room, waiting } from "./straight.ts";
 export { decodeSlow, encodeSlow } from "./values.ts";
 
 /** `until(() => condition)`: the wait itself. The condition is tested by probing the frame, see core.ts `probeTask`. */

@@ -156,7 +156,7 @@ const writeKind = {
     const l = rwsemAt(at);
     if (W[at] === 0) return enter(l, -(task + 1), subclass);
     W[at + QUEUED]++;
-    pend(l.kind === "rwsem" ? queuedOp : queuedSpinOp, at, subclass);
+    return pend(l.kind === "rwsem" ? queuedOp : queuedSpinOp, at, subclass);
   },
   owners: (at: number) => rwsemAt(at).holders(),
   access: (at, _a, _b, _t, out) => writerAccess(at, out),

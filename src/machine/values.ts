@@ -1,6 +1,7 @@
 /** Values of task code as words of the array, and back. */
 import { mayfailError } from "../errors.ts";
 import { type Code, codes, currentBase, handles, interned, T_FP, W } from "./core.ts";
+import { notePlace } from "./straight.ts";
 
 // The object without an own number that was encoded last, and in which machine.
 let latest: object | null = null;
@@ -55,7 +56,7 @@ export function placeOf(code: Code, label = 0): { file: string; line: number; co
   const f = label > 0 || base === 0 ? 0 : W[base + T_FP];
   const meta = f === 0 ? code.meta : codes[W[f] >>> 12].meta;
   const { line, column } = meta.points[f === 0 ? label : W[f] & 4095] ?? meta;
-  return { file: meta.file, line, column };
+  return notePlace({ file: meta.file, line, column });
 }
 
 function describeValue(value: unknown): string {

@@ -25,7 +25,7 @@ const HEADER = 4;
 export type AtOnce = (task: number, count: number) => { readonly value: unknown } | undefined;
 /** So many task functions may run from within each other: few, so that programs meet the bound. */
 const MAX_NESTED = 2;
-const done = { done: true };
+const waiting = { waiting: true };
 
 export type MockRuntime = ReturnType<typeof mockRuntime>;
 
@@ -36,7 +36,9 @@ export function mockRuntime(tasks: number, interned: readonly object[] = [], atO
   const results: unknown[] = [];
   let current = 0;
   let result: unknown;
-  let room = 0;
+  const room = { left: 0 };
+  /** What functions without frames have left, the innermost first. */
+  let left: { code: MockCode; label: number; values: readonly unknown[] }[] = [];
   let probing = false;
   let probed = false;
   const baseOf = (task: number): number => task * stackWords;
@@ -68,52 +70,53 @@ export function mockRuntime(tasks: number, interned: readonly object[] = [], atO
     if ((W[base + SP] as number) >= base + stackWords) throw new MachineError("stack overflow");
     return f;
   }
+  function place(code: MockCode, label: number, values: readonly unknown[]): void {
+    const f = push(code);
+    W[f] = (W[f] as number) | label;
+    values.forEach((value, i) => {
+      W[f + 2 + i] = encodeSlow(value, code, i);
+    });
+  }
+  function placeAll(): void {
+    for (const each of left.reverse()) place(each.code, each.label, each.values);
+    left = [];
+  }
   const imports = {
     define(meta: TaskMeta, step: Step): MockCode {
       const code = { id: codes.length, meta, step };
       codes.push(code);
       return code;
     },
-    enter(code: MockCode, ...args: unknown[]): undefined {
-      const f = push(code);
-      args.forEach((value, i) => {
-        W[f + 2 + i] = encodeSlow(value, code, i);
-      });
+    enter(code: MockCode, ...args: unknown[]): unknown {
+      if (atOnce !== null) return imports.kept(code, 0, args);
+      place(code, 0, args);
       return undefined;
     },
-    direct(code: MockCode): number {
-      if (room === 0) return 0;
-      room--;
-      return push(code);
-    },
     hold(): void {
-      room = 0;
+      room.left = 0;
     },
-    done,
-    takeResult: () => result,
-    sequential: atOnce !== null,
-    W,
-    keepAll(f: number, code: MockCode, _label: number, values: readonly unknown[]): void {
-      values.forEach((value, i) => {
-        W[f + 2 + i] = encodeSlow(value, code, i);
-      });
+    room,
+    waiting,
+    kept(code: MockCode, label: number, values: readonly unknown[]): unknown {
+      left.push({ code, label, values });
+      return waiting;
     },
+    fell: (_code: MockCode, _label: number, error: unknown): unknown => error,
     leave(f: number, value: unknown): unknown {
       const base = baseOf(current);
       if (W[base + FP] !== f) throw new MachineError("a frame was left that is not on top");
       W[base + FP] = W[f + 1] as number;
       W.fill(0, f, W[base + SP]);
       W[base + SP] = f;
+      if (atOnce !== null) return value;
       result = value;
-      if (atOnce === null) return undefined;
-      room++;
-      return done;
+      return undefined;
     },
     encodeSlow,
     decodeSlow,
-    awaitPoint(): undefined {
+    awaitPoint(): unknown {
       W[baseOf(current) + STATE] = 3;
-      return undefined;
+      return atOnce === null ? undefined : waiting;
     },
     probing: () => probing,
     probe(value: boolean): void {
@@ -138,9 +141,11 @@ export function mockRuntime(tasks: number, interned: readonly object[] = [], atO
       }
       const head = W[f] as number;
       result = undefined;
-      if (atOnce !== null) room = MAX_NESTED;
-      codes[head >>> 12]?.step(W, f, head & 4095, v);
-      v = result;
+      room.left = atOnce === null ? 0 : MAX_NESTED;
+      const answered = codes[head >>> 12]?.step(W, f, head & 4095, v);
+      placeAll();
+      if (atOnce === null) v = result;
+      else v = answered === waiting ? undefined : answered;
     }
   }
 
@@ -159,11 +164,10 @@ export function mockRuntime(tasks: number, interned: readonly object[] = [], atO
       const answered = atOnce?.(current, count);
       if (answered !== undefined) {
         W[base + COUNT] = count + 1;
-        result = answered.value;
-        return done;
+        return answered.value;
       }
       W[base + STATE] = 1;
-      return undefined;
+      return atOnce === null ? undefined : waiting;
     },
     note(value: unknown): unknown {
       events[current]?.push(["note", value]);
@@ -174,8 +178,9 @@ export function mockRuntime(tasks: number, interned: readonly object[] = [], atO
       current = task;
       W[baseOf(task) + SP] = baseOf(task) + HEADER + (task === 0 ? 1 : 0);
       W[baseOf(task) + STATE] = 1;
-      room = 0;
+      room.left = 0;
       start();
+      placeAll();
     },
     isDone: (task: number): boolean => W[baseOf(task) + STATE] === 2,
     /** Runs a task from its suspension to the next one. False when it waits in vain. */
