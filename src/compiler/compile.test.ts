@@ -77,7 +77,7 @@ test("the runtime comes from where it is said to be, with the names that are use
   expect(
     compileTaskModule("export function* f() {}", { filename: "a.ts", runtime: "../machine/runtime.ts" }).code,
   ).toMatch(
-    /^import \{ enter as \$enter, leave as \$leave, room as \$room, fell as \$fell, define as \$define \} from "..\/machine\/runtime.ts";/,
+    /^import \{ enter as \$enter, leave as \$leave, fell as \$fell, define as \$define, room as \$room_ \} from "..\/machine\/runtime.ts";/,
   );
   expect(body("export const x = 1;")).toBe("export const x = 1;");
   expect(body("const $enter = 1; export function* f() { yield* g($enter); }")).toContain("enter as $enter$1");

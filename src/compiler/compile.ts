@@ -75,12 +75,10 @@ function compileModule(source: string, options: CompileOptions): CompiledModule 
   const functions = replaceTasks(context, program, tasks);
   if (functions.length > 0) {
     if (source.includes("catch")) passMachineErrors(program, runtime, () => freshName(names.taken, "$e"));
-    const mentioned = importRuntime(file, options.runtime ?? "mayfail/runtime", {
+    const functionsOf = {
       enter: runtime.enter,
       hold: runtime.hold,
       leave: runtime.leave,
-      room: runtime.room,
-      waiting: runtime.waiting,
       kept: runtime.kept,
       fell: runtime.fell,
       define: runtime.define,
@@ -90,7 +88,10 @@ function compileModule(source: string, options: CompileOptions): CompiledModule 
       probing: runtime.probing,
       probe: runtime.probe,
       rethrow: runtime.rethrow,
-    });
+    };
+    const fresh = (name: string): [string, string] => [name, freshName(names.taken, `${name}_`)];
+    const constants = { room: fresh(runtime.room), waiting: fresh(runtime.waiting) };
+    const mentioned = importRuntime(file, options.runtime ?? "mayfail/runtime", functionsOf, constants);
     if (mentioned.has(runtime.list)) declareList(file, runtime.list);
   }
   return { ...print(file, filename, source), functions, imports, exports, importsLater: /\bimport\s*\(/.test(source) };

@@ -1,5 +1,5 @@
 /** The import and export statements of a module: which of them remain, and where they lead. */
-import { walk } from "./ast.ts";
+import { declare, id, walk } from "./ast.ts";
 import type { File, ImportDeclaration, Node, Program, StringLiteral } from "./babel.ts";
 import type { Names } from "./scope.ts";
 
@@ -103,20 +103,37 @@ export function dropTypeImports(program: Program, names: Names): void {
   });
 }
 
-/** `import { enter as $enter, … } from "runtime"`, of those names that the program mentions; answers all that it mentions. */
-export function importRuntime(file: File, runtime: string, names: Readonly<Record<string, string>>): Set<string> {
+/**
+ * `import { enter as $enter, … } from "runtime"`, of those names that the program mentions; answers all that it mentions.
+ * `constants` are imported by the second name and kept in a constant by the first: the engine takes the value of a constant
+ * for granted, that of an import it looks up.
+ */
+export function importRuntime(
+  file: File,
+  runtime: string,
+  names: Readonly<Record<string, string>>,
+  constants: Readonly<Record<string, readonly [string, string]>>,
+): Set<string> {
   const mentioned = new Set<string>();
   walk(file.program, (node) => {
     if (node.type === "Identifier") mentioned.add(node.name);
     return true;
   });
-  const specifiers: ImportDeclaration["specifiers"] = Object.entries(names)
-    .filter(([, local]) => mentioned.has(local))
-    .map(([imported, local]) => ({
-      type: "ImportSpecifier",
-      imported: { type: "Identifier", name: imported },
-      local: { type: "Identifier", name: local },
-    }));
+  const kept = Object.entries(constants).filter(([, [local]]) => mentioned.has(local));
+  if (kept.length > 0) {
+    const imports = file.program.body.findLastIndex((each) => each.type === "ImportDeclaration") + 1;
+    const copies = kept.map(([, [local, imported]]) => declare("const", [local, id(imported)]));
+    file.program.body.splice(imports, 0, ...copies);
+  }
+  const imported = [
+    ...Object.entries(names).filter(([, local]) => mentioned.has(local)),
+    ...kept.map(([name, [, local]]): [string, string] => [name, local]),
+  ];
+  const specifiers: ImportDeclaration["specifiers"] = imported.map(([imported, local]) => ({
+    type: "ImportSpecifier",
+    imported: { type: "Identifier", name: imported },
+    local: { type: "Identifier", name: local },
+  }));
   if (specifiers.length > 0)
     file.program.body.unshift({
       type: "ImportDeclaration",

@@ -52,6 +52,11 @@ export function must(condition: boolean, verdict: Broken, message: string): void
   if (!condition) throw new Finding(verdict, message);
 }
 
+/** A rule is broken: for places where `must` would make up its sentence too often in vain. */
+export function broken(verdict: Broken, message: string): never {
+  throw new Finding(verdict, message);
+}
+
 /** Task code: the case's own assertion. */
 export function assert(condition: boolean, message: string): void {
   if (!condition) throw new Finding("assertion", message);

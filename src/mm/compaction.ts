@@ -32,7 +32,7 @@ import { guards } from "./rules.ts";
 import { SWAP_CLUSTER_MAX } from "./scanControl.ts";
 import { folioPut, lruAddDrain } from "./swap.ts";
 import { reclaimThrottle, VMSCAN_THROTTLE_ISOLATED } from "./throttle.ts";
-import { countVm } from "./vmstat.ts";
+import { countVm, EV } from "./vmstat.ts";
 import type { Zone } from "./zone.ts";
 
 /** COMPACT_CLUSTER_MAX. */
@@ -109,10 +109,10 @@ function* isolateMigratepages(k: Kernel, zone: Zone, from: Pfn, to: Pfn, pages: 
   }
   let pfn = from;
   for (; pfn < to && pages.count < CLUSTER; pfn++) {
-    countVm(k, "compact_migrate_scanned");
+    countVm(k, EV.compact_migrate_scanned);
     if (yield* isolateOne(k, pfn)) {
       listAddHead(k, pages, pfn);
-      countVm(k, "compact_isolated");
+      countVm(k, EV.compact_isolated);
     }
   }
   return pfn;

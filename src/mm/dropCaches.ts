@@ -12,7 +12,7 @@ import { folioInode } from "./rmap.ts";
 import { shrinkSlab } from "./shrinker.ts";
 import { inodeUnused } from "./superBlocks.ts";
 import { deactivateFileFolio, folioPut, lruAddDrain } from "./swap.ts";
-import { countVm } from "./vmstat.ts";
+import { countVm, EV } from "./vmstat.ts";
 
 /** Bits of what is written there. */
 export const DROP_PAGECACHE = 1;
@@ -27,11 +27,11 @@ export function* dropCaches(k: Kernel, what: number): Task {
       if (inode.kind !== 0 && inode.nrpages + inode.nrshadows > 0)
         yield* invalidateMappingPages(k, inode, 0, k.filePages);
     }
-    countVm(k, "drop_pagecache");
+    countVm(k, EV.drop_pagecache);
   }
   if ((what & DROP_SLAB) !== 0) {
     yield* dropSlab(k);
-    countVm(k, "drop_slab");
+    countVm(k, EV.drop_slab);
   }
 }
 

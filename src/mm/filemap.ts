@@ -28,7 +28,7 @@ import { asyncMmapReadahead, syncMmapReadahead } from "./readahead.ts";
 import { folioInode } from "./rmap.ts";
 import { shmemGetPage } from "./shmem.ts";
 import { folioAddLru, folioMarkAccessed, folioPut } from "./swap.ts";
-import { countBoth } from "./vmstat.ts";
+import { countBoth, EV } from "./vmstat.ts";
 import { workingsetRefault } from "./workingset.ts";
 
 /** filemap_get_folio: the cached page with a reference, or -1. */
@@ -112,7 +112,7 @@ export function* filemapFault(
   yield* downRead(inode.invalidateLock);
   let again = cacheEntry(k, inode, index) < 0;
   if (again) {
-    countBoth(k, memcg, "pgmajfault");
+    countBoth(k, memcg, EV.pgmajfault);
     if (!alone) yield* syncMmapReadahead(k, inode, index);
   } else if (!alone) {
     again = yield* asyncMmapReadahead(k, inode, index);

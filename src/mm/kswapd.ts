@@ -20,7 +20,7 @@ import { scheduleTimeoutOn } from "./timer.ts";
 import { shrinkNode } from "./vmscan.ts";
 import { snapshotRefaults } from "./vmscanLruvec.ts";
 import { traceKswapdSleep, traceKswapdWake, traceWakeupKswapd } from "./vmscanTrace.ts";
-import { countVm } from "./vmstat.ts";
+import { countVm, EV } from "./vmstat.ts";
 import { watermarkOk } from "./watermark.ts";
 import { gfpZone, MAX_NR_ZONES } from "./zone.ts";
 
@@ -113,7 +113,7 @@ function* tryToSleep(k: Kernel, pgdat: Pgdat, highest: number): Task {
     yield* sleep(k, pgdat);
     return;
   }
-  countVm(k, woken ? "kswapd_low_wmark_hit_quickly" : "kswapd_high_wmark_hit_quickly");
+  countVm(k, woken ? EV.kswapd_low_wmark_hit_quickly : EV.kswapd_high_wmark_hit_quickly);
   if (pgdat.kswapdHighestZoneidx === MAX_NR_ZONES) pgdat.kswapdHighestZoneidx = highest;
   if (!woken) yield* condResched();
 }
@@ -155,7 +155,7 @@ function prepareToSleep(k: Kernel, pgdat: Pgdat, highest: number): boolean {
 /** balance_pgdat. */
 export function* balancePgdat(k: Kernel, pgdat: Pgdat, highest: number): Task {
   const { nid } = pgdat;
-  countVm(k, "pageoutrun");
+  countVm(k, EV.pageoutrun);
   fsReclaimAcquire(GFP_KERNEL);
   const sc = newScanControl(k, GFP_KERNEL);
   sc.reclaimIdx = highest;

@@ -54,7 +54,7 @@ import { pageAddNewAnonRmap } from "./rmap.ts";
 import { folioPut } from "./swap.ts";
 import { staleRead, staleWrite, tlbLookup } from "./tlbAccess.ts";
 import { vmaLookup } from "./vma.ts";
-import { countBoth } from "./vmstat.ts";
+import { countBoth, EV } from "./vmstat.ts";
 
 export const FAULT_READ = 0;
 export const FAULT_WRITE = 1;
@@ -75,7 +75,7 @@ export const FAULT_USERFAULT = -1025;
  */
 export function* handleMmFault(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<number> {
   const mm = vma.mm as Mm;
-  countBoth(k, mm.memcg, "pgfault");
+  countBoth(k, mm.memcg, EV.pgfault);
   if (!(yield* pteAlloc(k, mm, vpn))) return -ENOMEM;
   yield* lock(mm.ptl);
   const pte = pteAt(k, mm, vpn);

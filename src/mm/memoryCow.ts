@@ -64,7 +64,7 @@ import { folioPut, lruAddDrain } from "./swap.ts";
 import { folioFreeSwap, swapCount } from "./swapfile.ts";
 import { freeSwapCache } from "./swapState.ts";
 import { flushTlbPage } from "./tlb.ts";
-import { countVm } from "./vmstat.ts";
+import { countVm, EV } from "./vmstat.ts";
 
 /** do_wp_page. Page-table lock held, dropped here. 0 or -errno. */
 export function* doWpPage(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, flags: number): Task<number> {
@@ -149,7 +149,7 @@ export function* wpPageReuse(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte): Task {
   yield* setPteAt(k, vma.mm as Mm, vpn, maybeMkwrite(pte | PTE_YOUNG, vma));
   // ptep_set_access_flags where CPUs may refuse by what they have: flush_tlb_page, and who shares the table hears of it.
   if (k.rules.archInvalidatesSecondary) yield* invalidateRange(k, vma.mm as Mm, vpn, vpn + 1);
-  countVm(k, "pgreuse");
+  countVm(k, EV.pgreuse);
 }
 
 /**

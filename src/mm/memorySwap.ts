@@ -54,7 +54,7 @@ import { folioAddLru, folioPut, lruAddDrain } from "./swap.ts";
 import { folioFreeSwap, putSwapFolio, swapCount, swapcachePrepare, swapFree } from "./swapfile.ts";
 import { SLOT_FREE, swapCacheGetFolio, swapinCharge, swapVmaReadahead, waitForSlot } from "./swapReadahead.ts";
 import { getShadowFromSwapCache } from "./swapState.ts";
-import { countMemcg, countVm } from "./vmstat.ts";
+import { countMemcg, countVm, EV } from "./vmstat.ts";
 import { workingsetRefault } from "./workingset.ts";
 
 /** Somebody else is reading the slot. */
@@ -74,8 +74,8 @@ export function* doSwapPage(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte, flags: numb
       return 0;
     }
     if (pfn < 0) return yield* noPage(k, vma, vpn, pte, pfn === SLOT_FREE ? FAULT_OOM_AGAIN : -ENOMEM);
-    countVm(k, "pgmajfault");
-    countMemcg(k, (vma.mm as Mm).memcg, "pgmajfault");
+    countVm(k, EV.pgmajfault);
+    countMemcg(k, (vma.mm as Mm).memcg, EV.pgmajfault);
   }
   const error = yield* mapFolio(k, vma, vpn, pte, flags, pfn, direct);
   // Only now may others read the slot: before, they would have found the old content and an entry that is gone.

@@ -55,7 +55,7 @@ import { folioInode } from "./rmap.ts";
 import { removeMigrationPtes, tryToMigrate } from "./rmapMigrate.ts";
 import { guards } from "./rules.ts";
 import { folioAddLru, folioPut, lruAddDrain } from "./swap.ts";
-import { countVm } from "./vmstat.ts";
+import { countVm, EV } from "./vmstat.ts";
 
 const PASSES = 10;
 /** From this pass on it waits for the folio lock. */
@@ -101,8 +101,8 @@ function* migrateList(
     listSplice(k, from, failed);
   }
   freePageListHead(k, failed);
-  countVm(k, "pgmigrate_success", all - from.count);
-  countVm(k, "pgmigrate_fail", from.count);
+  countVm(k, EV.pgmigrate_success, all - from.count);
+  countVm(k, EV.pgmigrate_fail, from.count);
   return error < 0 ? error : from.count;
 }
 

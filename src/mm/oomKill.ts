@@ -16,7 +16,7 @@ import { mmdrop, mmgrab } from "./mmUsers.ts";
 import { queueOomReaper } from "./oomReaper.ts";
 import type { OomNotifier } from "./oomTypes.ts";
 import { tablesOf } from "./pageTable.ts";
-import { countMemcgEvent, countVm } from "./vmstat.ts";
+import { countMemcgEvent, countVm, EV } from "./vmstat.ts";
 
 /** Never to be killed. */
 export const OOM_SCORE_ADJ_MIN = -1000;
@@ -103,7 +103,7 @@ function* oomKillProcess(k: Kernel, victim: Process): Task {
   yield* mmgrab(mm);
   const dying = taskWillFreeMem(k, victim);
   if (!dying) {
-    countVm(k, "oom_kill");
+    countVm(k, EV.oom_kill);
     countMemcgEvent(k, mm.memcg, "oom_kill");
     yield* killProcess(victim);
   }

@@ -15,7 +15,7 @@ import { uncharge } from "./memcontrol.ts";
 import { notePending, type Pfn, PG_buddy } from "./page.ts";
 import { allocPagesSlowpath } from "./pageAllocSlow.ts";
 import { listAddTail, type PageList } from "./pageList.ts";
-import { countVm } from "./vmstat.ts";
+import { countVm, EV } from "./vmstat.ts";
 import { ALLOC_NO_WATERMARKS, ALLOC_WMARK_LOW, ALLOC_WMARK_MASK, ALLOC_WMARK_MIN, watermarkOk } from "./watermark.ts";
 import { gfpZone, pageZone, type Zone } from "./zone.ts";
 
@@ -84,7 +84,7 @@ export function* isolateFreeFrames(k: Kernel, zone: Zone, start: Pfn, end: Pfn, 
   let at = start;
   let left = zoneAllows(k, zone, zone.type, ALLOC_WMARK_MIN) ? n : 0;
   for (; at < end && left > 0; at++) {
-    countVm(k, "compact_free_scanned");
+    countVm(k, EV.compact_free_scanned);
     if ((frames.flags[at] & PG_buddy) !== 0) left--;
   }
   // In the list of free frames they are anywhere.
@@ -103,13 +103,13 @@ export function* isolateFreeFrames(k: Kernel, zone: Zone, start: Pfn, end: Pfn, 
     frames.refcount[pfn] = 1;
     k.state.pagesInUse++;
     listAddTail(k, list, pfn);
-    countVm(k, "compact_isolated");
+    countVm(k, EV.compact_isolated);
   }
   yield* unlock(k.state.zoneLock);
   return at;
 }
 
-const ALLOCATED = ["pgalloc_dma", "pgalloc_dma32", "pgalloc_normal", "pgalloc_movable"] as const;
+const ALLOCATED = [EV.pgalloc_dma, EV.pgalloc_dma32, EV.pgalloc_normal, EV.pgalloc_movable] as const;
 
 /** Takes a frame of node `nid` and no other, without reclaim; -1 when none is free there. */
 export function* allocPageNode(k: Kernel, gfp: number, nid: number): Task<Pfn> {
@@ -186,5 +186,5 @@ function addToFreeList(k: Kernel, pfn: Pfn): void {
   k.zoneState.head[zone] = pfn + 1;
   k.zoneState.free[zone]++;
   k.state.pagesInUse--;
-  countVm(k, "pgfree");
+  countVm(k, EV.pgfree);
 }

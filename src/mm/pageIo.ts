@@ -7,7 +7,7 @@
  */
 import { keepOrder, type Task } from "../machine/core.ts";
 import { emit, tracing } from "../machine/events.ts";
-import { must } from "../machine/finding.ts";
+import { broken } from "../machine/finding.ts";
 import { ANYBODY, unlockFolio } from "../machine/folioLock.ts";
 import type { Machine } from "../machine/machine.ts";
 import { lock, unlock } from "../machine/mutex.ts";
@@ -30,11 +30,11 @@ import {
 import { folioRotateReclaimable } from "./swap.ts";
 import { folioFreeSwap } from "./swapfile.ts";
 import { READS_FAIL, WRITES_FAIL } from "./swapTypes.ts";
-import { countVm } from "./vmstat.ts";
+import { countVm, EV } from "./vmstat.ts";
 
 /** swap_writepage: 0. The folio is locked, in the swap cache and not dirty any more; it comes back unlocked. */
 export function* swapWritepage(k: Kernel, pfn: Pfn): Task<number> {
-  must(hasFlag(k, pfn, PG_swapcache), "assertion", `frame ${pfn} is written to swap and has no place there`);
+  if (!hasFlag(k, pfn, PG_swapcache)) broken("assertion", `frame ${pfn} is written to swap and has no place there`);
   if (yield* folioFreeSwap(k, pfn)) {
     // Nobody has an entry for it any more.
     yield* unlockFolio(folioLockWord(k, pfn));
@@ -42,7 +42,7 @@ export function* swapWritepage(k: Kernel, pfn: Pfn): Task<number> {
   }
   setFlag(k, pfn, PG_writeback);
   memcgRstatUpdated(k, 1); // NR_WRITEBACK
-  countVm(k, "pswpout");
+  countVm(k, EV.pswpout);
   if (tracing()) emit("swap_writepage", { pfn });
   if (k.swap.slow) {
     yield* queueRequest(k, (pfn << 1) | 1);
@@ -56,7 +56,7 @@ export function* swapWritepage(k: Kernel, pfn: Pfn): Task<number> {
 
 /** swap_readpage: the folio is locked, and its `private` says which slot; the one who completes the request unlocks it. */
 export function swapReadpage(k: Kernel, pfn: Pfn): Task {
-  countVm(k, "pswpin");
+  countVm(k, EV.pswpin);
   if (k.swap.slow) {
     k.frames.lock[pfn] = ANYBODY;
     return queueRequest(k, pfn << 1);
@@ -68,7 +68,7 @@ export function swapReadpage(k: Kernel, pfn: Pfn): Task {
 export function* folioEndWriteback(k: Kernel, pfn: Pfn): Task {
   if (testClearFlag(k, pfn, PG_reclaim)) yield* folioRotateReclaimable(k, pfn);
   keepOrder();
-  must(testClearFlag(k, pfn, PG_writeback), "assertion", `frame ${pfn} ends a writeback that it is not under`);
+  if (!testClearFlag(k, pfn, PG_writeback)) broken("assertion", `frame ${pfn} ends a writeback that it is not under`);
   memcgRstatUpdated(k, 1);
 }
 

@@ -41,7 +41,7 @@ import { folioInode, mapsPage, nextFileVmaOf, vmaAddress } from "./rmap.ts";
 import { guards } from "./rules.ts";
 import { folioPut, lruAddDrain } from "./swap.ts";
 import { flushTlbPage } from "./tlb.ts";
-import { countVm } from "./vmstat.ts";
+import { countVm, EV } from "./vmstat.ts";
 
 const PAGE_SIZE = 4096;
 
@@ -120,7 +120,7 @@ function writePage(k: Kernel, inode: Inode, pfn: Pfn): void {
 /** ext4_writepage, for kswapd: it comes back unlocked. 0. Folio locked, and not dirty any more. */
 export function* ext4Writepage(k: Kernel, inode: Inode, pfn: Pfn): Task<number> {
   writePage(k, inode, pfn);
-  countVm(k, "nr_written");
+  countVm(k, EV.nr_written);
   yield* unlockFolio(folioLockWord(k, pfn));
   return 0;
 }

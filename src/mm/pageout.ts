@@ -30,7 +30,7 @@ import { folioPut } from "./swap.ts";
 import { putSwapFolio } from "./swapfile.ts";
 import { deleteFromSwapCacheLocked } from "./swapState.ts";
 import { traceWriteFolio } from "./vmscanTrace.ts";
-import { countVm } from "./vmstat.ts";
+import { countVm, EV } from "./vmstat.ts";
 import { workingsetEviction } from "./workingset.ts";
 
 // pageout_t.
@@ -65,7 +65,7 @@ export function* pageout(k: Kernel, pfn: Pfn): Task<number> {
   // A synchronous device is done already.
   if (!hasFlag(k, pfn, PG_writeback)) clearFlag(k, pfn, PG_reclaim);
   traceWriteFolio(pfn, file);
-  countVm(k, "nr_vmscan_write");
+  countVm(k, EV.nr_vmscan_write);
   return PAGE_SUCCESS;
 }
 

@@ -21,7 +21,7 @@ import { freeSwapAndCache, swapDuplicate, swapFree } from "./swapfile.ts";
 import { SLOT_FREE, swapCacheGetFolio, swapClusterReadahead } from "./swapReadahead.ts";
 import { folioAllocSwap } from "./swapSlots.ts";
 import { addToSwapCache, deleteFromSwapCache } from "./swapState.ts";
-import { countMemcg, countVm } from "./vmstat.ts";
+import { countMemcg, countVm, EV } from "./vmstat.ts";
 
 /** What ->writepage answers when it will not write now; the folio is still locked. */
 export const AOP_WRITEPAGE_ACTIVATE = 0x80000;
@@ -69,8 +69,8 @@ export function* shmemSwapin(k: Kernel, inode: Inode, index: number, slot: numbe
       if ((yield* shmemSwapEntry(k, inode, index)) !== slot) return EEXIST_AGAIN;
       return pfn === SLOT_FREE ? FAULT_OOM_AGAIN : -ENOMEM;
     }
-    countVm(k, "pgmajfault");
-    countMemcg(k, k.swap.slots.memcg[slot], "pgmajfault");
+    countVm(k, EV.pgmajfault);
+    countMemcg(k, k.swap.slots.memcg[slot], EV.pgmajfault);
   }
   yield* lockFolio(folioLockWord(k, pfn));
   const ours = hasFlag(k, pfn, PG_swapcache) && k.frames.private[pfn] === slot;

@@ -15,7 +15,7 @@ import type { Machine } from "../machine/machine.ts";
 import { downReadTrylock, downWrite, type RwSem, rwsem, rwsemIsContended, upRead, upWrite } from "../machine/rwsem.ts";
 import { bool, int, ref, struct } from "../machine/struct.ts";
 import type { Kernel } from "./kernel.ts";
-import { countVm } from "./vmstat.ts";
+import { countVm, EV } from "./vmstat.ts";
 
 /** scan: no progress is possible now. Ends this round; the work stays deferred. */
 export const SHRINK_STOP = -1;
@@ -270,7 +270,7 @@ function* scanRound(
     const n = yield* shrinker.ops.scanObjects(k, shrinker, sc);
     if (n === SHRINK_STOP) break;
     freed += n;
-    countVm(k, "slabs_scanned", sc.nrScanned);
+    countVm(k, EV.slabs_scanned, sc.nrScanned);
     total -= sc.nrScanned;
     scanned += sc.nrScanned;
   }

@@ -31,7 +31,7 @@ import {
 } from "./shrinker.ts";
 import { watchInodes } from "./superBlocks.ts";
 import { currentIsKswapd } from "./throttle.ts";
-import { countVm } from "./vmstat.ts";
+import { countVm, EV } from "./vmstat.ts";
 
 /** super_block: one for all inodes of the disk file system. */
 export interface SuperBlock extends Handle {
@@ -173,6 +173,6 @@ function* pruneIcache(k: Kernel, sb: SuperBlock, n: number): Task<number> {
 /** The pages count for whoever reclaims. */
 function* dropPages(k: Kernel, inode: Inode): Task {
   const dropped = yield* invalidateMappingPages(k, inode, 0, k.filePages);
-  countVm(k, currentIsKswapd() ? "kswapd_inodesteal" : "pginodesteal", dropped);
+  countVm(k, currentIsKswapd() ? EV.kswapd_inodesteal : EV.pginodesteal, dropped);
   mmAccountReclaimedPages(k, dropped);
 }

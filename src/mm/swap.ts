@@ -42,7 +42,7 @@ import {
   testClearFlag,
 } from "./page.ts";
 import { freePage, freePageList } from "./pageAlloc.ts";
-import { countBoth, countVm, type EventName } from "./vmstat.ts";
+import { countBoth, countVm, EV } from "./vmstat.ts";
 import { workingsetActivation } from "./workingset.ts";
 
 /** folio_add_lru: into the batch; the folio shows up on a list when the batch is emptied. */
@@ -94,15 +94,15 @@ function moveFn(k: Kernel, batch: number, pfn: Pfn): void {
   if (!testClearFlag(k, pfn, PG_lru)) return;
   if (!hasFlag(k, pfn, PG_unevictable)) {
     if (batch === BATCH_ACTIVATE) {
-      if (!hasFlag(k, pfn, PG_active)) relink(k, pfn, 0, PG_active, "pgactivate");
+      if (!hasFlag(k, pfn, PG_active)) relink(k, pfn, 0, PG_active, EV.pgactivate);
     } else if (batch === BATCH_DEACTIVATE) {
-      if (hasFlag(k, pfn, PG_active)) relink(k, pfn, PG_active | PG_referenced, 0, "pgdeactivate");
+      if (hasFlag(k, pfn, PG_active)) relink(k, pfn, PG_active | PG_referenced, 0, EV.pgdeactivate);
     } else if (batch === BATCH_DEACTIVATE_FILE) {
       deactivateFile(k, pfn);
     } else if (batch === BATCH_LAZYFREE) {
       const flags = k.frames.flags[pfn];
       if ((flags & (PG_anon | PG_swapbacked | PG_swapcache)) === (PG_anon | PG_swapbacked)) {
-        relink(k, pfn, PG_active | PG_referenced | PG_swapbacked, 0, "pglazyfree");
+        relink(k, pfn, PG_active | PG_referenced | PG_swapbacked, 0, EV.pglazyfree);
       }
     } else if (batch === BATCH_ROTATE) {
       toTail(k, pfn);
@@ -112,7 +112,7 @@ function moveFn(k: Kernel, batch: number, pfn: Pfn): void {
 }
 
 /** To the head of another list, as told by its flags. */
-function relink(k: Kernel, pfn: Pfn, clear: number, set: number, event: EventName): void {
+function relink(k: Kernel, pfn: Pfn, clear: number, set: number, event: number): void {
   listDel(k, pfn);
   clearFlag(k, pfn, clear);
   setFlag(k, pfn, set);
@@ -125,7 +125,7 @@ function toTail(k: Kernel, pfn: Pfn): void {
   listDel(k, pfn);
   clearFlag(k, pfn, PG_active);
   listAddOldest(k, pfn);
-  countVm(k, "pgrotated");
+  countVm(k, EV.pgrotated);
 }
 
 /** lru_deactivate_file_fn: what invalidation could not drop. Dirty folios wait at the head, and go to the tail once written. */
@@ -140,16 +140,16 @@ function deactivateFile(k: Kernel, pfn: Pfn): void {
     listAdd(k, pfn);
   } else {
     listAddOldest(k, pfn);
-    countVm(k, "pgrotated");
+    countVm(k, EV.pgrotated);
   }
-  if (active) countBoth(k, folioMemcg(k, pfn), "pgdeactivate");
+  if (active) countBoth(k, folioMemcg(k, pfn), EV.pgdeactivate);
 }
 
 /** lru_add_fn: mlocked folios go to the unevictable list. */
 function lruAddFn(k: Kernel, pfn: Pfn): void {
   const wasUnevictable = testClearFlag(k, pfn, PG_unevictable);
   const mlocked = hasFlag(k, pfn, PG_mlocked);
-  if (wasUnevictable !== mlocked) countVm(k, mlocked ? "unevictable_pgs_culled" : "unevictable_pgs_rescued");
+  if (wasUnevictable !== mlocked) countVm(k, mlocked ? EV.unevictable_pgs_culled : EV.unevictable_pgs_rescued);
   if (mlocked) {
     clearFlag(k, pfn, PG_active);
     setFlag(k, pfn, PG_unevictable);

@@ -20,7 +20,7 @@ import { folioAddLru, folioPut, lruAddDrain } from "./swap.ts";
 import { putSwapFolio, swapCount, swapcachePrepare } from "./swapfile.ts";
 import { addToSwapCache, swapCacheGet } from "./swapState.ts";
 import { SWAP_HAS_CACHE } from "./swapTypes.ts";
-import { countVm } from "./vmstat.ts";
+import { countVm, EV } from "./vmstat.ts";
 import { workingsetRefault } from "./workingset.ts";
 
 const MAX_HITS = 63;
@@ -38,7 +38,7 @@ export function* swapCacheGetFolio(k: Kernel, slot: number, vma: Vma | null, vpn
     vma.raAddress = vpn;
   }
   if (ahead) {
-    countVm(k, "swap_ra_hit");
+    countVm(k, EV.swap_ra_hit);
     if (!vma) k.swap.state.raHits++;
   }
   return pfn;
@@ -114,7 +114,7 @@ function* readAhead(k: Kernel, slot: number, mm: Mm | null, wanted: number): Tas
     yield* swapReadpage(k, pfn);
     if (slot !== wanted) {
       setFlag(k, pfn, PG_readahead);
-      countVm(k, "swap_ra");
+      countVm(k, EV.swap_ra);
     }
   }
   yield* folioPut(k, pfn);

@@ -3,7 +3,7 @@
  * written, and again when it is read back; so whoever has an entry for the slot finds the one folio that has the content.
  */
 import type { Task } from "../machine/core.ts";
-import { must } from "../machine/finding.ts";
+import { broken } from "../machine/finding.ts";
 import { trylockFolio, unlockFolio } from "../machine/folioLock.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import type { Kernel } from "./kernel.ts";
@@ -42,7 +42,7 @@ export function* addToSwapCache(k: Kernel, pfn: Pfn, slot: number): Task<number>
   k.frames.private[pfn] = slot;
   yield* lock(cacheLock);
   const shadow = k.swap.slots.cache[slot];
-  must(shadow <= 0, "use-after-free", `swap slot ${slot} has two folios`);
+  if (shadow > 0) broken("use-after-free", `swap slot ${slot} has two folios`);
   slots.cache[slot] = pfn + 1;
   memcgRstatUpdated(k, 1); // NR_SWAPCACHE
   yield* unlock(cacheLock);
@@ -74,7 +74,7 @@ export function* getShadowFromSwapCache(k: Kernel, slot: number): Task<number> {
 export function deleteFromSwapCacheLocked(k: Kernel, pfn: Pfn, shadow: number): number {
   const slot = k.frames.private[pfn];
   const { cache } = k.swap.slots;
-  must(cache[slot] === pfn + 1, "use-after-free", `frame ${pfn} is not in the swap cache at slot ${slot}`);
+  if (cache[slot] !== pfn + 1) broken("use-after-free", `frame ${pfn} is not in the swap cache at slot ${slot}`);
   cache[slot] = shadow;
   memcgRstatUpdated(k, 1);
   clearFlag(k, pfn, PG_swapcache);

@@ -7,7 +7,7 @@
 import { readWordBits } from "../machine/cell.ts";
 import type { Task } from "../machine/core.ts";
 import { EEXIST, ENOENT } from "../machine/errno.ts";
-import { must } from "../machine/finding.ts";
+import { broken } from "../machine/finding.ts";
 import { trylockFolio, unlockFolio } from "../machine/folioLock.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import type { Kernel } from "./kernel.ts";
@@ -90,9 +90,9 @@ export function* swapEntryFree(k: Kernel, slot: number): Task {
 /** The same, with what its content was in the past, which is forgotten (swap_range_free). swap_info.lock held. */
 export function* swapRangeFree(k: Kernel, slot: number): Task {
   const { swap } = k;
-  must(swap.slots.map[slot] === SWAP_HAS_CACHE, "use-after-free", `swap slot ${slot} is freed and in use`);
+  if (swap.slots.map[slot] !== SWAP_HAS_CACHE) broken("use-after-free", `swap slot ${slot} is freed and in use`);
   yield* lock(swap.cacheLock);
-  must(swap.slots.cache[slot] <= 0, "use-after-free", `swap slot ${slot} is freed and in the swap cache`);
+  if (swap.slots.cache[slot] > 0) broken("use-after-free", `swap slot ${slot} is freed and in the swap cache`);
   swap.slots.cache[slot] = 0;
   yield* unlock(swap.cacheLock);
   swap.slots.map[slot] = 0;
@@ -146,11 +146,9 @@ export function swapFree(k: Kernel, slot: number): Task<number> {
 /** __swap_entry_free: what is left. The last one frees the slot. */
 function* swapEntryPut(k: Kernel, slot: number): Task<number> {
   yield* lock(k.swap.lock);
-  must(
-    swapCountOf(k.swap.slots.map[slot]) > 0,
-    "use-after-free",
-    `swap slot ${slot} loses a user that it does not have`,
-  );
+  if (swapCountOf(k.swap.slots.map[slot]) <= 0) {
+    broken("use-after-free", `swap slot ${slot} loses a user that it does not have`);
+  }
   k.swap.slots.map[slot]--;
   const left = k.swap.slots.map[slot];
   if (left === 0) k.swap.slots.map[slot] = SWAP_HAS_CACHE;
@@ -163,7 +161,7 @@ function* swapEntryPut(k: Kernel, slot: number): Task<number> {
 export function* putSwapFolio(k: Kernel, slot: number): Task {
   yield* lock(k.swap.lock);
   const map = k.swap.slots.map[slot];
-  must((map & SWAP_HAS_CACHE) !== 0, "use-after-free", `swap slot ${slot} leaves the swap cache twice`);
+  if ((map & SWAP_HAS_CACHE) === 0) broken("use-after-free", `swap slot ${slot} leaves the swap cache twice`);
   const last = swapCountOf(map) === 0;
   if (!last) k.swap.slots.map[slot] = map - SWAP_HAS_CACHE;
   yield* unlock(k.swap.lock);

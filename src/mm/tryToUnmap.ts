@@ -11,7 +11,7 @@
  * Subscribers of a VMA hear of it whether the VMA maps the folio or not, and whether the entry is restored or not.
  */
 import type { Task } from "../machine/core.ts";
-import { must } from "../machine/finding.ts";
+import { broken } from "../machine/finding.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
 import { folioGetAnonVma, putAnonVma } from "./anonVma.ts";
@@ -150,7 +150,7 @@ function* unmapPte(k: Kernel, vma: Vma, vpn: Vpn, pfn: Pfn, flags: number): Task
 function* unmapAnon(k: Kernel, mm: Mm, vpn: Vpn, pfn: Pfn, pte: Pte): Task<boolean> {
   if (!hasFlag(k, pfn, PG_swapbacked)) return yield* discardLazyfree(k, mm, vpn, pfn, pte);
   // Isolated and locked, it neither becomes lazyfree nor loses its slot; the kernel warns, and loses the page.
-  must(hasFlag(k, pfn, PG_swapcache), "assertion", `frame ${pfn} is to be swapped out and has no place in swap`);
+  if (!hasFlag(k, pfn, PG_swapcache)) broken("assertion", `frame ${pfn} is to be swapped out and has no place in swap`);
   const slot = k.frames.private[pfn];
   if ((yield* swapDuplicate(k, slot)) !== 0) {
     yield* setPteAt(k, mm, vpn, pte);

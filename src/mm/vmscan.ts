@@ -38,10 +38,10 @@ import {
 import { shrinkFolioList } from "./vmscanFolio.ts";
 import { snapshotRefaults } from "./vmscanLruvec.ts";
 import { traceReclaimBegin, traceReclaimEnd } from "./vmscanTrace.ts";
-import { countMemcgEvent, countVm } from "./vmstat.ts";
+import { countMemcgEvent, countVm, EV } from "./vmstat.ts";
 import { gfpZone, ZONE_NORMAL } from "./zone.ts";
 
-const ALLOCSTALL = ["allocstall_dma", "allocstall_dma32", "allocstall_normal", "allocstall_movable"] as const;
+const ALLOCSTALL = [EV.allocstall_dma, EV.allocstall_dma32, EV.allocstall_normal, EV.allocstall_movable] as const;
 
 /**
  * do_try_to_free_pages: how many pages were reclaimed. PF_MEMALLOC set. With nothing to show for it, it is done again against
@@ -187,7 +187,7 @@ export function allowDirectReclaim(k: Kernel, nid: number): boolean {
  */
 function* throttleDirectReclaim(k: Kernel, gfp: number, nid: number): Task<boolean> {
   if (fatalSignalPending() || allowDirectReclaim(k, nid)) return false;
-  countVm(k, "pgscan_direct_throttle");
+  countVm(k, EV.pgscan_direct_throttle);
   yield* wakeAllKswapds(k, gfp, nid);
   yield* scheduleTimeout("wait for kswapd to refill the reserves");
   return fatalSignalPending();

@@ -54,7 +54,7 @@ import {
   folioCheckReferences,
 } from "./vmscanReferences.ts";
 import { ACTIVATE, FREE, GONE, outcomeOf } from "./vmscanTable.ts";
-import { countMemcg, countVm } from "./vmstat.ts";
+import { countMemcg, countVm, EV } from "./vmstat.ts";
 
 /** Beside the row: the folio is not locked (any more). */
 const UNLOCKED = 1 << 8;
@@ -94,7 +94,7 @@ export function* shrinkFolioList(
     if ((decided & UNLOCKED) === 0) yield* unlockFolio(folioLockWord(k, pfn));
     listAddTail(k, stay, pfn);
   }
-  countVm(k, "pgactivate", sc.statActivateAnon + sc.statActivateFile);
+  countVm(k, EV.pgactivate, sc.statActivateAnon + sc.statActivateFile);
   yield* tryToUnmapFlush(k);
   yield* freePageList(k, freed);
   listSplice(k, list, stay);
@@ -110,7 +110,7 @@ function* activate(k: Kernel, pfn: Pfn, sc: ScanControl): Task {
   if (hasFlag(k, pfn, PG_swapbacked)) sc.statActivateAnon++;
   else sc.statActivateFile++;
   setFlag(k, pfn, PG_active);
-  countMemcg(k, folioMemcg(k, pfn), "pgactivate");
+  countMemcg(k, folioMemcg(k, pfn), EV.pgactivate);
 }
 
 /** The row for one folio: see vmscanTable.ts. */
@@ -189,7 +189,7 @@ function* intoSwapAndUnmap(k: Kernel, pfn: Pfn, sc: ScanControl): Task<number> {
 function* write(k: Kernel, pfn: Pfn, nid: number, sc: ScanControl, use: number): Task<number> {
   const fileLru = !hasFlag(k, pfn, PG_swapbacked);
   if (fileLru && !(isKswapd() && hasFlag(k, pfn, PG_reclaim) && (k.pgdats[nid].flags & PGDAT_DIRTY) !== 0)) {
-    countVm(k, "nr_vmscan_immediate_reclaim");
+    countVm(k, EV.nr_vmscan_immediate_reclaim);
     setFlag(k, pfn, PG_reclaim);
     return 20;
   }
@@ -219,8 +219,8 @@ function* release(k: Kernel, pfn: Pfn, sc: ScanControl): Task<number> {
   }
   if (hasFlag(k, pfn, PG_anon) && !hasFlag(k, pfn, PG_swapbacked)) {
     if (!(yield* folioRefFreeze(k, pfn, 1))) return 24;
-    countVm(k, "pglazyfreed");
-    countMemcg(k, folioMemcg(k, pfn), "pglazyfreed");
+    countVm(k, EV.pglazyfreed);
+    countMemcg(k, folioMemcg(k, pfn), EV.pglazyfreed);
     return 26;
   }
   return (yield* removeMapping(k, pfn, sc.targetMemcg)) ? 26 : 25;

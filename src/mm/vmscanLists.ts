@@ -39,11 +39,11 @@ import { condResched, currentIsKswapd, reclaimThrottle, VMSCAN_THROTTLE_ISOLATED
 import { tooManyIsolated } from "./vmscanCount.ts";
 import { shrinkFolioList } from "./vmscanFolio.ts";
 import { traceIsolate, traceShrinkActive, traceShrinkInactive } from "./vmscanTrace.ts";
-import { countMemcg, countVm, type EventName } from "./vmstat.ts";
+import { countMemcg, countVm, EV, type EventName } from "./vmstat.ts";
 import { lruNoteCost, workingsetAgeNonresident } from "./workingset.ts";
 import { pageZone } from "./zone.ts";
 
-const SKIPPED = ["pgskip_dma", "pgskip_dma32", "pgskip_normal", "pgskip_movable"] as const;
+const SKIPPED = [EV.pgskip_dma, EV.pgskip_dma32, EV.pgskip_normal, EV.pgskip_movable] as const;
 
 /**
  * isolate_lru_folios: up to `n` folios from the tail of a list into `dst`, oldest first, each with a reference. How many; what
@@ -116,9 +116,10 @@ function countScan(
   n: number,
 ): void {
   const by: EventName = currentIsKswapd() ? `${what}_kswapd` : `${what}_direct`;
-  if (!cgroupReclaim(sc)) countVm(k, by, n);
-  countMemcg(k, lruvecMemcg(k, lruvec), by, n);
-  countVm(k, file ? `${what}_file` : `${what}_anon`, n);
+  const of: EventName = file ? `${what}_file` : `${what}_anon`;
+  if (!cgroupReclaim(sc)) countVm(k, EV[by], n);
+  countMemcg(k, lruvecMemcg(k, lruvec), EV[by], n);
+  countVm(k, EV[of], n);
 }
 
 /** shrink_inactive_list: looks at up to `n` folios. How many were reclaimed. */
@@ -210,8 +211,8 @@ export function* shrinkActiveList(k: Kernel, n: number, lruvec: number, sc: Scan
   yield* lock(k.lru.locks[lruvec]);
   const taken = yield* isolateLruFolios(k, n, lruvec, hold, sc, lru);
   addIsolated(k, nid, file, taken);
-  if (!cgroupReclaim(sc)) countVm(k, "pgrefill", sc.isolateScanned);
-  countMemcg(k, memcg, "pgrefill", sc.isolateScanned);
+  if (!cgroupReclaim(sc)) countVm(k, EV.pgrefill, sc.isolateScanned);
+  countMemcg(k, memcg, EV.pgrefill, sc.isolateScanned);
   yield* unlock(k.lru.locks[lruvec]);
   const active = newPageList(k);
   const inactive = newPageList(k);
@@ -238,8 +239,8 @@ export function* shrinkActiveList(k: Kernel, n: number, lruvec: number, sc: Scan
   const dead2 = yield* moveFoliosToLru(k, sc, lruvec, inactive);
   const deactivated = sc.moved;
   addIsolated(k, nid, file, -taken);
-  countVm(k, "pgdeactivate", deactivated);
-  countMemcg(k, memcg, "pgdeactivate", deactivated);
+  countVm(k, EV.pgdeactivate, deactivated);
+  countMemcg(k, memcg, EV.pgdeactivate, deactivated);
   freePageListHead(k, hold);
   freePageListHead(k, active);
   freePageListHead(k, inactive);

@@ -9,85 +9,87 @@ import { LRU_ACTIVE_ANON, LRU_ACTIVE_FILE, LRU_INACTIVE_ANON, LRU_INACTIVE_FILE,
 import { nodePageState } from "./lruvec.ts";
 import { memcgRstatUpdated } from "./memcgStat.ts";
 
-/** Events, under the kernel's names. */
-export const EVENTS = [
-  "allocstall_dma",
-  "allocstall_dma32",
-  "allocstall_normal",
-  "allocstall_movable",
-  "pgskip_dma",
-  "pgskip_dma32",
-  "pgskip_normal",
-  "pgskip_movable",
-  "pgalloc_dma",
-  "pgalloc_dma32",
-  "pgalloc_normal",
-  "pgalloc_movable",
-  "pgfree",
-  "pgfault",
-  "pgmajfault",
-  "pgreuse",
-  "pgscan_kswapd",
-  "pgscan_direct",
-  "pgscan_direct_throttle",
-  "pgscan_anon",
-  "pgscan_file",
-  "pgsteal_kswapd",
-  "pgsteal_direct",
-  "pgsteal_anon",
-  "pgsteal_file",
-  "pgrefill",
-  "pgactivate",
-  "pgdeactivate",
-  "pglazyfree",
-  "pglazyfreed",
-  "pgrotated",
-  "pageoutrun",
-  "kswapd_low_wmark_hit_quickly",
-  "kswapd_high_wmark_hit_quickly",
-  "slabs_scanned",
-  "pginodesteal",
-  "kswapd_inodesteal",
-  "nr_vmscan_write",
-  "nr_vmscan_immediate_reclaim",
-  "nr_dirtied",
-  "nr_written",
-  "workingset_nodes",
-  "workingset_refault_anon",
-  "workingset_refault_file",
-  "workingset_activate_anon",
-  "workingset_activate_file",
-  "workingset_restore_anon",
-  "workingset_restore_file",
-  "workingset_nodereclaim",
-  "unevictable_pgs_culled",
-  "unevictable_pgs_scanned",
-  "unevictable_pgs_rescued",
-  "unevictable_pgs_mlocked",
-  "unevictable_pgs_munlocked",
-  "unevictable_pgs_cleared",
-  "unevictable_pgs_stranded",
-  "pswpin",
-  "pswpout",
-  "swap_ra",
-  "swap_ra_hit",
-  "pgpgin",
-  "pgpgout",
-  "pgmigrate_success",
-  "pgmigrate_fail",
-  "compact_migrate_scanned",
-  "compact_free_scanned",
-  "compact_isolated",
-  "compact_stall",
-  "compact_fail",
-  "compact_success",
-  "nr_foll_pin_acquired",
-  "nr_foll_pin_released",
-  "drop_pagecache",
-  "drop_slab",
-  "oom_kill",
-] as const;
-export type EventName = (typeof EVENTS)[number];
+/** Events, under the kernel's names, with their numbers. */
+export const EV = {
+  allocstall_dma: 0,
+  allocstall_dma32: 1,
+  allocstall_normal: 2,
+  allocstall_movable: 3,
+  pgskip_dma: 4,
+  pgskip_dma32: 5,
+  pgskip_normal: 6,
+  pgskip_movable: 7,
+  pgalloc_dma: 8,
+  pgalloc_dma32: 9,
+  pgalloc_normal: 10,
+  pgalloc_movable: 11,
+  pgfree: 12,
+  pgfault: 13,
+  pgmajfault: 14,
+  pgreuse: 15,
+  pgscan_kswapd: 16,
+  pgscan_direct: 17,
+  pgscan_direct_throttle: 18,
+  pgscan_anon: 19,
+  pgscan_file: 20,
+  pgsteal_kswapd: 21,
+  pgsteal_direct: 22,
+  pgsteal_anon: 23,
+  pgsteal_file: 24,
+  pgrefill: 25,
+  pgactivate: 26,
+  pgdeactivate: 27,
+  pglazyfree: 28,
+  pglazyfreed: 29,
+  pgrotated: 30,
+  pageoutrun: 31,
+  kswapd_low_wmark_hit_quickly: 32,
+  kswapd_high_wmark_hit_quickly: 33,
+  slabs_scanned: 34,
+  pginodesteal: 35,
+  kswapd_inodesteal: 36,
+  nr_vmscan_write: 37,
+  nr_vmscan_immediate_reclaim: 38,
+  nr_dirtied: 39,
+  nr_written: 40,
+  workingset_nodes: 41,
+  workingset_refault_anon: 42,
+  workingset_refault_file: 43,
+  workingset_activate_anon: 44,
+  workingset_activate_file: 45,
+  workingset_restore_anon: 46,
+  workingset_restore_file: 47,
+  workingset_nodereclaim: 48,
+  unevictable_pgs_culled: 49,
+  unevictable_pgs_scanned: 50,
+  unevictable_pgs_rescued: 51,
+  unevictable_pgs_mlocked: 52,
+  unevictable_pgs_munlocked: 53,
+  unevictable_pgs_cleared: 54,
+  unevictable_pgs_stranded: 55,
+  pswpin: 56,
+  pswpout: 57,
+  swap_ra: 58,
+  swap_ra_hit: 59,
+  pgpgin: 60,
+  pgpgout: 61,
+  pgmigrate_success: 62,
+  pgmigrate_fail: 63,
+  compact_migrate_scanned: 64,
+  compact_free_scanned: 65,
+  compact_isolated: 66,
+  compact_stall: 67,
+  compact_fail: 68,
+  compact_success: 69,
+  nr_foll_pin_acquired: 70,
+  nr_foll_pin_released: 71,
+  drop_pagecache: 72,
+  drop_slab: 73,
+  oom_kill: 74,
+} as const;
+export type EventName = keyof typeof EV;
+/** All names, in the order of their numbers. */
+export const EVENTS = Object.keys(EV) as readonly EventName[];
 
 /** memory.events of a cgroup. */
 export const MEMCG_EVENTS = ["low", "high", "max", "oom", "oom_kill", "swap_max", "swap_fail"] as const;
@@ -101,6 +103,9 @@ export interface Stat {
   readonly global: Counters;
   /** memory.stat of each cgroup, its descendants included; 0 = root. */
   readonly memcg: readonly Counters[];
+  /** The same by the numbers of the events. */
+  readonly globalCounts: Float64Array;
+  readonly memcgCounts: readonly Float64Array[];
   /** memory.events, descendants included. */
   readonly events: readonly MemcgEvents[];
   /** Folios that each row of the decision table of shrink_folio_list decided about; see vmscanFolio.ts. */
@@ -113,30 +118,49 @@ function zeros<N extends string>(names: readonly N[]): Record<N, number> {
   return Object.fromEntries(names.map((name) => [name, 0])) as Record<N, number>;
 }
 
+/** `counts` by name. */
+function named(counts: Float64Array): Counters {
+  const view = {};
+  EVENTS.forEach((event, i) => {
+    Object.defineProperty(view, event, {
+      enumerable: true,
+      get: () => counts[i],
+      set: (value: number) => {
+        counts[i] = value;
+      },
+    });
+  });
+  return view as Counters;
+}
+
 export function createStat(memcgs: number): Stat {
+  const globalCounts = new Float64Array(EVENTS.length);
+  const memcgCounts = Array.from({ length: memcgs }, () => new Float64Array(EVENTS.length));
   return {
-    global: zeros(EVENTS),
-    memcg: Array.from({ length: memcgs }, () => zeros(EVENTS)),
+    global: named(globalCounts),
+    memcg: memcgCounts.map(named),
+    globalCounts,
+    memcgCounts,
     events: Array.from({ length: memcgs }, () => zeros(MEMCG_EVENTS)),
     rows: [],
     failures: 0,
   };
 }
 
-/** count_vm_events. */
-export function countVm(k: Kernel, event: EventName, n = 1): void {
-  k.stat.global[event] += n;
+/** count_vm_events: `event` is one of `EV`, here as below. */
+export function countVm(k: Kernel, event: number, n = 1): void {
+  k.stat.globalCounts[event] += n;
 }
 
 /** count_memcg_events: for the cgroup and everything above it, the root included. */
-export function countMemcg(k: Kernel, memcg: number, event: EventName, n = 1): void {
-  for (let at = memcg; at >= 0; at = k.memcgParents[at]) k.stat.memcg[at][event] += n;
+export function countMemcg(k: Kernel, memcg: number, event: number, n = 1): void {
+  for (let at = memcg; at >= 0; at = k.memcgParents[at]) k.stat.memcgCounts[at][event] += n;
   memcgRstatUpdated(k, n);
 }
 
 /** Both at once: mod_lruvec_state, count_memcg_folio_events beside count_vm_events. */
-export function countBoth(k: Kernel, memcg: number, event: EventName, n = 1): void {
-  k.stat.global[event] += n;
+export function countBoth(k: Kernel, memcg: number, event: number, n = 1): void {
+  k.stat.globalCounts[event] += n;
   countMemcg(k, memcg, event, n);
 }
 

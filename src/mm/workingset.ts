@@ -14,7 +14,7 @@ import { folioLruvec, lruvecAt, lruvecMemcg, lruvecNid } from "./lruvec.ts";
 import { lruvecPageState } from "./memcgStat.ts";
 import { memcgNrSwapPages } from "./memcontrol.ts";
 import { folioMemcg, hasFlag, type Pfn, PG_active, PG_swapbacked, PG_workingset, pageToNid, setFlag } from "./page.ts";
-import { countBoth } from "./vmstat.ts";
+import { countBoth, EV } from "./vmstat.ts";
 
 /** Bits that numbers below `n` need. */
 const bitsFor = (n: number): number => (n <= 1 ? 0 : 32 - Math.clz32(n - 1));
@@ -37,12 +37,18 @@ function layoutOf(k: Kernel): Layout {
 }
 
 const layouts = new WeakMap<Kernel, Layout>();
+// Every eviction asks, for the same kernel again and again.
+let latest: Kernel | null = null;
+let latestLayout: Layout = { memcgBits: 0, nodeBits: 0, mask: 0, bucketOrder: 0 };
 function layout(k: Kernel): Layout {
+  if (k === latest) return latestLayout;
   let known = layouts.get(k);
   if (known === undefined) {
     known = layoutOf(k);
     layouts.set(k, known);
   }
+  latest = k;
+  latestLayout = known;
   return known;
 }
 
@@ -122,7 +128,7 @@ export function workingsetRefault(k: Kernel, pfn: Pfn, shadow: number): Task {
   const now = k.lru.vecs.nonresidentAge[lruvecAt(k, memcg, nid)];
   const distance = ((now >> bucketOrder) - (shadowAge(k, shadow) >> bucketOrder)) & mask;
   const own = folioLruvec(k, pfn);
-  countBoth(k, folioMemcg(k, pfn), file ? "workingset_refault_file" : "workingset_refault_anon");
+  countBoth(k, folioMemcg(k, pfn), file ? EV.workingset_refault_file : EV.workingset_refault_anon);
   const within = withinWorkingset(
     distance << bucketOrder,
     file,
@@ -136,10 +142,10 @@ export function workingsetRefault(k: Kernel, pfn: Pfn, shadow: number): Task {
   setFlag(k, pfn, PG_active);
   workingsetAgeNonresident(k, own, 1);
   noteActivation(k, own, file);
-  countBoth(k, folioMemcg(k, pfn), file ? "workingset_activate_file" : "workingset_activate_anon");
+  countBoth(k, folioMemcg(k, pfn), file ? EV.workingset_activate_file : EV.workingset_activate_anon);
   if (!shadowWorkingset(shadow)) return answer(undefined) as never;
   setFlag(k, pfn, PG_workingset);
-  countBoth(k, folioMemcg(k, pfn), file ? "workingset_restore_file" : "workingset_restore_anon");
+  countBoth(k, folioMemcg(k, pfn), file ? EV.workingset_restore_file : EV.workingset_restore_anon);
   return lruNoteCost(k, own, file, 1);
 }
 
