@@ -117,7 +117,9 @@ let assigned; assigned = function* () {};
 test("meta data of the module is what the runtime gets", () => {
   const { code, functions } = compile("export function* f(a) { yield* g(a); }");
   const defined: unknown[] = [];
-  new Function("$define", code.replace(/^import.*$/m, "").replace("export", ""))((meta: unknown) => defined.push(meta));
+  new Function("$define", "$room_", "$waiting_", code.replace(/^import.*$/m, "").replace("export", ""))(
+    (meta: unknown) => defined.push(meta),
+  );
   expect(defined).toEqual(functions);
 });
 

@@ -8,7 +8,7 @@
  *     $room.left++;
  *     return $v;
  *   }
- *   const $code_name = $define({ … }, ($W, $f, $l, $v) => { … })          before everything else of the block around it
+ *   const $code_name = $define({ … }, ($W, $f, $l, $v) => { … }, $straight_name)   before everything else of the block around it
  *
  * Expressions and methods become `(() => { const $code = …; return (a, b) => { …as above… }; })()`.
  */
@@ -58,7 +58,7 @@ export function replaceTasks(
     const straightName = freshName(file.names.taken, `$straight_${name.replace(/\W/g, "_")}`);
     const { meta, step, straight, before, params } = compileTask(node, name, file, { straight: straightName, code });
     metas.push(meta);
-    const defined = call(id(file.runtime.define), literal(meta), step);
+    const defined = call(id(file.runtime.define), literal(meta), step, ...(straight ? [id(straightName)] : []));
     const { enter, room, v } = file.runtime;
     const left = (): MemberExpression => member(id(room), "left");
     const change = (operator: "--" | "++"): Statement =>

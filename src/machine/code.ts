@@ -25,11 +25,15 @@ export interface CodeMeta {
  */
 export type StepFunction = (W: Int32Array, f: number, label: number, v: unknown) => unknown;
 
+/** The same without a frame, for sequential machines: see straight.ts. */
+export type StraightFunction = (...args: readonly unknown[]) => unknown;
+
 /** A compiled task function; `id` is its number in frames. */
 export interface Code {
   readonly id: number;
   readonly meta: CodeMeta;
   readonly step: StepFunction;
+  readonly straight: StraightFunction | null;
   readonly size: number;
 }
 

@@ -11,12 +11,12 @@
  *                   └────────────── pend() ◀─────────────────┘
  */
 import { mayfailError } from "../errors.ts";
-import type { Code, CodeMeta, StepFunction } from "./code.ts";
+import type { Code, CodeMeta, StepFunction, StraightFunction } from "./code.ts";
 import { ObjectTable } from "./objectTable.ts";
 import { type AccessSink, defineOp, type OpKind, ops } from "./op.ts";
 import { NeedsRebuild } from "./refinement.ts";
 import { keepOrder, requestSettling } from "./stepMarks.ts";
-import { kept, makeRoom, placeFrames, room, waiting } from "./straight.ts";
+import { enterStraight, hold, makeRoom, placeFrames, room, waiting } from "./straight.ts";
 import { encodeSlow, placeOf } from "./values.ts";
 
 export type * from "./code.ts";
@@ -140,7 +140,7 @@ export function unchecked<T>(f: () => T): T {
 
 /** For the set-up of a task: primitives and `enter` act on task slot `t` until the next `runAs`. */
 export function runAs(t: number): void {
-  room.left = 0;
+  hold();
   current = t;
   base = t < 0 ? 0 : taskBases[t];
 }
@@ -176,9 +176,9 @@ export function objectAt(at: number): object | undefined {
  * Registers a step function. Those of modules are numbered once; a nested one is evaluated anew by each set-up and gets
  * a number in that machine only, so building the same case twice gives the same words.
  */
-export function define(meta: CodeMeta, step: StepFunction): Code {
+export function define(meta: CodeMeta, step: StepFunction, straight: StraightFunction | null = null): Code {
   const list = settingUp ? codes : moduleCodes;
-  const code = { id: list.length, meta, step, size: F_SLOTS + meta.slots.length };
+  const code = { id: list.length, meta, step, straight, size: F_SLOTS + meta.slots.length };
   list.push(code);
   return code;
 }
@@ -188,7 +188,7 @@ export function define(meta: CodeMeta, step: StepFunction): Code {
  * Parameters that have no slot are dead and are dropped.
  */
 export function enter(code: Code, ...args: unknown[]): unknown {
-  if (sequential) return kept(code, 0, args);
+  if (sequential) return enterStraight(code, args);
   const f = W[base + T_SP];
   const end = f + code.size;
   if (end > stackEnds[current]) throw new NeedsRebuild("stack", current);

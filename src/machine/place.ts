@@ -1,8 +1,9 @@
 /** Where a task stands in its author's source: read from the frames on its stack. */
 import type { SourcePlace } from "../errors.ts";
-import { baseOf, codes, F_CALLER, T_FP, W } from "./core.ts";
+import { baseOf, type Code, codes, current, F_CALLER, T_FP, W } from "./core.ts";
 import type { Finding } from "./finding.ts";
 import type { Machine } from "./machine.ts";
+import { trackedCalls } from "./straight.ts";
 
 /** A place in task code. Lines and columns count from 1. */
 export interface TaskPlace extends SourcePlace {
@@ -14,8 +15,11 @@ export interface TaskPlace extends SourcePlace {
 
 /** The frame at word `f`: the suspension at which it waits, or after which it runs. */
 export function placeOfFrame(f: number): TaskPlace {
-  const { meta } = codes[W[f] >>> 12];
-  const point = meta.points[W[f] & 4095];
+  return placeIn(codes[W[f] >>> 12], W[f] & 4095);
+}
+
+function placeIn({ meta }: Code, label: number): TaskPlace {
+  const point = meta.points[label];
   return {
     file: meta.file,
     line: point?.line ?? meta.line,
@@ -25,9 +29,13 @@ export function placeOfFrame(f: number): TaskPlace {
   };
 }
 
-/** The functions that task slot `t` of the active machine is in, the innermost first. */
+/**
+ * The functions that task slot `t` of the active machine is in, the innermost first. While a task of a sequential machine
+ * runs, those that have no frame yet are there only if calls are tracked (`trackCalls`), with their heads as places.
+ */
 export function stackOfTask(t: number): TaskPlace[] {
-  const stack: TaskPlace[] = [];
+  const stack = t === current ? trackedCalls().map((code) => placeIn(code, 0)) : [];
+  stack.reverse();
   for (let f = W[baseOf(t) + T_FP]; f !== 0; f = W[f + F_CALLER]) stack.push(placeOfFrame(f));
   return stack;
 }

@@ -4,7 +4,7 @@ import { type Code, current, type Task } from "./core.ts";
 import { Finding } from "./finding.ts";
 import { placeOfTask, stackOfTask } from "./place.ts";
 import { buildSequential, runSequentially } from "./sequential.ts";
-import { fell, wantFrames } from "./straight.ts";
+import { fell, trackCalls } from "./straight.ts";
 import { until } from "./wait.ts";
 
 function* outer(go: Cell, out: Cell, value: number): Task {
@@ -62,13 +62,13 @@ test("a value that fits no word is reported at the operation that got it", () =>
   expect(() => m.step(0)).toThrow(/^MF0214: \S*straight\.test\.ts:22:3: /);
 });
 
-test("observers may ask for all frames", () => {
-  wantFrames(true);
+test("observers may ask for the whole stack", () => {
+  trackCalls(true);
   try {
     expect(runSequentially(start(3))).toBeNull();
     expect(seen).toEqual(["look", "inner", "middle", "outer"]);
   } finally {
-    wantFrames(false);
+    trackCalls(false);
   }
   expect(runSequentially(start(3))).toBeNull();
   expect(seen).toEqual(["outer"]);

@@ -21,21 +21,39 @@ const MAX_NESTED = 200;
 /** How many further ones may: 0 when those that are called get a frame and do not run before their caller has returned. */
 export const room = { left: 0 };
 
+let isHeld = true;
+
 /** The next task function that is called shall not run before its caller has returned. */
 export function hold(): void {
   room.left = 0;
+  isHeld = true;
 }
 
-let framesWanted = false;
+let tracking = false;
+/** Who has been called and has no frame, the outermost first; kept only while somebody wants to know. */
+const calls: Code[] = [];
 
-/** For observers that look at the stack of the running task: every function has its frame from the beginning, or no longer. */
-export function wantFrames(on: boolean): void {
-  framesWanted = on;
+/** For observers that ask for the stack of the running task: from now on it is known, or no longer. */
+export function trackCalls(on: boolean): void {
+  tracking = on;
 }
+
+export const trackedCalls = (): readonly Code[] => calls;
 
 /** A frame is resumed: what it calls may run within it. */
 export function makeRoom(): void {
-  room.left = framesWanted ? 0 : MAX_NESTED;
+  calls.length = 0;
+  room.left = tracking ? 0 : MAX_NESTED;
+  isHeld = false;
+}
+
+/** What `enter` does on a sequential machine: the frame is made when its callers have theirs. */
+export function enterStraight(code: Code, args: readonly unknown[]): unknown {
+  if (!tracking || isHeld || code.straight === null || calls.length === MAX_NESTED) return kept(code, 0, args);
+  calls.push(code);
+  const answer = code.straight(...args);
+  calls.pop();
+  return answer;
 }
 
 interface Left {
@@ -64,6 +82,7 @@ export function notePlace<P extends SourcePlace | undefined>(place: P): P {
 
 /** An exception leaves the function, which was at `label`. What it answers is to be thrown. */
 export function fell(code: Code, label: number, error: unknown): unknown {
+  calls.length = 0;
   const isFirst = left.length === 0;
   left.push({ code, label, values: [] });
   if (!isFirst || !(error instanceof MayfailError) || error.where === undefined || error.where !== latestPlace)

@@ -11,7 +11,7 @@ import { emit, type MachineEvent, observeEvents } from "../../machine/events.ts"
 import { locksHeld } from "../../machine/lock.ts";
 import { stackOfTask } from "../../machine/place.ts";
 import { buildSequential } from "../../machine/sequential.ts";
-import { wantFrames } from "../../machine/straight.ts";
+import { trackCalls } from "../../machine/straight.ts";
 import { createKernel, type KernelOptions } from "../kernel.ts";
 import { ALL_END, EVENT_NAMES } from "../mmuNotifierTypes.ts";
 import { createProcess, syscalls } from "../syscalls.ts";
@@ -43,7 +43,7 @@ export function say(label: string, n: number): void {
 export function runProcess(body: Body, children: readonly Body[] = [], options: KernelOptions = {}): Heard[] {
   const heard: Heard[] = [];
   let space: UserSpace | null = null;
-  wantFrames(true);
+  trackCalls(true);
   const before = observeEvents((e) => {
     const line = lineOf(e);
     if (line !== null) heard.push({ line, ...siteOf(space) });
@@ -70,7 +70,7 @@ export function runProcess(body: Body, children: readonly Body[] = [], options: 
     if (finding) throw finding;
   } finally {
     observeEvents(before);
-    wantFrames(false);
+    trackCalls(false);
   }
   return heard;
 }
