@@ -37,7 +37,10 @@ const THREADS: Readonly<Record<string, readonly [variant: RegExp, threads: numbe
     [/freed/, 3],
     [/./, 2],
   ],
-  "oom-reaper-vs-blocking-notifier": [[/./, 4]],
+  "oom-reaper-vs-blocking-notifier": [
+    [/untold/, 3],
+    [/./, 4],
+  ],
   "invalidate-page-under-ptl": [
     [/zap/, 3],
     [/./, 2],

@@ -119,6 +119,9 @@ export default defineCase<Parameters>({
   text: `A process holds the lock of a driver and waits for memory. The OOM killer chooses it; the reaper takes its memory away in its
 place, calls the notifiers, and the driver's callback wants the lock.
 
+No release did that: up to v4.13 the reaper told nobody (row \`untold\`), and when that was found, the deadlock was the reason not to call
+notifiers simply (row \`buggy\`).
+
 *Fix ladder:* v4.14 left address spaces with any notifier alone; v4.16 only those with a notifier that does not declare that it never
 blocks; v4.19 tells every callback that it must not block, and leaves out the ranges for which one refuses. The bound that the first two
 break: when the reaper gives up and the next process is killed, at most the driver's own buffer is left. A refused start needs an end for
@@ -135,8 +138,14 @@ the others who had one (case \`unpaired-start-on-eagain\`): without that v4.19 b
     buggy: {
       ...under("linux-5.7", blocks),
       ops: blocking,
-      about: "before v4.14: the reaper may block",
+      about: "sections as everywhere else: the reaper may block",
       expect: "deadlock",
+    },
+    untold: {
+      ...under("linux-5.7", { without: ["reaperNotifies"] }),
+      ops: blocking,
+      about: "v4.6 … v4.13: the reaper tells nobody",
+      expect: "missed-notification",
     },
     "skip-any": {
       ...under("linux-5.7", { ...blocks, reaperSkips: "anyNotifier" }),

@@ -56,7 +56,10 @@ entry and announcement (row \`buggy\`).`,
       ref: "ac46d4f3c432",
       what: "mm/mmu_notifier: use structure for invalidate_range_start/end calls v2, v5.0-rc1: the cause",
     },
-    { ref: "1f18b296699c", what: "mm/rmap: fix the range, v5.0 (mail of 10 January 2019, Sean Christopherson)" },
+    {
+      ref: "1f18b296699c",
+      what: "the address again, v5.0 (mail of 10 January 2019, Sean Christopherson; id not checked)",
+    },
   ],
   variants: {
     buggy: {

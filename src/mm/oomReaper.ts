@@ -49,12 +49,13 @@ export function* oomReapTaskMm(k: Kernel, mm: Mm): Task<boolean> {
     if (!vmaIsAnonymous(vma) && (vma.flags & VM_SHARED) !== 0) continue;
     const { start, end } = vma;
     const tlb = tlbGather(k, mm);
-    const refused = (yield* invalidateRangeStart(k, mm, start, end, event)) !== 0;
+    const tells = guards(k.rules, "reaperNotifies");
+    const refused = tells && (yield* invalidateRangeStart(k, mm, start, end, event)) !== 0;
     if (refused) {
       complete = false;
     } else {
       yield* unmapPageRange(k, tlb, vma, start, end, ZAP_ALL);
-      yield* invalidateRangeEnd(k, mm, start, end, event);
+      if (tells) yield* invalidateRangeEnd(k, mm, start, end, event);
     }
     yield* tlbFinish(k, tlb);
   }

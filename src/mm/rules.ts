@@ -39,6 +39,7 @@ import { mayfailError } from "../errors.ts";
  *  - `uffdWpFlushesFirst`: where a userfaultfd write-protects, a page is copied only after flushes that are still to come (6ce64428d620).
  *  - `hugeUnshares`: migration of a huge page takes every process out of a shared page table first (017b1660df89, v4.20).
  *  - `hugeWidensRange`: and announces all that the table covers (the same).
+ *  - `reaperNotifies`: the OOM reaper tells subscribers what it takes away (before v4.14 it did not).
  *  - `unmapNamesPage`: try_to_unmap announces the page, not the beginning of its VMA (v5.0-rc1 had it wrong).
  *  - `numaInvalidatesFirst`: before a page is copied in place of its entry, devices that share the page table forget it (the same).
  *  - `numaKeepsWrite`: after a NUMA fault the entry has the right to write that it had.
@@ -78,6 +79,7 @@ export const GUARDS = [
   "uffdWpFlushesFirst",
   "hugeUnshares",
   "hugeWidensRange",
+  "reaperNotifies",
   "unmapNamesPage",
   "numaInvalidatesFirst",
   "numaKeepsWrite",
