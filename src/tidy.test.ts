@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { filesBelow, isForTests, root } from "../scripts/project.mjs";
 
 /** Each folder imports only from itself and from folders before it. */
-const floors = ["machine", "compiler", "search", "mm", "drivers", "atlas", "conform", "sim", "trace", "report", "cli"];
+const floors = ["machine", "compiler", "search", "mm", "drivers", "atlas", "contract", "conform", "sim", "trace", "report", "cli"];
 const importableByAll = ["src/errors.ts"];
 /** Where a program or another package comes in; they need no importer. */
 const entries = [
