@@ -74,6 +74,10 @@ export const errorTable = {
     says: "The file {file} cannot be written ({reason}).",
     remedy: "Give --output the path of a file in a folder that exists.",
   },
+  MF0120: {
+    says: "The file {file} describes no driver.",
+    remedy: "Export the result of defineDriver, as docs/tutorial.md shows, or check the file without --driver.",
+  },
   MF0201: {
     says: "The variable {variable} of {task} holds {value}, which cannot live in the array across a suspension.",
     remedy:

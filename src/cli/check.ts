@@ -22,6 +22,7 @@ export async function check(c: Context, words: readonly string[]): Promise<numbe
   }
   const target = parseTarget(words[0] ?? "", "check");
   const name = caseName(target);
+  if (c.options.driver) return (await import("./checkDriver.ts")).checkDriver(c, target, name);
   const { variants } = await c.session.call("open", name);
   const chosen = target.variant === null ? variants.map((v) => v.name) : [target.variant];
   const outcomes: Outcome[] = [];

@@ -24,9 +24,9 @@ export const COMMANDS = {
   },
   check: {
     about: "explore every interleaving of a case, or of a file of your own",
-    usage: ["check CASE[:VARIANT]", "check FILE.ts[:VARIANT]"],
+    usage: ["check CASE[:VARIANT]", "check FILE.ts[:VARIANT]", "check --driver FILE.ts[:VARIANT]"],
     details: "Without a variant all of them are checked; more than four are told in a table only.",
-    options: ["json", "format", "output", "all", "changes", ...EXPERIMENT, ...BOUNDS],
+    options: ["json", "format", "output", "all", "changes", "driver", "jobs", ...EXPERIMENT, ...BOUNDS],
     load: async () => (await import("./check.ts")).check,
   },
   replay: {

@@ -7,6 +7,8 @@ import { resolve } from "node:path";
 import type { PressureJob } from "../conform/pressure/job.ts";
 import type { PressureModel, PressureResult } from "../conform/pressure/model.ts";
 import type { Recording, Workload } from "../conform/run.ts";
+import type { ContractCase } from "../contract/suite.ts";
+import type { Driver } from "../drivers/underTest.ts";
 import { MayfailError, mayfailError } from "../errors.ts";
 import type { Verdict } from "../machine/finding.ts";
 import type { Case } from "../machine/scenario.ts";
@@ -37,6 +39,15 @@ export interface CaseInfo {
   readonly text: string;
   readonly sources: readonly { readonly ref: string; readonly what: string }[];
   readonly variants: readonly VariantInfo[];
+  /** For a driver: its own variants, of which `variants` is the product with the battery. */
+  readonly driver?: readonly DriverInfo[];
+}
+
+export interface DriverInfo {
+  readonly name: string;
+  readonly about: string;
+  /** Rules of the contract that its author knows it to break; null when nothing is said. */
+  readonly breaks: readonly string[] | null;
 }
 
 export interface VariantInfo {
@@ -188,7 +199,13 @@ async function caseOfAtlas(engines: Engines, id: string): Promise<Case> {
 export async function caseOfFile(engines: Engines, path: string): Promise<Case> {
   await refuseBinary(path);
   const exports = await engines.load(path);
-  const cases = [exports["default"], ...Object.values(exports)].filter(isCase);
+  const all = [exports["default"], ...Object.values(exports)];
+  if (all.some((value) => (value as { kind?: unknown } | null | undefined)?.kind === "mayfail-driver")) {
+    const { contractCase, isDriver } = await import("../contract/suite.ts");
+    const driver = all.find(isDriver);
+    if (driver !== undefined) return contractCase(driver);
+  }
+  const cases = all.filter(isCase);
   if (cases[0] === undefined) throw mayfailError("MF0107", { file: path });
   return cases[0];
 }
@@ -225,7 +242,16 @@ function infoOf(c: Case): CaseInfo {
       about: String(v.about ?? ""),
       rules: String(v.rules ?? ""),
     })),
+    ...("driver" in c ? { driver: driverInfo((c as ContractCase).driver) } : {}),
   };
+}
+
+function driverInfo({ variants }: Driver): DriverInfo[] {
+  return Object.entries(variants).map(([name, { about = "", breaks }]) => ({
+    name,
+    about: String(about),
+    breaks: Array.isArray(breaks) ? breaks.map(String) : null,
+  }));
 }
 
 /** The program of a variant; it says what it is at, and turns exceptions of a set-up function into numbered errors. */

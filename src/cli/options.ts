@@ -18,6 +18,7 @@ export interface Options {
   held?: string;
   rules?: string;
   driverVariant?: string;
+  driver?: boolean;
   output?: string;
   jobs?: number;
   all?: boolean;
@@ -131,6 +132,7 @@ export const OPTIONS: Readonly<Record<OptionName, OptionSpec>> = {
     kind: text("DRIVER=VERSION", "a driver and its version"),
     about: "another version of a driver, or of one option of it: DRIVER.OPTION=VALUE",
   },
+  driver: { flag: "--driver", about: "the file describes a driver: try the whole contract on it" },
   output: { flag: "--output", kind: file, about: "write the report to a file; its name may tell the format" },
   jobs: { flag: "--jobs", kind: whole(1, 64), about: "check so many rows at a time (2, or 1 on a single core)" },
   all: { flag: "--all", about: "show every step of a long run" },

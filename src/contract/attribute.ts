@@ -31,6 +31,8 @@ const inEntry =
   (e: Evidence): boolean =>
     entries.some((name) => e.entry === name || e.entry.startsWith(`${name}-`));
 
+/** The slot of the first child of the task `main` of every scene: bench.ts. */
+const USERSPACE = "main/0";
 /** Names in stacks by which one sees what the waiting tasks were about. */
 const RECLAIM = ["performReclaim", "tryToFreePages", "shrinkFolioList", "shrinkNode", "doTryToFreePages"];
 const ENDING = ["exitMmap", "mmput", "mmNotifierRelease", "mmuNotifierRelease"];
@@ -61,7 +63,12 @@ export const ATTRIBUTION: readonly Row[] = [
     because: "an allocation under a lock has come to the callback, which wants that lock",
     fits: (e) => inside(e, ...RECLAIM),
   },
-  { rule: "C02", verdict: "deadlock", because: "the callback waits for somebody who waits for its caller", fits: always },
+  {
+    rule: "C02",
+    verdict: "deadlock",
+    because: "the callback waits for somebody who waits for its caller",
+    fits: always,
+  },
   { rule: "C08", verdict: "livelock", because: "the run never ends", fits: always },
   { rule: "C06", verdict: "atomic-sleep", because: "somebody sleeps who must not", fits: always },
   { rule: "C16", verdict: "leak", because: "an allocation has failed", fits: inEntry("allocation-fails") },
@@ -73,18 +80,23 @@ export const ATTRIBUTION: readonly Row[] = [
     because: "an object of the driver is used that is gone",
     fits: (e) => !/frame|folio|page/i.test(e.message),
   },
-  { rule: "C18", verdict: "stale-mapping", because: "the device may write where its process may only read", fits: (e) => /may write|read-only|child/.test(e.message) },
+  {
+    rule: "C04",
+    verdict: "stale-mapping",
+    because: "the device was given pages that were gone already",
+    fits: (e) => e.task === USERSPACE,
+  },
+  {
+    rule: "C18",
+    verdict: "stale-mapping",
+    because: "the device may write where its process may only read",
+    fits: (e) => /may write|read-only|child/.test(e.message),
+  },
   {
     rule: "C17",
     verdict: "stale-mapping",
     because: "there are two processes",
     fits: inEntry("two-processes"),
-  },
-  {
-    rule: "C04",
-    verdict: "stale-mapping",
-    because: "the device was given pages that were gone already",
-    fits: (e) => e.task.startsWith("main/0"),
   },
   { rule: "C03", verdict: "stale-mapping", because: "the device has kept what its process has lost", fits: always },
   { rule: "C03", verdict: "use-after-free", because: "the device has kept a page that is free", fits: always },

@@ -7,7 +7,20 @@ import { BATTERY } from "./battery/index.ts";
 /** Name of the case's variant: that of the driver, and the entry. */
 export const rowName = (variant: string, entry: string): string => `${variant}/${entry}`;
 
-export function contractCase(driver: Driver): Case {
+/** The case of a driver, with what report cards need besides. */
+export interface ContractCase extends Case {
+  readonly driver: Driver;
+}
+
+/** Is this what a driver's file exports? */
+export function isDriver(value: unknown): value is Driver {
+  if (typeof value !== "object" || value === null || (value as Driver).kind !== "mayfail-driver") return false;
+  const { id, variants, create } = value as Partial<Driver>;
+  if (typeof id !== "string" || typeof create !== "function") return false;
+  return typeof variants === "object" && variants !== null && Object.keys(variants).length > 0;
+}
+
+export function contractCase(driver: Driver): ContractCase {
   const variants: Record<string, Variant> = {};
   const rows = new Map<string, { readonly variant: string; readonly entry: (typeof BATTERY)[number] }>();
   for (const variant of Object.keys(driver.variants)) {
@@ -18,6 +31,7 @@ export function contractCase(driver: Driver): Case {
     }
   }
   return {
+    driver,
     kind: "mayfail-case",
     id: driver.id,
     title: driver.title,

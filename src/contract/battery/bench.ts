@@ -5,12 +5,13 @@
  *   main ── open ──┬── userspace: map ─▶ access (again on -EAGAIN) ──┬── look ── close ── exit ── nothing is left
  *                  └── event: reclaim, munmap, fork …               ──┘
  */
+
+import type { DeviceUnderTest, Driver } from "../../drivers/underTest.ts";
 import type { Task } from "../../machine/core.ts";
 import { EAGAIN } from "../../machine/errno.ts";
 import { must } from "../../machine/finding.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { choose, join, spawn } from "../../machine/wait.ts";
-import type { DeviceUnderTest, Driver } from "../../drivers/underTest.ts";
 import { nameFile, unlinkFile } from "../../mm/inode.ts";
 import type { Kernel, KernelOptions } from "../../mm/kernel.ts";
 import { userRead } from "../../mm/memory.ts";
@@ -132,7 +133,11 @@ export function* useDevice(k: Kernel, device: DeviceUnderTest, pages: number): T
 export function* seesTheWrite({ k, p, pages }: Scene): Task {
   for (let i = 0; i < pages; i++) {
     const seen = yield* userRead(k, p, A + i);
-    must(seen === BY_DEVICE, "lost-write", `the device wrote ${BY_DEVICE} to page ${A + i}, and its process reads ${seen}`);
+    must(
+      seen === BY_DEVICE,
+      "lost-write",
+      `the device wrote ${BY_DEVICE} to page ${A + i}, and its process reads ${seen}`,
+    );
   }
 }
 

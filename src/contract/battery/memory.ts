@@ -54,7 +54,11 @@ function* forks({ k, p }: Scene): Task {
   yield* choose(1);
   const second = yield* userRead(k, child, A);
   yield* sysExit(k, child);
-  must(first === second, "stale-mapping", `a child reads ${first}, then ${second}, which the device wrote for its parent`);
+  must(
+    first === second,
+    "stale-mapping",
+    `a child reads ${first}, then ${second}, which the device wrote for its parent`,
+  );
 }
 
 /** The parent writes after the fork: the device must be where the parent is. */
