@@ -1,6 +1,5 @@
 /** What authors of cases and drivers import from "mayfail". */
-export * from "./machine/api.ts";
-export * from "./mm/api.ts";
+
 export {
   type DeviceUnderTest,
   type Driver,
@@ -10,3 +9,5 @@ export {
   hardwareStore,
   type Place,
 } from "./drivers/underTest.ts";
+export * from "./machine/api.ts";
+export * from "./mm/api.ts";
