@@ -18,6 +18,7 @@ import type { PressureJob, PressureMachine, PressureParams } from "./job.ts";
 import type { Counters, PressureModel, PressureResult } from "./model.ts";
 import { type OneCpu, runOnOneCpu } from "./oneCpu.ts";
 import { GROUP, isMappedByProgram, type Mark, noteOfPins, type PressureRun, pressureProgram } from "./program.ts";
+import { TEXT_PAGES } from "./programText.ts";
 import { accessesOf } from "./sequence.ts";
 import { type VmscanEvent, vmscanEventOf } from "./vmscan.ts";
 
@@ -124,8 +125,11 @@ function findingOf(run: () => Finding | null): Finding | null {
 /** What was not free before the job: the kernel, and the programs and files of its initial memory. It stays in use. */
 function takeOthers(k: Kernel, { zones }: PressureMachine): void {
   const { frames, zoneState, state } = k;
+  // The program's own file is among them, and is made by the run: in the highest zone.
+  const highest = Math.max(...k.zones.map((zone) => zone.type));
   for (const zone of k.zones) {
-    const free = zones[`0/${ZONE_NAMES[zone.type]}`]?.free ?? zone.managed;
+    const own = zone.type === highest ? TEXT_PAGES : 0;
+    const free = (zones[`0/${ZONE_NAMES[zone.type]}`]?.free ?? zone.managed) + own;
     while (zoneState.free[zone.index] > free) {
       const pfn = zoneState.head[zone.index] - 1;
       zoneState.head[zone.index] = frames.next[pfn];

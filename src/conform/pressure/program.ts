@@ -37,6 +37,7 @@ import { self, userSpace } from "../../mm/user/space.ts";
 import type { Work } from "./cost.ts";
 import type { CpuTlb } from "./cpuTlb.ts";
 import type { PressureParams } from "./job.ts";
+import { AFTER_STATISTICS, LOOP, mapText, START, STATISTICS, TEXT, TEXT_USES } from "./programText.ts";
 import type { Accesses } from "./sequence.ts";
 
 /** Window of the program's own pages: bss, heap, stack, by the page numbers that the recorder's build has. */
@@ -96,11 +97,14 @@ export function* pressureProgram(r: PressureRun): Task {
   const { params } = r;
   yield* anon(PROGRAM, PROGRAM_PAGES);
   yield* makeTables();
+  if (isGlobal(params)) yield* mapText();
   if (params.memcgMaxPages > 0) joinMemcg(self(), GROUP);
   if (params.anon > 0) yield* anon(A, params.anon);
   if (params.file > 0) yield* mapFile(params.file, params.madvRandom ? 1 : 0);
   yield* openProbe();
   if (params.notifier) yield* register("P", params.secondaryYoung ? 2 : 0);
+  yield* runText(r, START);
+  yield* runText(r, STATISTICS);
   for (let i = 0; i < BEFORE.length; i++) yield* touchProgram(r, BEFORE[i]);
   r.mark("start");
   const pinned = Math.trunc((params.anon * params.pinnedPercent) / 100);
@@ -114,15 +118,27 @@ export function* pressureProgram(r: PressureRun): Task {
     yield* touch(r, i, i < params.anon ? 1 : 0, i);
   }
   if (isKilled()) return;
+  yield* runText(r, STATISTICS);
   r.mark("prefill");
   for (let i = 0; i < AFTER_PREFILL.length; i++) yield* touchProgram(r, AFTER_PREFILL[i]);
   r.mark("accesses");
   yield* touchProgram(r, RUSAGE);
+  yield* runText(r, AFTER_STATISTICS);
   r.minflt++; // the data page of the vdso, at the first look at the clock: no page of any list
   yield* accessAll(r);
   if (isKilled()) return;
+  yield* runText(r, AFTER_STATISTICS);
+  yield* runText(r, STATISTICS);
   for (let i = 0; i < AFTER_RUN.length; i++) yield* touchProgram(r, AFTER_RUN[i]);
   r.mark("end");
+}
+
+const isGlobal = (params: PressureParams): boolean => params.memcgMaxPages === 0;
+
+/** Instructions are fetched. */
+function* runText(r: PressureRun, use: number): Task {
+  if (!isGlobal(r.params)) return;
+  for (let i = 0; i < TEXT_USES[use].length; i++) yield* access(r, TEXT + TEXT_USES[use][i], 0, 0);
 }
 
 function* accessAll(r: PressureRun): Task {
@@ -130,6 +146,7 @@ function* accessAll(r: PressureRun): Task {
   for (let i = 0; i < page.length && !isKilled(); i++) {
     if (i % ALIVE_EVERY === 0) r.alive();
     for (const own of LOOP_BEFORE) r.tlb.lookup(PROGRAM + own);
+    yield* runText(r, LOOP);
     yield* touch(r, page[i], write[i], i);
     for (const own of LOOP_AFTER) r.tlb.lookup(PROGRAM + own);
     r.tlb.lookup(LATENCY + (i >> 10));
