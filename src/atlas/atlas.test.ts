@@ -54,6 +54,7 @@ const THREADS: Readonly<Record<string, readonly [variant: RegExp, threads: numbe
     [/./, 3],
   ],
   "interval-remove-early-return": [[/./, 2]],
+  "interval-section-never-ends": [[/./, 2]],
   "unpaired-start-on-eagain": [
     [/guest/, 2],
     [/./, 1],

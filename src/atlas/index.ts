@@ -13,6 +13,7 @@ import gupReclaimRecursiveWait from "./gupReclaimRecursiveWait.ts";
 import hmmMirrorFreedInSrcu from "./hmmMirrorFreedInSrcu.ts";
 import hugetlbSharedPmdMigrate from "./hugetlbSharedPmdMigrate.ts";
 import intervalRemoveEarlyReturn from "./intervalRemoveEarlyReturn.ts";
+import intervalSectionNeverEnds from "./intervalSectionNeverEnds.ts";
 import invalidatePageUnderPtl from "./invalidatePageUnderPtl.ts";
 import kfdFlushWorkFromRelease from "./kfdFlushWorkFromRelease.ts";
 import khugepagedFileNoNotifier from "./khugepagedFileNoNotifier.ts";
@@ -45,6 +46,7 @@ export const ATLAS: readonly Case[] = [
   gupFastVsFork,
   intervalRemoveEarlyReturn,
   unpairedStartOnEagain,
+  intervalSectionNeverEnds,
   seqReadTwice,
   gntdevWaitsForNextCallback,
   numaThpLateInvalidate,

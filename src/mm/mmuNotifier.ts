@@ -69,6 +69,8 @@ export function* invalidateRangeStart(k: Kernel, mm: Mm, start: Vpn, end: Vpn, f
     // A range that may fail has an end for everybody, so everybody has a start.
     const refused = yield* hlistInvalidateRangeStart(k, mm, start, end, flags);
     if (refused !== 0) error = refused;
+    const left = refused !== 0 && subs.hasItree && !rangeMayFail(flags); // by the interval subscribers, without an end
+    if (left && k.rules.refusalEndsIntervals) yield* itreeInvEnd(k, subs);
   }
   lockMapRelease(mmuNotifierInvalidateRangeStart);
   if ((error === 0 || rangeMayFail(flags)) && k.announced !== null) rangeOpened(k.announced, mm, start, end);

@@ -114,6 +114,12 @@ export interface Rules {
   readonly intervalRemoveRecheck: boolean;
   /** A refused non-blockable start delivers the end to those who have one (c2655835fd8c, v5.12). */
   readonly endAfterRefusedStart: boolean;
+  /**
+   * A non-blockable start that a classic subscriber refuses ends the section of the interval subscribers, who have been told
+   * before. No kernel up to 6.1 does: the section stays open, and whoever waits for its end waits for ever (found with this
+   * model, case interval-section-never-ends).
+   */
+  readonly refusalEndsIntervals: boolean;
   /** fork copies pages that may be pinned, instead of sharing them (v5.9 … v5.12 in several steps). */
   readonly forkCopiesPinned: boolean;
   /**
@@ -185,6 +191,7 @@ const linux5_7: Rules = {
   notifierMayFail: "none",
   intervalRemoveRecheck: false,
   endAfterRefusedStart: false,
+  refusalEndsIntervals: false,
   forkCopiesPinned: false,
   cowReuse: "mapcount",
   gupFastSeqcount: false,

@@ -57,9 +57,16 @@ export interface Scene {
   readonly event: (scene: Scene) => Task;
   /** After both have ended; the device is open still. */
   readonly look: (scene: Scene) => Task;
+  /** A second device, if there is one: of the same process, or of process `q`. */
+  readonly other: DeviceUnderTest | null;
+  readonly q: Process | null;
 }
 
 export interface SceneOptions {
+  /** Another course of things than `main`'s. */
+  readonly course?: (scene: Scene) => Task;
+  /** Set-up: what else there is, before anything is a step. */
+  readonly more?: (m: Machine, k: Kernel, p: Process, device: DeviceUnderTest) => Partial<Pick<Scene, "other" | "q">>;
   readonly kernel?: KernelOptions;
   readonly kind?: PageKind;
   /** Pages of the process that are mapped, from A on, and pages of them that the device sees. */
@@ -94,24 +101,36 @@ export function createScene(
   const p = createProcess(k);
   m.boot(mapPages, [k, p, A, mapped, kind]);
   const path = kind === FILE ? nameFile(k, "/mnt/file") : -1;
-  const scene: Scene = { k, p, device: createDevice(m, k, subject, p, { count: pages }), pages, path, event, look };
+  const device = createDevice(m, k, subject, p, { count: pages });
+  const more = options.more?.(m, k, p, device) ?? {};
+  const scene: Scene = { other: null, q: null, ...more, ...{ k, p, device, pages, path, event, look } };
   m.keep(scene);
-  m.spawn("main", main, [scene], { children: 2 });
+  m.spawn("main", options.course ?? main, [scene], { children: 2 });
   return scene;
 }
 
 function* main(scene: Scene): Task {
-  const { k, p, device, event, look } = scene;
-  const error = yield* device.open(k);
-  must(error === 0, "assertion", `the device cannot be opened: ${error}`);
+  const { k, device, event, look } = scene;
+  yield* opens(k, device);
   const user = spawn(userspace, scene);
   const other = spawn(event, scene);
   yield* join(user);
   yield* join(other);
   yield* look(scene);
   yield* device.close(k);
+  yield* ends(scene);
+}
+
+export function* opens(k: Kernel, device: DeviceUnderTest): Task {
+  const error = yield* device.open(k);
+  must(error === 0, "assertion", `the device cannot be opened: ${error}`);
+}
+
+/** The devices are closed: the processes end. */
+export function* ends({ k, p, q, path }: Scene): Task {
   yield* leave(k, p);
-  if (scene.path >= 0) yield* unlinkFile(k, scene.path);
+  if (q) yield* leave(k, q);
+  if (path >= 0) yield* unlinkFile(k, path);
 }
 
 /** Maps the pages and lets the hardware write to each, until it has, or is told that it cannot. */
@@ -131,6 +150,10 @@ export function* useDevice(k: Kernel, device: DeviceUnderTest, pages: number): T
 
 /** The process reads what its device wrote. */
 export function* seesTheWrite({ k, p, pages }: Scene): Task {
+  yield* sees(k, p, pages);
+}
+
+export function* sees(k: Kernel, p: Process, pages: number): Task {
   for (let i = 0; i < pages; i++) {
     const seen = yield* userRead(k, p, A + i);
     must(

@@ -121,14 +121,14 @@ function* access(k: Kernel, device: Device, at: Vpn, content: number): Task<numb
   return entry === 0 ? -EAGAIN : 0;
 }
 
-/** First nobody may use the device any more, then the subscription goes: rule C09. */
+/** First the device forgets everything, then the subscription goes: in between the callbacks must come still (rule C09). */
 function* close(k: Kernel, sub: IntervalNotifier<Device>): Task {
-  yield* mmuIntervalNotifierRemove(k, sub);
   const device = sub.driver;
   yield* lock(device.lock);
   device.table.entry.fill(0);
   device.table.generation.fill(0);
   yield* unlock(device.lock);
+  yield* mmuIntervalNotifierRemove(k, sub);
 }
 
 export default defineDriver<Options>({
