@@ -16,6 +16,7 @@ import { mmdrop, mmgrab } from "./mmUsers.ts";
 import { queueOomReaper } from "./oomReaper.ts";
 import type { OomNotifier } from "./oomTypes.ts";
 import { tablesOf } from "./pageTable.ts";
+import { guards } from "./rules.ts";
 import { countMemcgEvent, countVm, EV } from "./vmstat.ts";
 
 /** Never to be killed. */
@@ -66,7 +67,7 @@ function selectBadProcess(k: Kernel, memcg: number, totalPages: number): Process
     const mm = p.mm ?? p.oomMm;
     if (!mm || !belongsTo(k, mm, memcg)) continue;
     if (p.oomMm) {
-      if (p.oomMm.oomSkip) continue;
+      if (p.oomMm.oomSkip || !guards(k.rules, "oomOneVictim")) continue;
       return "aborted";
     }
     const points = badnessOf(k, p, totalPages);

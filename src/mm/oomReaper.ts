@@ -101,7 +101,7 @@ function* oomReapTask(k: Kernel, mm: Mm): Task {
     if (yield* tryReap(k, mm)) break;
     if (left > 1) yield* scheduleTimeoutIdle(k, RETRY_DELAY_MS);
   }
-  mm.oomSkip = true;
+  if (guards(k.rules, "oomReaperSkips")) mm.oomSkip = true;
 }
 
 /** oom_reap_task_mm: true when there is nothing left to do. The victim may hold mmap_lock, so it is only tried. */

@@ -33,6 +33,7 @@ import { lruvecAt } from "./lruvec.ts";
 import { globalOutOfMemory, taskIsOomVictim } from "./oomGlobal.ts";
 import type { Pfn } from "./page.ts";
 import { getPageFromFreelist } from "./pageAlloc.ts";
+import { guards } from "./rules.ts";
 import { lruAddDrain } from "./swap.ts";
 import { getNrSwapPages } from "./swapfile.ts";
 import { condResched, scheduleTimeout } from "./throttle.ts";
@@ -74,7 +75,7 @@ export function* allocPagesSlowpath(k: Kernel, gfp: number, nid: number): Task<P
   let pfn = yield* getPageFromFreelist(k, nid, highest, flags);
   while (pfn < 0) {
     yield* wakeAllKswapds(k, gfp, nid);
-    const reserve = gfpPfmemallocFlags(gfp, contextWord(), taskIsOomVictim());
+    const reserve = gfpPfmemallocFlags(gfp, contextWord(), taskIsOomVictim() && guards(k.rules, "oomReserves"));
     if (reserve !== 0) flags = reserve | (flags & ALLOC_KSWAPD);
     pfn = yield* getPageFromFreelist(k, nid, highest, flags);
     if (pfn >= 0) break;
@@ -183,7 +184,8 @@ function* mayOom(k: Kernel, gfp: number, nid: number, highest: number): Task<num
     return PROGRESS;
   }
   // Perhaps it is over: up to the high watermark, so that it must be over for long.
-  const pfn = yield* getPageFromFreelist(k, nid, highest, ALLOC_WMARK_HIGH);
+  const looks = guards(k.rules, "oomLastLook");
+  const pfn = looks ? yield* getPageFromFreelist(k, nid, highest, ALLOC_WMARK_HIGH) : -1;
   let result = pfn >= 0 ? pfn : NO_PROGRESS;
   if (pfn < 0 && (gfp & (__GFP_RETRY_MAYFAIL | __GFP_THISNODE)) === 0) {
     if (yield* globalOutOfMemory(k, gfp)) result = PROGRESS;

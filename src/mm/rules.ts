@@ -47,6 +47,10 @@ import { mayfailError } from "../errors.ts";
  *  - `stockPreemptOff`: who drains the stock of charged pages cannot be interrupted by somebody who uses it.
  *  - `kswapdQueuesFirst`: kswapd says that it sleeps before it looks whether it may.
  *  - `kswapdLooksAgain`: and after its nap it does look.
+ *  - `oomReaperSkips`: when the OOM reaper is done with an address space, or has given up, others may be killed.
+ *  - `oomOneVictim`: while a victim is dying nobody else is killed.
+ *  - `oomReserves`: a victim may use half of the reserves.
+ *  - `oomLastLook`: with oom_lock in hand an allocation looks once more whether memory has come.
  */
 export const GUARDS = [
   "gupFastRecheck",
@@ -87,6 +91,10 @@ export const GUARDS = [
   "stockPreemptOff",
   "kswapdQueuesFirst",
   "kswapdLooksAgain",
+  "oomReaperSkips",
+  "oomOneVictim",
+  "oomReserves",
+  "oomLastLook",
 ] as const;
 export type Guard = (typeof GUARDS)[number];
 

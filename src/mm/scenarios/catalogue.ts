@@ -27,6 +27,7 @@ import { mprotectMirror } from "./mprotectMirror.ts";
 import { mrelease } from "./mrelease.ts";
 import { mremapFault } from "./mremapFault.ts";
 import { mremapMigrate } from "./mremapMigrate.ts";
+import { oomAllocation } from "./oomAllocation.ts";
 import { oomReaper } from "./oomReaper.ts";
 import { reclaimFault } from "./reclaimFault.ts";
 import { reclaimFile } from "./reclaimFile.ts";
@@ -71,6 +72,7 @@ export const SCENARIOS: readonly Case[] = [
   mrelease,
   mremapFault,
   mremapMigrate,
+  oomAllocation,
   oomReaper,
   reclaimFault,
   reclaimFile,

@@ -121,6 +121,7 @@ export const oomReaper = defineCase({
       inForce: rules("linux-6.1", { reaperNonBlock: false }),
       expect: "deadlock",
     },
+    "reaper-never-skips": { what: ALLOCATES, blocks: false, inForce: without("oomReaperSkips"), expect: "deadlock" },
     "driver-blocks": { what: IN_DRIVER, blocks: true, inForce: all, expect: "atomic-sleep" },
     "fault-where-the-reaper-was": { what: EXITS, blocks: false, inForce: without("oomUnstable"), expect: "lost-write" },
     "reaper-without-reference": {
