@@ -238,6 +238,13 @@ export class Machine {
     return this.queues === null ? able : this.queues.mayRun(t, able);
   }
 
+  /** Is task slot `t` bound to a CPU, and could its operation be done if it had that? */
+  wantsCpu(t: number): boolean {
+    const b = this.taskBases[t];
+    const op = W[b + T_OP];
+    return op !== 0 && this.queues?.has(t) === true && ops[op].enabled(W[b + T_OBJ], W[b + T_ARG], W[b + T_ARG2], t);
+  }
+
   /** Slot of the task that has the CPU of `t` and does not give it up; -1 when `t` may run. */
   keptOut(t: number): number {
     return this.queues === null ? -1 : this.queues.keptOut(t);

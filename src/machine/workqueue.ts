@@ -15,6 +15,7 @@
  */
 import { mightSleep } from "./context.ts";
 import { defineOp, type Handle, immediately, objectAt, pend, type Task, W } from "./core.ts";
+import type { Cpu } from "./cpu.ts";
 import { LockMap, lockMapAcquire, lockMapRelease, lockMapTouch } from "./lockMap.ts";
 import { nameWords, settingUpMachine, type TaskInfo, takeWords } from "./machine.ts";
 import { promisedBy } from "./promise.ts";
@@ -31,6 +32,8 @@ const WORK_WORDS = 7;
 export interface WorkQueueOptions {
   /** Worker tasks; 1 = an ordered queue. */
   readonly workers?: number;
+  /** The CPU that its workers are bound to: a queue of its own for each CPU, as with queue_work_on. */
+  readonly cpu?: Cpu;
 }
 
 export class WorkQueue implements Handle {
@@ -55,7 +58,7 @@ export function workqueue(name: string, options: WorkQueueOptions = {}): WorkQue
   const n = options.workers ?? 1;
   for (let i = 0; i < n; i++) {
     const title = n === 1 ? `kworker/${name}` : `kworker/${name}:${i}`;
-    wq.workers.push(m.spawn(title, worker, [wq], { daemon: true, rests: takeOp.name }));
+    wq.workers.push(m.spawn(title, worker, [wq], { daemon: true, rests: takeOp.name, cpu: options.cpu }));
   }
   return wq;
 }

@@ -18,12 +18,14 @@ import type { Kernel } from "./kernel.ts";
 import type { Mm } from "./mmTypes.ts";
 import { GUP_PIN_COUNTING_BIAS, PG_anon, PG_anonExclusive, PG_buddy, PG_swapbacked } from "./page.ts";
 import {
+  isDevicePrivateType,
   isMigrationType,
   type Pte,
   ptePfn,
   ptePresent,
   pteSpecial,
   pteWrite,
+  SWP_DEVICE_WRITE,
   SWP_SWAP,
   swpOffset,
   swpType,
@@ -87,9 +89,10 @@ class Maps {
     else if ((flags & PG_swapbacked) !== 0) found.shmem++;
     else found.file++;
     if ((flags & PG_buddy) !== 0) this.error ??= `page ${at} of ${mm.name} leads to frame ${pfn}, which is free`;
-    if (!ptePresent(pte)) return;
+    if (isMigrationType(swpType(pte))) return;
     this.count[pfn]++;
-    if (held || k.rules.cowReuse !== "exclusive" || !anon || !pteWrite(pte)) return;
+    const writable = ptePresent(pte) ? pteWrite(pte) : swpType(pte) === SWP_DEVICE_WRITE;
+    if (held || k.rules.cowReuse !== "exclusive" || !anon || !writable) return;
     if ((flags & PG_anonExclusive) === 0)
       this.error ??= `page ${at} of ${mm.name} is writable, and its frame ${pfn} is not exclusive`;
   }
@@ -114,7 +117,8 @@ function forEachPte(k: Kernel, mm: Mm, f: (vpn: number, pte: Pte) => void): void
 /** Frame that an entry holds on to; -1 = none. */
 function frameOf(pte: Pte): number {
   if (ptePresent(pte)) return pteSpecial(pte) ? -1 : ptePfn(pte);
-  return isMigrationType(swpType(pte)) ? swpOffset(pte) : -1;
+  const type = swpType(pte);
+  return isMigrationType(type) || isDevicePrivateType(type) ? swpOffset(pte) : -1;
 }
 
 /** Counts of frames; references may be more than can be named here, never fewer. */

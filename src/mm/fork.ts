@@ -36,6 +36,7 @@ import {
 import { folioGet, hasFlag, type Pfn, PG_anon, PG_uptodate, setFlag, type Vpn } from "./page.ts";
 import {
   addrEnd,
+  isDevicePrivateType,
   isMigrationType,
   mkPte,
   PTE_DIRTY,
@@ -51,6 +52,8 @@ import {
   pteSlot,
   pteSpecial,
   pteWrite,
+  SWP_DEVICE_READ,
+  SWP_DEVICE_WRITE,
   SWP_EXCLUSIVE,
   SWP_MIGRATION_READ,
   SWP_SWAP,
@@ -232,6 +235,10 @@ function* copyNonPresent(k: Kernel, dst: Vma, src: Vma, at: Vpn, pte: Pte): Task
     yield* setPteAt(k, mm, at, shared & ~PTE_UFFD_WP);
     return;
   }
+  if (isDevicePrivateType(type)) {
+    yield* copyDevicePrivate(k, dst, src, at, pte);
+    return;
+  }
   if (!isMigrationType(type)) return;
   rssAdd(k, mm, swpOffset(pte), 1);
   let copy = pte;
@@ -240,4 +247,15 @@ function* copyNonPresent(k: Kernel, dst: Vma, src: Vma, at: Vpn, pte: Pte): Task
     yield* setPteAt(k, src.mm as Mm, at, copy);
   }
   yield* setPteAt(k, mm, at, copy);
+}
+
+/** The same for a page in device memory, which cannot be pinned: it is shared, and nobody may write to it. */
+function* copyDevicePrivate(k: Kernel, dst: Vma, src: Vma, at: Vpn, pte: Pte): Task {
+  const pfn = swpOffset(pte);
+  yield* folioGet(k, pfn);
+  rssAdd(k, dst.mm as Mm, pfn, 1);
+  yield* pageTryDupAnonRmap(k, pfn, src);
+  const shared = isCowMapping(src.flags) ? pte & ~(SWP_DEVICE_READ ^ SWP_DEVICE_WRITE) : pte;
+  if (shared !== pte) yield* setPteAt(k, src.mm as Mm, at, shared);
+  yield* setPteAt(k, dst.mm as Mm, at, shared & ~PTE_UFFD_WP);
 }

@@ -4,12 +4,13 @@ import { ENOMEM } from "../machine/errno.ts";
 import { GFP_USER } from "../machine/gfp.ts";
 import type { Pages } from "./gup.ts";
 import { folioIsolateLru, putbackMovablePages } from "./isolate.ts";
-import { isMovableZone, type Kernel } from "./kernel.ts";
+import type { Kernel } from "./kernel.ts";
 import { migratePages } from "./migrate.ts";
 import { GUP_PIN_COUNTING_BIAS, hasFlag, type Pfn, PG_lru, ZERO_PFN } from "./page.ts";
 import { freePageListHead, listAddTail, newPageList, type PageList } from "./pageList.ts";
 import { noteUnpin } from "./pinsHeld.ts";
 import { folioPutRefs, lruAddDrain } from "./swap.ts";
+import { isMovableZone } from "./zone.ts";
 
 /** is_longterm_pinnable_page. */
 export function isLongtermPinnable(k: Kernel, pfn: Pfn): boolean {

@@ -1,11 +1,11 @@
 /** One modelled kernel: its rules, its memory and its pools of structs. Passed as `k` to everything in src/mm. */
 import { type Cell, cellField } from "../machine/cell.ts";
-import { column, columns } from "../machine/columns.ts";
 import type { Handle } from "../machine/core.ts";
 import type { Machine } from "../machine/machine.ts";
 import { type Mutex, mutexField, spinlockField } from "../machine/mutex.ts";
 import { type Srcu, srcu } from "../machine/srcu.ts";
 import { bool, freeObject, int, isPooled, ref, struct } from "../machine/struct.ts";
+import type { Work } from "../machine/workqueue.ts";
 import { type Announced, createAnnounced } from "./announced.ts";
 import {
   type File,
@@ -17,10 +17,11 @@ import {
   inodeStruct,
 } from "./fs.ts";
 import { createPages, type Pages } from "./gup.ts";
-import { createCache, createTableSlab, createTables } from "./kernelColumns.ts";
+import { createCache, createMoved, createTableSlab, createTables, MAX_MOVED } from "./kernelColumns.ts";
 import { createKmem, type Kmem } from "./kmemTypes.ts";
 import { createLru, type Lru, type LruOptions } from "./lruTypes.ts";
 import { createMemcgs, type MemcgOptions, type Memcgs, memcgParents, memcgWalk } from "./memcontrolTypes.ts";
+import type { DevPagemap } from "./memremap.ts";
 import {
   type AnonVma,
   type AnonVmaChain,
@@ -49,22 +50,15 @@ import { createShrinkers, type Shrinkers } from "./shrinker.ts";
 import { createSwap, type Swap, type SwapOptions } from "./swapTypes.ts";
 import { createTlb, type Tlb, type TlbOption } from "./tlb.ts";
 import { createStat, type Stat } from "./vmstat.ts";
-import {
-  createZonelists,
-  createZoneState,
-  createZones,
-  framesOf,
-  pageZone,
-  ZONE_MOVABLE,
-  type Zone,
-  type ZoneSpec,
-} from "./zone.ts";
+import { createZonelists, createZoneState, createZones, framesOf, pageZone, type Zone, type ZoneSpec } from "./zone.ts";
 
 /** How large the machine is. Searches want it small, simulations large. */
 export interface KernelOptions extends SwapOptions, LruOptions, FileOptions {
   readonly rules?: Rules;
   /** Page frames, the zero page included. */
   readonly frames?: number;
+  /** Frames of devices' own memory (memremap.ts): after all others. */
+  readonly devicePages?: number;
   /** NUMA nodes; each has an equal share of the frames. */
   readonly nodes?: number;
   /** This share of each node's frames, from its end, is ZONE_MOVABLE: 0 … 1. */
@@ -116,6 +110,7 @@ export interface KernelOptions extends SwapOptions, LruOptions, FileOptions {
 
 const DEFAULTS = {
   frames: 4096,
+  devicePages: 0,
   nodes: 2,
   movable: 0,
   zones: null,
@@ -210,6 +205,11 @@ export interface Kernel extends FileBehaviour {
   readonly rules: Rules;
   readonly nodes: number;
   readonly frames: Frames;
+  /** The memory of devices begins with this frame. */
+  readonly deviceStart: number;
+  readonly pagemaps: DevPagemap[];
+  /** Of lruDrainAll.ts; none = who drains all does it himself. */
+  readonly drainWorks: Work[];
   /** Word indices of element 0 of columns whose elements are accessed atomically. */
   readonly words: {
     readonly refcount: number;
@@ -276,16 +276,11 @@ export interface Kernel extends FileBehaviour {
   readonly paths: string[];
 }
 
-/** Pages that one move_pages may name. */
-export const MAX_MOVED = 64;
-const createMoved = (n: number) =>
-  columns("moved", n, { status: column({ ordered: "memory of the calling process" }) });
-
 /** Set-up: a kernel with all its memory free. */
 export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
   const merged = { ...DEFAULTS, ...options };
   const o = { ...merged, frames: merged.zones === null ? merged.frames : framesOf(merged.zones) };
-  const frames = createFrames(o.frames);
+  const frames = createFrames(o.frames + o.devicePages);
   const zones = createZones(o);
   const parents = memcgParents(o.memcgs);
   const tables = createTables(o.tables, o.tableShift);
@@ -324,6 +319,9 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
     rules: rulesInForce(o.rules ?? presetRules("linux-6.1")),
     nodes: o.nodes,
     frames,
+    deviceStart: o.frames,
+    pagemaps: [],
+    drainWorks: [],
     words: {
       refcount: frames.wordOf("refcount", 0),
       mapcount: frames.wordOf("mapcount", 0),
@@ -367,7 +365,7 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
     shrinkers: createShrinkers(o.shrinkers, o.nodes, parents.length, o.shrinkers === 0 ? 0 : o.shrinking),
     tlb: createTlb(m, o.tlb, (1 << o.tableShift) << o.windowShift, () => k),
     announced: o.watchPtes ? createAnnounced() : null,
-    pinsHeld: o.watchPtes ? createPinsHeld(o.frames) : null,
+    pinsHeld: o.watchPtes ? createPinsHeld(frames.count) : null,
     mms,
     vmas,
     inodes,
@@ -388,11 +386,7 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
     k.zoneState.free[zone]++;
     frames.flags[pfn] = PG_buddy;
   }
+  for (let pfn = o.frames; pfn < frames.count; pfn++) frames.flags[pfn] = PG_buddy;
   frames.refcount[0] = 1; // the zero page is never freed
   return m.keep(k);
-}
-
-/** Is the frame in ZONE_MOVABLE, from which long-term pins must keep away? */
-export function isMovableZone(k: Kernel, pfn: number): boolean {
-  return pageZone(k, pfn).type === ZONE_MOVABLE;
 }

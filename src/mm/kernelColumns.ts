@@ -16,3 +16,8 @@ export const createCache = (n: number) =>
     page: column({ ordered: "i_pages lock" }),
     disk: column({ ordered: "written by writeback, read by reads, both under the folio lock" }),
   });
+
+/** Pages that one move_pages may name. */
+export const MAX_MOVED = 64;
+export const createMoved = (n: number) =>
+  columns("moved", n, { status: column({ ordered: "memory of the calling process" }) });

@@ -19,6 +19,7 @@ import type { Kernel } from "./kernel.ts";
 import { memCgroupCharge } from "./memcontrol.ts";
 import { handleOverHigh } from "./memcontrolHigh.ts";
 import { doWpPage } from "./memoryCow.ts";
+import { devicePrivateFault } from "./memoryDevice.ts";
 import { doFault } from "./memoryFile.ts";
 import { doSwapPage } from "./memorySwap.ts";
 import { lruCacheAdd } from "./mlockPage.ts";
@@ -27,6 +28,7 @@ import { doNumaPage, vmaIsAccessible } from "./numa.ts";
 import { folioLockWord, PG_uptodate, setFlag, type Vpn, ZERO_PFN } from "./page.ts";
 import { allocPage } from "./pageAlloc.ts";
 import {
+  isDevicePrivateType,
   isMigrationType,
   mkPte,
   PTE_DIRTY,
@@ -138,7 +140,7 @@ function* doAnonymousPage(k: Kernel, vma: Vma, vpn: Vpn, flags: number): Task<nu
   return stable ? 0 : -EFAULT;
 }
 
-/** The first lines of do_swap_page: entries of pages that are being moved, and markers. */
+/** The first lines of do_swap_page: entries of pages that are being moved or in device memory, and markers. */
 function* nonSwapEntry(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte): Task<number> {
   const mm = vma.mm as Mm;
   const type = swpType(pte);
@@ -147,6 +149,7 @@ function* nonSwapEntry(k: Kernel, vma: Vma, vpn: Vpn, pte: Pte): Task<number> {
     yield* waitFolioLocked(folioLockWord(k, swpOffset(pte)));
     return 0;
   }
+  if (isDevicePrivateType(type)) return yield* devicePrivateFault(k, vma, vpn, pte);
   if (type !== SWP_MARKER) return -EFAULT;
   yield* lock(mm.ptl);
   if (pteAt(k, mm, vpn) === pte) yield* setPteAt(k, mm, vpn, 0);

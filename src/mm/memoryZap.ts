@@ -18,6 +18,7 @@ import {
 import { hasFlag, type Pfn, PG_anon, PG_dirty, setFlag, type Vpn } from "./page.ts";
 import {
   addrEnd,
+  isDevicePrivateType,
   isMigrationType,
   type Pte,
   pmdPages,
@@ -37,7 +38,7 @@ import {
 } from "./pageTable.ts";
 import { pageRemoveRmap } from "./rmap.ts";
 import { rssAdd } from "./rss.ts";
-import { folioMarkAccessed, lruAddDrain } from "./swap.ts";
+import { folioMarkAccessed, folioPut, lruAddDrain } from "./swap.ts";
 import { freeSwapAndCache } from "./swapfile.ts";
 import { flushTlbBatchedPending } from "./tlbBatch.ts";
 
@@ -110,6 +111,13 @@ function* zapNonPresent(k: Kernel, vma: Vma, addr: Vpn, pte: Pte, details: numbe
     yield* freeSwapAndCache(k, swpOffset(pte));
   } else if (isMigrationType(type)) {
     rssAdd(k, mm, swpOffset(pte), -1);
+  } else if (isDevicePrivateType(type)) {
+    // The kernel clears the entry last; under the page-table lock nobody can tell.
+    yield* setPteAt(k, mm, addr, 0);
+    rssAdd(k, mm, swpOffset(pte), -1);
+    yield* pageRemoveRmap(k, swpOffset(pte));
+    yield* folioPut(k, swpOffset(pte));
+    return;
   } else if (type !== SWP_MARKER) {
     return;
   }

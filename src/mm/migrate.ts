@@ -235,7 +235,7 @@ export function copyFolio(k: Kernel, src: Pfn, dst: Pfn): void {
   setFlag(k, dst, k.frames.flags[src] & kept);
 }
 
-function copyIdentity(k: Kernel, src: Pfn, dst: Pfn): void {
+export function copyIdentity(k: Kernel, src: Pfn, dst: Pfn): void {
   const { frames } = k;
   frames.mapping[dst] = frames.mapping[src];
   frames.index[dst] = frames.index[src];
@@ -243,7 +243,7 @@ function copyIdentity(k: Kernel, src: Pfn, dst: Pfn): void {
 }
 
 /** folio_migrate_flags. */
-function migrateFlags(k: Kernel, src: Pfn, dst: Pfn): void {
+export function migrateFlags(k: Kernel, src: Pfn, dst: Pfn): void {
   const kept = PG_uptodate | PG_dirty | PG_referenced | PG_active | PG_workingset | PG_unevictable;
   setFlag(k, dst, k.frames.flags[src] & kept);
   memCgroupMigrate(k, src, dst);

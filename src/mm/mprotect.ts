@@ -39,6 +39,8 @@ import {
   pteSlot,
   pteSpecial,
   pudPages,
+  SWP_DEVICE_READ,
+  SWP_DEVICE_WRITE,
   SWP_MIGRATION_READ,
   SWP_MIGRATION_READ_EXCLUSIVE,
   SWP_MIGRATION_WRITE,
@@ -200,8 +202,9 @@ function canChangePteWritable(k: Kernel, vma: Vma, pte: Pte): boolean {
   return !pteSpecial(pte) && hasFlag(k, pfn, PG_anon) && hasFlag(k, pfn, PG_anonExclusive);
 }
 
-/** Migration entries lose the right to write; whether the page was exclusive is kept. */
+/** Migration entries and those of device memory lose the right to write; whether the page was exclusive is kept. */
 function nonPresentChanged(k: Kernel, pte: Pte): Pte {
+  if (swpType(pte) === SWP_DEVICE_WRITE) return pte - SWP_DEVICE_WRITE + SWP_DEVICE_READ;
   if (swpType(pte) !== SWP_MIGRATION_WRITE) return pte;
   const type = hasFlag(k, swpOffset(pte), PG_anon) ? SWP_MIGRATION_READ_EXCLUSIVE : SWP_MIGRATION_READ;
   return pte - SWP_MIGRATION_WRITE + type;

@@ -164,7 +164,7 @@ function* freeAll(k: Kernel, freed: number): Task {
 }
 
 /** free_pages_prepare. */
-function prepareToFree(k: Kernel, pfn: Pfn): void {
+export function prepareToFree(k: Kernel, pfn: Pfn): void {
   const { frames } = k;
   if (frames.mapcount[pfn] !== 0) throw new Finding("use-after-free", `frame ${pfn} is freed while page tables map it`);
   uncharge(k, pfn);

@@ -20,6 +20,9 @@ export const SWP_MIGRATION_READ = 2 << 1;
 export const SWP_MIGRATION_READ_EXCLUSIVE = 3 << 1;
 export const SWP_MIGRATION_WRITE = 4 << 1;
 export const SWP_MARKER = 5 << 1;
+/** Pages that are in the memory of a device, which CPUs cannot reach. The offset is a frame. */
+export const SWP_DEVICE_READ = 6 << 1;
+export const SWP_DEVICE_WRITE = 7 << 1;
 const SWP_TYPE = 7 << 1;
 /** Swap entry of a page that was exclusive. */
 export const SWP_EXCLUSIVE = 64;
@@ -44,4 +47,5 @@ export const pteReadable = (pte: Pte): boolean => (pte & (PTE_PRESENT | PTE_PROT
 export const swpType = (pte: Pte): number => (ptePresent(pte) ? 0 : pte & SWP_TYPE);
 export const swpOffset = ptePfn;
 export const isMigrationType = (type: number): boolean => type >= SWP_MIGRATION_READ && type <= SWP_MIGRATION_WRITE;
+export const isDevicePrivateType = (type: number): boolean => type >= SWP_DEVICE_READ;
 export const pteBits = (pte: Pte): number => pte & PTE_FLAGS;

@@ -7,6 +7,7 @@ import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
 import { choose } from "../machine/wait.ts";
 import type { Kernel } from "./kernel.ts";
+import { isDevicePage } from "./memremap.ts";
 import { mlockVmaPage } from "./mlockPage.ts";
 import { type Mm, VM_WRITE, type Vma } from "./mmTypes.ts";
 import { invalidateRangeEnd, invalidateRangeStart, MMU_NOTIFY_CLEAR, RANGE_BLOCKABLE } from "./mmuNotifier.ts";
@@ -22,6 +23,7 @@ import {
   type Vpn,
 } from "./page.ts";
 import {
+  isDevicePrivateType,
   isMigrationType,
   mkPte,
   mkSwp,
@@ -33,10 +35,13 @@ import {
   type Pte,
   pteAt,
   pteDirty,
+  ptePresent,
   pteProtnone,
   ptepGetAndClear,
   pteWrite,
   pteYoung,
+  SWP_DEVICE_READ,
+  SWP_DEVICE_WRITE,
   SWP_DIRTY,
   SWP_MIGRATION_READ,
   SWP_MIGRATION_READ_EXCLUSIVE,
@@ -90,10 +95,10 @@ function* tryToMigrateOne(k: Kernel, vma: Vma, pfn: Pfn): Task<boolean> {
   const mm = vma.mm as Mm;
   const vpn = vmaAddress(vma, k.frames.index[pfn]);
   const flags = MMU_NOTIFY_CLEAR | RANGE_BLOCKABLE;
-  const tells = guards(k.rules, "migrateNotifies") || pteWrite(pteAt(k, mm, vpn));
+  const tells = guards(k.rules, "migrateNotifies") || isWritable(pteAt(k, mm, vpn));
   if (tells) yield* invalidateRangeStart(k, mm, vpn, vpn + 1, flags);
   yield* lock(mm.ptl);
-  const mapped = mapsPage(k, mm, vpn, pfn);
+  const mapped = mapsPage(k, mm, vpn, pfn) || mapsDevicePage(k, mm, vpn, pfn);
   const moved = mapped && (yield* makeMigrationEntry(k, vma, vpn, pfn));
   yield* unlock(mm.ptl);
   if (tells) yield* invalidateRangeEnd(k, mm, vpn, vpn + 1, flags);
@@ -109,7 +114,7 @@ function* makeMigrationEntry(k: Kernel, vma: Vma, vpn: Vpn, pfn: Pfn): Task<bool
   const cleared = yield* ptepGetAndClear(k, mm, vpn);
   const pte = guards(k.rules, "migrateKeepsDirty") ? cleared : cleared & ~PTE_DIRTY;
   flushTlbPage(k, mm, vpn, "migrate");
-  if (pteDirty(pte)) setFlag(k, pfn, PG_dirty);
+  if (ptePresent(pte) && pteDirty(pte)) setFlag(k, pfn, PG_dirty);
   if (exclusive && !(yield* pageTryShareAnonRmap(k, pfn))) {
     yield* setPteAt(k, mm, vpn, cleared);
     return false;
@@ -125,9 +130,19 @@ export function* numaSavedWrite(k: Kernel, pte: Pte): Task<Pte> {
   return (yield* choose(2)) === 1 ? pte : pte & ~PTE_WRITE;
 }
 
-function migrationEntry(pte: Pte, pfn: Pfn, exclusive: boolean): Pte {
-  const type = pteWrite(pte) ? SWP_MIGRATION_WRITE : exclusive ? SWP_MIGRATION_READ_EXCLUSIVE : SWP_MIGRATION_READ;
-  const noted = (pteYoung(pte) ? SWP_YOUNG : 0) | (pteDirty(pte) ? SWP_DIRTY : 0);
+/** May one write through it, be it present or of device memory? */
+export const isWritable = (pte: Pte): boolean => (ptePresent(pte) ? pteWrite(pte) : swpType(pte) === SWP_DEVICE_WRITE);
+
+/** page_vma_mapped_walk, where the page is in device memory. Page-table lock held. */
+function mapsDevicePage(k: Kernel, mm: Mm, vpn: Vpn, pfn: Pfn): boolean {
+  const pte = pteAt(k, mm, vpn);
+  return isDevicePrivateType(swpType(pte)) && swpOffset(pte) === pfn;
+}
+
+/** The entry that takes the place of `pte` while its page is moved. */
+export function migrationEntry(pte: Pte, pfn: Pfn, exclusive: boolean): Pte {
+  const type = isWritable(pte) ? SWP_MIGRATION_WRITE : exclusive ? SWP_MIGRATION_READ_EXCLUSIVE : SWP_MIGRATION_READ;
+  const noted = ptePresent(pte) ? (pteYoung(pte) ? SWP_YOUNG : 0) | (pteDirty(pte) ? SWP_DIRTY : 0) : 0;
   return mkSwp(pfn, type | noted | (pte & (PTE_SOFT_DIRTY | PTE_UFFD_WP)));
 }
 
@@ -166,6 +181,10 @@ function* removeMigrationPte(k: Kernel, vma: Vma, from: Pfn, to: Pfn): Task {
 }
 
 function restoredPte(k: Kernel, vma: Vma, entry: Pte, to: Pfn): Pte {
+  if (isDevicePage(k, to)) {
+    const writes = swpType(entry) === SWP_MIGRATION_WRITE && (vma.flags & VM_WRITE) !== 0;
+    return mkSwp(to, (writes ? SWP_DEVICE_WRITE : SWP_DEVICE_READ) | (entry & (PTE_SOFT_DIRTY | PTE_UFFD_WP)));
+  }
   let pte = mkPte(to, vmPageProt(vma) & ~PTE_YOUNG) | (entry & (PTE_SOFT_DIRTY | PTE_UFFD_WP));
   if ((entry & SWP_YOUNG) !== 0) pte |= PTE_YOUNG;
   if ((entry & SWP_DIRTY) !== 0 && hasFlag(k, to, PG_dirty)) pte |= PTE_DIRTY | PTE_SOFT_DIRTY;

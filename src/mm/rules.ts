@@ -168,6 +168,12 @@ export interface Rules {
    * declare that it never blocks (5ff7091f5a2c, v4.16), none (v4.19).
    */
   readonly reaperSkips: "nothing" | "anyNotifier" | "mayBlock";
+  /**
+   * What do_swap_page does with an entry of device memory before it calls the driver. `noRef`: nothing, the page may be gone
+   * (before v6.1); `ref`: takes a reference, which keeps others from migrating the page (16ce101db85d, v6.1); `trylock`: locks the
+   * folio first, and who cannot faults again (1afaeb8293c9, v6.15); `wait`: who cannot waits for it (b570f37a2ce4, v7.0).
+   */
+  readonly deviceFault: "noRef" | "ref" | "trylock" | "wait";
   /** Guards taken away. */
   readonly without: readonly Guard[];
 }
@@ -177,6 +183,7 @@ export const SETTINGS = {
   reclaimPinCheck: ["none", "freshAnon", "all"],
   notifierMayFail: ["none", "asPosted", "full"],
   cowReuse: ["mapcount", "refcount", "exclusive"],
+  deviceFault: ["noRef", "ref", "trylock", "wait"],
   unmapNotifies: ["underPtl", "afterUnlock", "around"],
   numaCounts: ["mappings", "references"],
   numaMigration: ["entries", "inPlace"],
@@ -214,6 +221,7 @@ const linux5_7: Rules = {
   referencedTriesRmap: false,
   reaperNonBlock: true,
   reaperSkips: "nothing",
+  deviceFault: "noRef",
   without: [],
 };
 
@@ -237,6 +245,7 @@ const linux6_1: Rules = {
   referencedTriesRmap: true,
   intervalRemoveRecheck: true,
   endAfterRefusedStart: true,
+  deviceFault: "ref",
 };
 
 export const PRESETS = {

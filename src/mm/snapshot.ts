@@ -18,6 +18,7 @@ import {
   type Vpn,
 } from "./page.ts";
 import {
+  isDevicePrivateType,
   isMigrationType,
   PTE_DIRTY,
   PTE_PROTNONE,
@@ -33,13 +34,14 @@ import {
   pteSpecial,
   SWP_EXCLUSIVE,
   SWP_SWAP,
+  swpOffset,
   swpType,
 } from "./pageTable.ts";
 import { vmaLookup } from "./vma.ts";
 
 /** A page-table entry and the page behind it. */
 export interface PageSnapshot extends FrameSnapshot {
-  readonly state: "none" | "pte" | "swap" | "migration" | "marker" | "novma";
+  readonly state: "none" | "pte" | "swap" | "migration" | "device" | "marker" | "novma";
   /** Of "wdasupez", in this order: write, dirty, accessed, soft-dirty, uffd-wp, prot-none, exclusive swap entry, zero. */
   readonly bits: string;
 }
@@ -89,6 +91,7 @@ export function snapPage(k: Kernel, mm: Mm, vpn: Vpn): PageSnapshot {
   }
   const type = swpType(pte);
   if (type === SWP_SWAP) return { ...NO_FRAME, state: "swap", bits: bitsOf(pte, SWAP) };
+  if (isDevicePrivateType(type)) return { ...snapFrame(k, swpOffset(pte)), state: "device", bits: "" };
   return { ...NO_FRAME, state: isMigrationType(type) ? "migration" : "marker", bits: "" };
 }
 

@@ -20,6 +20,7 @@ import {
   BATCH_SIZE,
 } from "./lruTypes.ts";
 import { folioLruvec } from "./lruvec.ts";
+import { freeZoneDevicePage, isDevicePage } from "./memremap.ts";
 import { mlockBatchFn } from "./mlockBatch.ts";
 import {
   clearFlag,
@@ -244,6 +245,10 @@ export function folioPut(k: Kernel, pfn: Pfn): Task {
 /** Drops `refs` references at once (a pin counts many). */
 export function* folioPutRefs(k: Kernel, pfn: Pfn, refs: number): Task {
   if (!(yield* putTestzero(k, pfn, refs))) return;
+  if (isDevicePage(k, pfn)) {
+    yield* freeZoneDevicePage(k, pfn);
+    return;
+  }
   if (hasFlag(k, pfn, PG_lru)) yield* leaveLru(k, pfn);
   yield* freePage(k, pfn);
 }

@@ -155,3 +155,8 @@ export function pageZone(k: Kernel, pfn: Pfn): Zone {
   while (i > 0 && pfn < zones[i].start) i--;
   return zones[i];
 }
+
+/** Is the frame in ZONE_MOVABLE, from which long-term pins must keep away? */
+export function isMovableZone(k: Kernel, pfn: Pfn): boolean {
+  return pageZone(k, pfn).type === ZONE_MOVABLE;
+}

@@ -13,7 +13,8 @@ import {
   writeOnce,
 } from "../index.ts";
 import { type Cell, cell } from "../machine/cell.ts";
-import type { Mutex } from "../machine/mutex.ts";
+import { cpu } from "../machine/cpu.ts";
+import { type Mutex, spinlock } from "../machine/mutex.ts";
 import { findLivelock, type Lasso } from "./liveness.ts";
 import { onMachine, setupProgram } from "./program.ts";
 
@@ -150,4 +151,25 @@ test("a daemon that never ends is no livelock by itself, but a task that it star
     });
   expect(starved(false)).not.toBeNull();
   expect(starved(true)).toBeNull();
+});
+
+/** Polls under a spinlock, so that now and then nobody may take its CPU. */
+function* pollAtomically(l: Mutex, c: Cell): Task {
+  for (let seen = 0; seen === 0; ) {
+    yield* lock(l);
+    seen = yield* readOnce(c);
+    yield* unlock(l);
+  }
+}
+
+test("a preemptive CPU is had some day, also when it cannot be had all the time", () => {
+  const polls = (preemptive: boolean) =>
+    look((m) => {
+      const c = cell("c");
+      const cpu0 = cpu("cpu0", { preemptive });
+      m.spawn("polls", pollAtomically, [spinlock("l"), c], { cpu: cpu0 });
+      m.spawn("sets", set, [c, 1], { cpu: cpu0 });
+    });
+  expect(polls(true)).toBe(null);
+  expect(polls(false)).toMatchObject({ starving: [0, 1] });
 });

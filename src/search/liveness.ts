@@ -98,7 +98,9 @@ function removeHopefulChoices(g: StateGraph, component: Int32Array): boolean {
 }
 
 /**
- * Waiters of a lock queue: a task that could take its lock again and again does get it some day. So a component in which
+ * Waiters of a lock queue: a task that could take its lock again and again does get it some day. And run queues: a task that
+ * wants to go on all the time, and could have its CPU again and again (whenever the one that has it is not atomic), does
+ * get it some day. So a component in which
  * such a task never steps cannot be gone through for ever; what may be left is a part of it in which the task never
  * could. True when states were cut off, so that the components must be computed again.
  */
@@ -108,18 +110,24 @@ function removeUnfairLocking(g: StateGraph, component: Int32Array): boolean {
     const c = component[states[0]];
     let could = 0;
     let stepping = 0;
+    let mayRun = 0;
+    let runnable = -1;
     for (const s of states) {
       could |= g.enabledInQueue[s];
+      mayRun |= g.enabled[s];
+      runnable &= g.runnable[s];
       for (let e = g.first[s]; e < g.first[s + 1]; e++) {
         if (g.label[e] !== REMOVED && component[g.target[e]] === c) stepping |= 1 << (g.label[e] >> CHOICE_BITS);
       }
     }
     const unfair = could & ~stepping;
-    if (unfair === 0) continue;
+    const unfairCpu = mayRun & runnable & ~stepping;
+    if ((unfair | unfairCpu) === 0) continue;
+    const stays = (s: number): number => (g.enabledInQueue[s] & unfair) | (g.enabled[s] & unfairCpu);
     for (const s of states) {
       for (let e = g.first[s]; e < g.first[s + 1]; e++) {
         if (g.label[e] === REMOVED || component[g.target[e]] !== c) continue;
-        if (((g.enabledInQueue[s] | g.enabledInQueue[g.target[e]]) & unfair) === 0) continue;
+        if ((stays(s) | stays(g.target[e])) === 0) continue;
         g.label[e] = REMOVED;
         g.target[e] = s;
         removed = true;

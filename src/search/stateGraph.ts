@@ -14,6 +14,8 @@ export interface StateGraph {
   readonly enabled: number[];
   /** Per state: bit t set = task t is enabled and its operation takes a lock or the like, whose waiters queue. */
   readonly enabledInQueue: number[];
+  /** Per state: bit t set = task t is bound to a CPU and could go on if it had that. */
+  readonly runnable: number[];
   /** Per state: bit t set = task t is a non-daemon that has not ended. */
   readonly unfinished: number[];
   /** Per state: the edge by which it was first reached, and from where (breadth first, so stems are shortest). */
@@ -37,6 +39,7 @@ export class StateGraphBuilder {
   private readonly label: number[] = [];
   private readonly enabled: number[] = [];
   private readonly enabledInQueue: number[] = [];
+  private readonly runnable: number[] = [];
   private readonly unfinished: number[] = [];
   private readonly parent: number[] = [-1];
   private readonly parentLabel: number[] = [-1];
@@ -71,6 +74,7 @@ export class StateGraphBuilder {
     this.first.push(this.target.length);
     this.enabled.push(enabled);
     this.enabledInQueue.push(enabled & queueMask(m));
+    this.runnable.push(runnableMask(m));
     this.unfinished.push(unfinishedMask(m));
     for (let t = 0; t < m.tasks.length; t++) {
       if (((enabled >> t) & 1) === 0) continue;
@@ -97,7 +101,7 @@ export class StateGraphBuilder {
 
   /** The graph so far; states whose edges are not known have none. Edges may be removed from it. */
   graph(): StateGraph {
-    const { states, first, target, label, enabled, enabledInQueue, unfinished, parent, parentLabel } = this;
+    const { states, first, target, label, enabled, enabledInQueue, runnable, unfinished, parent, parentLabel } = this;
     const unknown = states - first.length;
     const filled = (list: readonly number[], n: number, value: number): number[] => [
       ...list,
@@ -110,6 +114,7 @@ export class StateGraphBuilder {
       label: label.slice(),
       enabled: filled(enabled, unknown, 0),
       enabledInQueue: filled(enabledInQueue, unknown, 0),
+      runnable: filled(runnable, unknown, 0),
       unfinished: filled(unfinished, unknown, 0),
       parent,
       parentLabel,
@@ -120,6 +125,12 @@ export class StateGraphBuilder {
 function enabledMask(m: Machine): number {
   let mask = 0;
   for (let t = 0; t < m.tasks.length; t++) if (m.enabled(t)) mask |= 1 << t;
+  return mask;
+}
+
+function runnableMask(m: Machine): number {
+  let mask = 0;
+  for (let t = 0; t < m.tasks.length; t++) if (m.wantsCpu(t)) mask |= 1 << t;
   return mask;
 }
 
