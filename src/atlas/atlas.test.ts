@@ -92,6 +92,9 @@ const THREADS: Readonly<Record<string, readonly [variant: RegExp, threads: numbe
   "memslot-changes-between-start-and-end": [[/./, 2]],
   "pfncache-inactive-but-valid": [[/./, 3]],
   "odp-revoke-vs-invalidate": [[/./, 2]],
+  "device-private-ref-livelock": [[/./, 2]],
+  "hmm-trylock-starvation": [[/./, 2]],
+  "device-fault-no-ref": [[/./, 2]],
 };
 
 function threadsOf(r: CheckResult): number {

@@ -84,7 +84,7 @@ that preempts H the work runs some time: the scheduler belongs to the bug. *Fix:
     const k = smallKernel(m, { rules: v.inForce, frames: 8, devicePages: 1, tables: 12 });
     const p = createProcess(k);
     const c: Cpu = cpu("c", { preemptive: v.preemptive });
-    const device = createDeviceMemory(m, k, "device", 1, 1);
+    const device = createDeviceMemory(m, k, "device", 1);
     const sub = createIntervalNotifier(m, k, "interval", ignores, device);
     if (v.drains) createDrainWorks(k, [c]);
     const isolated = createPages("isolated", 1);

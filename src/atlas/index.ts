@@ -3,6 +3,8 @@ import type { Case } from "../machine/scenario.ts";
 import allocUnderNotifierLock from "./allocUnderNotifierLock.ts";
 import clearRefsBreaksPin from "./clearRefsBreaksPin.ts";
 import cowEitherWay from "./cowEitherWay.ts";
+import deviceFaultNoRef from "./deviceFaultNoRef.ts";
+import devicePrivateRefLivelock from "./devicePrivateRefLivelock.ts";
 import fencePathAllocates from "./fencePathAllocates.ts";
 import forkCowStealsPin from "./forkCowStealsPin.ts";
 import gfpNoioStillNotifies from "./gfpNoioStillNotifies.ts";
@@ -11,6 +13,7 @@ import gupFastVsFork from "./gupFastVsFork.ts";
 import gupReclaimBeforeFirstPin from "./gupReclaimBeforeFirstPin.ts";
 import gupReclaimRecursiveWait from "./gupReclaimRecursiveWait.ts";
 import hmmMirrorFreedInSrcu from "./hmmMirrorFreedInSrcu.ts";
+import hmmTrylockStarvation from "./hmmTrylockStarvation.ts";
 import hugetlbSharedPmdMigrate from "./hugetlbSharedPmdMigrate.ts";
 import intervalRemoveEarlyReturn from "./intervalRemoveEarlyReturn.ts";
 import intervalSectionNeverEnds from "./intervalSectionNeverEnds.ts";
@@ -64,6 +67,8 @@ export const ATLAS: readonly Case[] = [
   structMutexAliasedGtt,
   clearRefsBreaksPin,
   numaHintBreaksPin,
+  devicePrivateRefLivelock,
+  hmmTrylockStarvation,
   fencePathAllocates,
   shrinkerTakesWwAcquire,
   kfdFlushWorkFromRelease,
@@ -72,6 +77,7 @@ export const ATLAS: readonly Case[] = [
   odpRevokeVsInvalidate,
   hugetlbSharedPmdMigrate,
   uffdWpDeferredFlush,
+  deviceFaultNoRef,
 ];
 
 /** The case called `id`, undefined if there is none. */

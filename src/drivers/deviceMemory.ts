@@ -81,11 +81,9 @@ export function createDeviceMemory(m: Machine, k: Kernel, name: string, pages: n
   const device = Object.assign(made, { links }) as unknown as DeviceMemory;
   const pagemap = createPagemap(m, k, `${name}.pagemap`, pages, ops, device, device);
   Object.assign(made, { pagemap });
-  for (let i = tasks - 1; i >= 0; i--) {
+  for (let i = 0; i < tasks; i++) {
     const args = createMigrateVma(`${name}.migrate${i}`, n);
-    const each: Migration = Object.assign(migrationStruct.create(`${name}.migration${i}`), { args });
-    each.nextFree = device.freeMigration;
-    device.freeMigration = each;
+    giveMigration(device, Object.assign(migrationStruct.create(`${name}.migration${i}`), { args }));
   }
   for (let i = pages - 1; i >= 0; i--) {
     links.next[i] = device.freePage;
@@ -102,9 +100,13 @@ function takeMigration(device: DeviceMemory): Migration {
   return m;
 }
 
+/** In order, so that equal situations are equal words. */
 function giveMigration(device: DeviceMemory, m: Migration): void {
-  m.nextFree = device.freeMigration;
-  device.freeMigration = m;
+  let before: Migration | null = null;
+  for (let at = device.freeMigration; at && at.id < m.id; at = at.nextFree) before = at;
+  m.nextFree = before ? before.nextFree : device.freeMigration;
+  if (before) before.nextFree = m;
+  else device.freeMigration = m;
 }
 
 /** Pages of RAM in [start, end), and those of this device that are there already, go to the device. 0, -EFAULT, -ENOMEM. */

@@ -90,7 +90,7 @@ const migrateStruct = struct("migrateVma", {
   end: int(own),
   flags: int(own),
   owner: ref<Handle>(own),
-  faultPage: int(own),
+  faultPage: int({ ...own, initial: -1 }),
   cpages: int(own),
 });
 
@@ -246,7 +246,7 @@ export function* migrateVmaPages(k: Kernel, args: MigrateVma): Task {
   }
 }
 
-/** migrate_vma_finalize. */
+/** migrate_vma_finalize. What the arguments said is forgotten, so that equal situations are equal words. */
 export function* migrateVmaFinalize(k: Kernel, args: MigrateVma): Task {
   const n = args.end - args.start;
   for (let i = 0; i < n; i++) {
@@ -265,8 +265,17 @@ export function* migrateVmaFinalize(k: Kernel, args: MigrateVma): Task {
         args.pages.dst[i] = 0;
       }
     }
+    args.pages.src[i] = 0;
     if (args.pages.dst[i] === 0) continue;
+    args.pages.dst[i] = 0;
     yield* unlockFolio(folioLockWord(k, to));
     yield* folioPut(k, to);
   }
+  args.vma = null;
+  args.start = 0;
+  args.end = 0;
+  args.flags = 0;
+  args.owner = null;
+  args.faultPage = -1;
+  args.cpages = 0;
 }
