@@ -174,6 +174,7 @@ function* asks(k: Kernel, sub: IntervalNotifier, own: boolean, request: number, 
     A + 1,
     request,
     pages,
+    0,
     own ? (sub.driver as DeviceMemory) : null,
   );
   yield* upRead(mm.mmapLock);
