@@ -24,12 +24,20 @@ import { folioGet, type Pfn, type Vpn } from "../mm/page.ts";
 import { folioPut } from "../mm/swap.ts";
 import { claimReferences } from "../mm/world/claims.ts";
 import { frameAt } from "../mm/world/pages.ts";
+import { driverHistory } from "./history.ts";
 
 export interface GntdevOptions {
   /** Which notifier API it uses: classic until v5.4, interval since v5.5. */
   readonly api: "classic" | "interval";
   readonly asyncUnmap: boolean;
 }
+
+const versions: Readonly<Record<"v5.4" | "v5.5" | "v5.19", GntdevOptions>> = {
+  "v5.4": { api: "classic", asyncUnmap: false },
+  "v5.5": { api: "interval", asyncUnmap: false },
+  "v5.19": { api: "interval", asyncUnmap: true },
+};
+export const GNTDEV = driverHistory("gntdev", versions);
 
 export interface GrantMap extends Handle {
   /** priv->lock */
@@ -58,7 +66,8 @@ const classicOps = { invalidateRangeStart: gntdevRangeStart };
 const intervalOps = { invalidate: gntdevInvalidate };
 
 /** Set-up: page `vpn` of `p` is the grant; when boots run the driver gets its reference, and then subscribes. */
-export function createGrantMap(m: Machine, k: Kernel, p: Process, vpn: Vpn, options: GntdevOptions): GrantMap {
+export function createGrantMap(m: Machine, k: Kernel, p: Process, vpn: Vpn, own: GntdevOptions): GrantMap {
+  const options = GNTDEV.inForce(own);
   const map = Object.assign(grantStruct.create("grant"), { options });
   const unmapWork = work("gntdevUnmap", workqueue("gntdev"), unmapGrantPages, k, map as unknown as GrantMap);
   const grant: GrantMap = Object.assign(map, { unmapWork });

@@ -38,6 +38,7 @@ import { rangeBlockable, rangeMayFail } from "../mm/mmuNotifierTypes.ts";
 import type { Pfn, Vpn } from "../mm/page.ts";
 import { kfree, kmalloc } from "../mm/slab.ts";
 import { claimReferences } from "../mm/world/claims.ts";
+import { driverHistory } from "./history.ts";
 
 /** What a callback does when the range may fail (MMU_NOTIFIER_RANGE_MAYFAIL). */
 export interface I915Options {
@@ -53,6 +54,16 @@ export interface I915Options {
 }
 
 export const I915_2020: I915Options = { mayFail: "none", sgTableBeforeLock: false, largeArrays: false };
+
+type Protocol = Omit<I915Options, "largeArrays">;
+const versions: Readonly<Record<"v5.9" | "patch-2-2" | "mayfail-full" | "no-alloc-under-lock", Protocol>> = {
+  "v5.9": { mayFail: "none", sgTableBeforeLock: false },
+  "patch-2-2": { mayFail: "patch2", sgTableBeforeLock: false },
+  "mayfail-full": { mayFail: "full", sgTableBeforeLock: false },
+  "no-alloc-under-lock": { mayFail: "none", sgTableBeforeLock: true },
+};
+/** As it was in June 2020, and what was or could have been proposed. */
+export const I915_USERPTR = driverHistory("i915-userptr", versions);
 
 /** obj->userptr.work: nothing pending; a worker is under way; else -errno that the worker left. */
 const NO_WORK = 0;
@@ -124,7 +135,7 @@ const i915NotifierOps = { invalidateRangeStart: userptrInvalidateRangeStart };
 /** Set-up: the driver subscribes to `mm`, when boots run. */
 export function i915MmuNotifier(m: Machine, k: Kernel, mm: Mm, options: I915Options = I915_2020): I915Notifier {
   const notifier = m.keep({
-    options,
+    options: { ...options, ...I915_USERPTR.inForce(options) },
     lock: spinlock(`${mm.name}.i915.lock`, "i915_mmu_notifier.lock"),
     objects: [],
     mm,

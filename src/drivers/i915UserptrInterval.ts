@@ -33,6 +33,7 @@ import { type IntervalNotifier, rangeBlockable } from "../mm/mmuNotifierTypes.ts
 import type { Pfn, Vpn } from "../mm/page.ts";
 import { kfree, kmalloc } from "../mm/slab.ts";
 import { claimReferences } from "../mm/world/claims.ts";
+import { driverHistory } from "./history.ts";
 
 export interface I915IntervalOptions {
   /** v5.13 … v6.8: the callback waits for the object's requests. */
@@ -40,6 +41,13 @@ export interface I915IntervalOptions {
   /** The object is so large that its page array comes from the page allocator instead of a slab with room. */
   readonly largeArrays?: boolean;
 }
+
+type Protocol = Pick<I915IntervalOptions, "waitInCallback">;
+const versions: Readonly<Record<"v5.13" | "v6.9", Protocol>> = {
+  "v5.13": { waitInCallback: true },
+  "v6.9": { waitInCallback: false },
+};
+export const I915_INTERVAL = driverHistory("i915-userptr-interval", versions);
 
 export interface IntervalObject extends Handle {
   /** The object's dma_resv lock: guards pages, sg table and their sequence. Never taken by the callback. */
@@ -91,7 +99,7 @@ export function createIntervalUserptr(
     notifierLock: rwlock("i915.notifierLock"),
     pages: createPages("obj.sg", pageCount),
     pvec: createPages("obj.pvec", pageCount),
-    ...{ mm, start, pageCount, options },
+    ...{ mm, start, pageCount, options: { ...options, ...I915_INTERVAL.inForce(options) } },
   };
   m.keep(constants);
   const object: IntervalObject = Object.assign(objectStruct.create("obj"), constants);
