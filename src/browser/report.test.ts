@@ -89,6 +89,22 @@ test("a case checked on the command line: stepping by keys and by clicks, to the
   await page.close();
 });
 
+test("the values at a moment: those before it, and those that come are not told yet", async () => {
+  const { out } = await runCli(["check", "ab-ba:buggy", "--format", "html"]);
+  const { page, trouble } = await open(out);
+  await page.click(".inspector summary");
+  await page.waitForSelector(".state tr");
+  const values = () =>
+    read<string>(page, '[...document.querySelectorAll(".state tr")].map((r) => r.innerText).join(";")');
+  expect(await values()).toMatch(/a\tt1;.*b\tnobody/);
+  await page.keyboard.press("ArrowDown");
+  expect(await values()).toMatch(/a\tt1;.*b\tt2/);
+  await page.keyboard.press("ArrowUp");
+  expect(await values()).toMatch(/a\tt1;.*b\tnobody/);
+  expect(trouble).toEqual([]);
+  await page.close();
+});
+
 test("all variants of a case are one page, each with its verdict", async () => {
   const { out } = await runCli(["check", "ab-ba", "--format", "html"]);
   const { page, trouble } = await open(out);

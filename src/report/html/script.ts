@@ -105,15 +105,27 @@ class View {
     const rows = m.held.flatMap((locks, task) => locks.length === 0 ? [] : [this.row([[this.data.tasks[task], ""], [locks.join(", "), ""]])]);
     return rows.length === 0 ? [] : [el("h3", "Locks held after it"), this.table("", ["task", "holds"], rows)];
   }
-  /** Every name that the run changes, with its value at this moment. */
+  /** Every name that the run changes, with its value at this moment; made when somebody looks. */
   state() {
+    if (!this.data.moments.some((m) => m.changed.length > 0)) return [];
+    const details = el("details");
+    details.append(el("summary", "All that the run changes, at this moment"));
+    const fill = () => { if (details.childElementCount === 1) details.append(this.stateTable()); };
+    details.open = this.stateOpen === true;
+    if (details.open) fill();
+    details.addEventListener("toggle", () => {
+      this.stateOpen = details.open;
+      if (details.open) fill();
+    });
+    return [details];
+  }
+  stateTable() {
     const values = new Map();
     const { moments } = this.data;
     moments.forEach((m, i) => {
       for (const [name, before, after] of m.changed) {
         if (!values.has(name)) values.set(name, { value: before, now: false });
         if (i <= this.at) Object.assign(values.get(name), { value: after, now: i === this.at });
-        else continue;
       }
     });
     const rows = [...values].map(([name, { value, now }]) => {
@@ -121,12 +133,7 @@ class View {
       if (now && !moments[this.at].end) row.className = "now";
       return row;
     });
-    if (rows.length === 0) return [];
-    const details = el("details");
-    details.open = this.stateOpen === true;
-    details.addEventListener("toggle", () => { this.stateOpen = details.open; });
-    details.append(el("summary", "All that the run changes, at this moment"), this.table("state", ["name", "value"], rows));
-    return [details];
+    return this.table("state", ["name", "value"], rows);
   }
   row(cells) {
     const row = el("tr");
