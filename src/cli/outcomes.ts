@@ -10,13 +10,14 @@ import { shortPath } from "./sourcePlace.ts";
 /** What an outcome is about: the part of it that is known before. */
 type Subject = Pick<
   Outcome,
-  "name" | "variant" | "title" | "about" | "rules" | "expected" | "sources" | "text" | "experiment"
+  "name" | "variant" | "entry" | "title" | "about" | "rules" | "expected" | "sources" | "text" | "experiment"
 >;
 
 export function subjectOf(c: Case, name: string, variant: string, experiment: Experiment): Subject {
   const { about = "", rules = "", expect = null } = c.variants[variant] ?? {};
   return {
     ...{ name, variant, rules, expected: expect },
+    entry: "driver" in c ? variant.slice(variant.lastIndexOf("/") + 1) : null,
     title: String(c.title ?? ""),
     about: String(about),
     text: String(c.text ?? ""),

@@ -42,7 +42,7 @@ export const HOSTILE: Outcome = {
       }),
       step(2, 1, markdown, stack, { switched: true, preempted: true }),
     ],
-    finding: { verdict: "deadlock", message: `${script} contract/07-${comment}`, task: 0, cycle: [0, 1], stack },
+    finding: { verdict: "deadlock", message: `${script} C01 ${comment}`, task: 0, cycle: [0, 1], stack },
     waiters: [
       { task: 0, wants: script, object: image, stack, owners: [1], waits: "all", holds },
       { task: 1, wants: markdown, object: null, stack, owners: [0], waits: "all", holds: [] },

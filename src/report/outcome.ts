@@ -11,6 +11,8 @@ export interface Outcome {
   readonly title: string;
   readonly about: string;
   readonly rules: string;
+  /** For a driver under the contract: the entry of the battery. */
+  readonly entry: string | null;
   /** The story of the case, Markdown. */
   readonly text: string;
   readonly sources: readonly Source[];

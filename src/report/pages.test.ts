@@ -3,11 +3,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { root } from "../../scripts/project.mjs";
+import { CONTRACT, rulePage } from "../contract/rules.ts";
 import { errorTable } from "../errors.ts";
 import { VERDICTS } from "../machine/finding.ts";
 import { mailReport } from "./mail.ts";
 import { mdReport } from "./md.ts";
-import { pageOfError, pageOfRule, pageOfVerdict, pagesOf, ruleReference, rulesNamedIn } from "./pages.ts";
+import type { Outcome } from "./outcome.ts";
+import { pageOfError, pageOfVerdict, pagesOf } from "./pages.ts";
 import { AB_BA, OUTCOME, USE_AFTER_FREE } from "./runs.testkit.ts";
 import { PLAIN } from "./style.ts";
 import { textReport } from "./text.ts";
@@ -26,31 +28,35 @@ test("every verdict and every numbered error has its heading", () => {
 
 const { run } = USE_AFTER_FREE;
 if (run?.finding == null) throw new Error("the run of USE_AFTER_FREE breaks a rule");
+const plain = { ...USE_AFTER_FREE, name: "a-case-of-nobody" };
 const named = {
-  ...USE_AFTER_FREE,
-  run: { ...run, finding: { ...run.finding, message: `the end came first (${ruleReference("07-no-early-end")}).` } },
+  ...plain,
+  run: { ...run, finding: { ...run.finding, message: "the end came first (C05, and C99 is no rule)." } },
 };
+const paths = (o: Outcome) => pagesOf(o).map((page) => page.path);
 
 test("a finding that names a rule of the contract leads to its page, in every form", () => {
-  expect(pagesOf(named).map((page) => page.path)).toEqual([
-    "docs/contract/07-no-early-end.md",
-    "docs/verdicts.md#use-after-free",
-  ]);
-  for (const report of [textReport(named, PLAIN), mailReport(named, "0.1.0"), mdReport(named, "0.1.0")]) {
-    expect(report).toContain("docs/contract/07-no-early-end.md");
+  const page = rulePage("C05");
+  expect(paths(named)).toEqual([page, "docs/verdicts.md#use-after-free"]);
+  for (const report of [
+    textReport(named, { ...PLAIN, width: 400 }),
+    mailReport(named, "0.1.0"),
+    mdReport(named, "0.1.0"),
+  ]) {
+    expect(report).toContain(page);
+    expect(report).toContain("rule C05 of the contract");
   }
-  expect(textReport(named, PLAIN)).toContain("\nrule 7 of the contract: no early end: docs/");
+});
+
+test("so does a case of the atlas that a rule names, and a driver in an entry of the battery", () => {
+  const inCase = { ...AB_BA, name: CONTRACT[0].cases[0] };
+  expect(paths(inCase)).toContain(rulePage("C01"));
+  expect(paths({ ...inCase, verdict: "lost-write" })).toEqual(["docs/verdicts.md#lost-write"]);
+  expect(paths({ ...plain, entry: "reclaim" })).toEqual([rulePage("C09"), "docs/verdicts.md#use-after-free"]);
 });
 
 test("others lead to their verdict, and what is well leads nowhere", () => {
-  expect(pagesOf(AB_BA).map((page) => page.path)).toEqual(["docs/verdicts.md#deadlock"]);
-  expect(pagesOf(OUTCOME)).toEqual([]);
-});
-
-test("references are read as they are written, several, each once", () => {
-  expect(rulesNamedIn("contract/01-a, contract/12-b-c and contract/01-a; not contract/1-a or contract/")).toEqual([
-    "01-a",
-    "12-b-c",
-  ]);
-  expect(pageOfRule("12-b-c")).toEqual({ title: "rule 12 of the contract: b c", path: "docs/contract/12-b-c.md" });
+  expect(paths(AB_BA)).toEqual(["docs/verdicts.md#deadlock"]);
+  expect(paths(OUTCOME)).toEqual([]);
+  expect(paths({ ...OUTCOME, name: CONTRACT[0].cases[0] })).toEqual([]);
 });

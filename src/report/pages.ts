@@ -1,8 +1,14 @@
 /**
- * The pages that explain what a report is about: the verdict, and the rule of the contract between the mm and its subscribers
- * that was broken. A finding names the rule in its message, as `contract/07-allocate-under-lock`; the page is
- * `docs/contract/07-allocate-under-lock.md`. Paths are from the root of the package.
+ * The pages that explain what a report is about: the verdict, and the rules of the contract between the mm and its subscribers
+ * that are broken. Paths are from the root of the package.
+ *
+ *   a finding whose message names a rule, as "… (C05)"        that rule
+ *   a driver in an entry of the battery (check --driver)      what src/contract/attribute.ts makes of the run
+ *   a case of the atlas                                       the rules that name the case, and can end in this verdict
  */
+import { ATTRIBUTION, ruleOf } from "../contract/attribute.ts";
+import { resultOf } from "../contract/result.ts";
+import { CONTRACT, type RuleId, rulePage } from "../contract/rules.ts";
 import type { Verdict } from "../machine/finding.ts";
 import type { Outcome } from "./outcome.ts";
 
@@ -12,19 +18,25 @@ export interface Page {
   readonly path: string;
 }
 
-const RULE = /\bcontract\/(\d\d-[a-z0-9]+(?:-[a-z0-9]+)*)\b/g;
+const isRule = (id: string): id is RuleId => CONTRACT.some((rule) => rule.id === id);
 
-/** What a check's or a finding's words must contain for the report to lead to the page of rule `name`, as "07-no-early-end". */
-export const ruleReference = (name: string): string => `contract/${name}`;
-
-/** Names of the rules that `text` refers to, as "07-no-early-end", each once. */
-export function rulesNamedIn(text: string): string[] {
-  return [...new Set([...text.matchAll(RULE)].map((match) => match[1] as string))];
+/** The rules of the contract that `o` breaks, as far as is known; none where everything is well. */
+export function brokenRulesOf(o: Outcome): readonly RuleId[] {
+  if (o.verdict === "ok") return [];
+  const named = (o.run?.finding?.message ?? "").match(/\bC\d\d\b/g)?.filter(isRule) ?? [];
+  if (named.length > 0) return [...new Set(named)];
+  if (o.entry !== null) {
+    const { message = "", stack = [], task = "" } = resultOf(o.entry, o, o.run).broken ?? {};
+    const rule = ruleOf({ entry: o.entry, verdict: o.verdict, message, stack, task });
+    return rule === null ? [] : [rule];
+  }
+  const ofCase = CONTRACT.filter(({ cases }) => (cases as readonly string[]).includes(o.name)).map(({ id }) => id);
+  return ofCase.filter((id) => ATTRIBUTION.some((row) => row.rule === id && row.verdict === o.verdict));
 }
 
-export function pageOfRule(name: string): Page {
-  const [number = "", ...words] = name.split("-");
-  return { title: `rule ${Number(number)} of the contract: ${words.join(" ")}`, path: `docs/contract/${name}.md` };
+export function pageOfRule(id: RuleId): Page {
+  const rule = CONTRACT.find((r) => r.id === id)?.rule ?? "";
+  return { title: `rule ${id} of the contract: ${rule}`, path: rulePage(id) };
 }
 
 export function pageOfVerdict(verdict: Verdict): Page {
@@ -36,8 +48,7 @@ export function pageOfError(code: string): Page {
   return { title: `error ${code}`, path: `docs/errors.md#${code.toLowerCase()}` };
 }
 
-/** The most particular one first; none where everything is well. */
+/** The most particular ones first; none where everything is well. */
 export function pagesOf(o: Outcome): Page[] {
-  if (o.verdict === "ok") return [];
-  return [...rulesNamedIn(o.run?.finding?.message ?? "").map(pageOfRule), pageOfVerdict(o.verdict)];
+  return o.verdict === "ok" ? [] : [...brokenRulesOf(o).map(pageOfRule), pageOfVerdict(o.verdict)];
 }

@@ -37,7 +37,8 @@ test("text fits its width, and no line ends in blanks", () => {
   for (const outcome of Object.values(ALL)) {
     for (const width of [60, 80, 132, 200]) {
       for (const line of textReport(outcome, { ...PLAIN, width }).split("\n")) {
-        expect(widthOf(line), line).toBeLessThanOrEqual(width);
+        // The path of a page stays whole, on a line of its own.
+        if (!/^ *\(docs\/\S+\)$/.test(line)) expect(widthOf(line), line).toBeLessThanOrEqual(width);
         expect(line).toBe(line.trimEnd());
       }
     }

@@ -70,6 +70,7 @@ export const OUTCOME: Outcome = {
   title: "two locks in two orders",
   about: "",
   rules: "linux-6.1",
+  entry: null,
   text: "",
   sources: [],
   experiment: [],

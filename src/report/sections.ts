@@ -3,7 +3,7 @@ import type { Hold, Run } from "../search/run.ts";
 import { cycleEdges, edgeInWords, placeInWords, stackInWords } from "./cycle.ts";
 import { lockdepSentence } from "./lockdep.ts";
 import type { Outcome } from "./outcome.ts";
-import { pageOfRule, rulesNamedIn } from "./pages.ts";
+import { brokenRulesOf, pageOfRule } from "./pages.ts";
 import type { Style } from "./style.ts";
 import { clean, count, grouped, wrap } from "./width.ts";
 
@@ -85,11 +85,11 @@ export function lockdepSection(o: Outcome, style: Style): string[] {
   );
 }
 
-/** Pages of the rules of the contract that the finding names. */
+/** The rules of the contract that are broken, with their pages. */
 export function rulesSection(o: Outcome, style: Style): string[] {
-  return rulesNamedIn(o.run?.finding?.message ?? "")
+  return brokenRulesOf(o)
     .map(pageOfRule)
-    .flatMap((page) => wrap(clean(`${page.title}: ${page.path}`, style), style.width, "  "));
+    .flatMap((page) => wrap(clean(`${page.title} (${page.path})`, style), style.width, "  "));
 }
 
 /** Where the case is from: commits, mails, documents. */
