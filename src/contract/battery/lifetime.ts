@@ -44,8 +44,8 @@ function* opensAndUses({ k, device }: Scene): Task {
 /** Opened while a section may be open. */
 function* opening(scene: Scene): Task {
   const { k, device, event } = scene;
-  const a = spawn(event, scene);
-  const b = spawn(opensAndUses, scene);
+  const a = spawn(opensAndUses, scene);
+  const b = spawn(event, scene);
   yield* join(a);
   yield* join(b);
   yield* device.close(k);
