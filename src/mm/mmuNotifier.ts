@@ -14,6 +14,7 @@ import { answer, current, handleOf, type Task } from "../machine/core.ts";
 import { EINTR } from "../machine/errno.ts";
 import { must } from "../machine/finding.ts";
 import { fatalSignalPending } from "../machine/killable.ts";
+import { MAX_SUBCLASS } from "../machine/lock.ts";
 import { lockMapAcquire, lockMapRelease, mmuNotifierInvalidateRangeStart } from "../machine/lockMap.ts";
 import type { Machine } from "../machine/machine.ts";
 import { lock, unlock } from "../machine/mutex.ts";
@@ -286,17 +287,19 @@ const holdsForWrite = (l: RwSem): boolean => l.heldBy(current, true);
 function* mmTakeAllLocks(k: Kernel, mm: Mm): Task<boolean> {
   if (guards(k.rules, "allLocksMutex")) yield* lock(k.state.mmAllLocksMutex);
   if (!guards(k.rules, "takeAllLocks")) return true;
-  // down_write_nest_lock: under mmap_lock nobody else takes several of a kind, so their order does not matter.
+  // down_write_nest_lock: under mmap_lock nobody else takes several of a kind, so their order does not matter. Here by subclasses,
+  // of which there are few.
   let nested = 1;
   for (let vma = mm.mmap; vma; vma = vma.next) {
     if (fatalSignalPending()) return false;
-    if (vma.inode && !holdsForWrite(vma.inode.immapRwsem)) yield* downWrite(vma.inode.immapRwsem, nested++);
+    if (vma.inode && !holdsForWrite(vma.inode.immapRwsem))
+      yield* downWrite(vma.inode.immapRwsem, Math.min(nested++, MAX_SUBCLASS));
   }
   for (let vma: Vma | null = mm.mmap; vma; vma = vma.next) {
     if (fatalSignalPending()) return false;
     for (let avc = vma.chains; avc; avc = avc.sameVma) {
       const root = avc.anonVma?.root;
-      if (root && !holdsForWrite(root.rwsem)) yield* downWrite(root.rwsem, nested++);
+      if (root && !holdsForWrite(root.rwsem)) yield* downWrite(root.rwsem, Math.min(nested++, MAX_SUBCLASS));
     }
   }
   return true;
