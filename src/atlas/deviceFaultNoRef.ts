@@ -6,9 +6,7 @@ import type { Kernel } from "../mm/kernel.ts";
 import { userRead } from "../mm/memory.ts";
 import type { Mm, Process } from "../mm/mmTypes.ts";
 import { createProcess } from "../mm/mmUsers.ts";
-import { rules } from "../mm/rules.ts";
-import type { Under } from "../mm/world/onePage.ts";
-import { under } from "../mm/world/onePage.ts";
+import { type Under, under } from "../mm/world/onePage.ts";
 import { anonPages } from "../mm/world/pages.ts";
 import { A, smallKernel } from "../mm/world/small.ts";
 
@@ -53,7 +51,7 @@ hmm-trylock-starvation (case 34): three fixes in a row, each the cause of the ne
     },
   },
   setup(m, v) {
-    const k = smallKernel(m, { rules: v.inForce ?? rules("linux-6.1"), devicePages: 1 });
+    const k = smallKernel(m, { rules: v.inForce, devicePages: 1 });
     const p = createProcess(k);
     const mm = p.mm as Mm;
     const device = createDeviceMemory(m, k, "device", 1);

@@ -15,9 +15,9 @@ import { MAP_ANONYMOUS, MAP_FIXED, type Mm, PROT_READ, PROT_WRITE, type Process 
 import { createProcess } from "../mm/mmUsers.ts";
 import { createIntervalNotifier, mmuIntervalNotifierInsert, mmuIntervalReadBegin } from "../mm/mmuIntervalNotifier.ts";
 import type { IntervalNotifier, IntervalNotifierOps } from "../mm/mmuNotifierTypes.ts";
-import { type Rules, rules } from "../mm/rules.ts";
 import { lruAddDrain } from "../mm/swap.ts";
 import { claimReferences } from "../mm/world/claims.ts";
+import { type Under, under } from "../mm/world/onePage.ts";
 import { frameAt } from "../mm/world/pages.ts";
 import { A, smallKernel } from "../mm/world/small.ts";
 
@@ -55,10 +55,10 @@ const ignores: IntervalNotifierOps = {
   },
 };
 
-const trylock = rules("linux-6.1", { deviceFault: "trylock" });
-const waits = rules("linux-6.1", { deviceFault: "wait" });
+const trylock = under("linux-6.1", { deviceFault: "trylock" });
+const waits = under("linux-6.1", { deviceFault: "wait" });
 
-export default defineCase<{ inForce: Rules; preemptive: boolean; drains: boolean }>({
+export default defineCase<Under & { preemptive: boolean; drains: boolean }>({
   id: "hmm-trylock-starvation",
   title: "who spins for a folio lock keeps the CPU from the work that its holder waits for",
   class: "livelock",
@@ -75,10 +75,10 @@ that preempts H the work runs some time: the scheduler belongs to the bug. *Fix:
     { ref: "1afaeb8293c9", what: "mm/migrate: Trylock device page in do_swap_page, v6.15: the cause" },
   ],
   variants: {
-    buggy: { inForce: trylock, preemptive: false, drains: true, expect: "livelock", about: "v6.15, no preemption" },
-    preemptive: { inForce: trylock, preemptive: true, drains: true, expect: "ok", about: "v6.15, with preemption" },
-    "no-drain": { inForce: trylock, preemptive: false, drains: false, expect: "ok", about: "no work on other CPUs" },
-    fixed: { inForce: waits, preemptive: false, drains: true, expect: "ok", about: "v7.0: sleeps" },
+    buggy: { ...trylock, preemptive: false, drains: true, expect: "livelock", about: "v6.15, no preemption" },
+    preemptive: { ...trylock, preemptive: true, drains: true, expect: "ok", about: "v6.15, with preemption" },
+    "no-drain": { ...trylock, preemptive: false, drains: false, expect: "ok", about: "no work on other CPUs" },
+    fixed: { ...waits, preemptive: false, drains: true, expect: "ok", about: "v7.0: sleeps" },
   },
   setup(m, v) {
     const k = smallKernel(m, { rules: v.inForce, frames: 8, devicePages: 1, tables: 12 });

@@ -16,7 +16,7 @@ import {
   mmuNotifierRegister,
   rangeBlockable,
 } from "../mm/mmuNotifier.ts";
-import { type Rules, rules } from "../mm/rules.ts";
+import { type Under, under } from "../mm/world/onePage.ts";
 import { anonPages } from "../mm/world/pages.ts";
 import { A, smallKernel } from "../mm/world/small.ts";
 
@@ -48,11 +48,11 @@ const refusing: MmuNotifierOps = {
 };
 
 type What = "adds" | "deletes" | "faults" | "reaped";
-const paired = rules("linux-6.1");
-const unpaired = rules("linux-6.1", { endAfterRefusedStart: false });
+const paired = under("linux-6.1");
+const unpaired = under("linux-6.1", { endAfterRefusedStart: false });
 const GUARD = "overlappingAndUpdatesWait";
 
-export default defineCase<{ rule: SlotRule; what: What; inForce?: Rules }>({
+export default defineCase<{ rule: SlotRule; what: What } & Partial<Under>>({
   id: "memslot-changes-between-start-and-end",
   title: "start and end of a section see different memory slots",
   class: "missed-notification",
@@ -90,14 +90,14 @@ update of slots for ever. The rows \`unpaired\` and \`paired\` have both: the OO
     unpaired: {
       rule: GUARD,
       what: "reaped",
-      inForce: unpaired,
+      ...unpaired,
       expect: "deadlock",
       about: "updates wait; a start has no end",
     },
-    paired: { rule: GUARD, what: "reaped", inForce: paired, expect: "ok", about: "the same with the fix of case 8" },
+    paired: { rule: GUARD, what: "reaped", ...paired, expect: "ok", about: "the same with the fix of case 8" },
   },
   setup(m, v) {
-    const k = smallKernel(m, { rules: v.inForce ?? paired });
+    const k = smallKernel(m, { rules: v.inForce ?? paired.inForce });
     const p = createProcess(k);
     const mm = p.mm as Mm;
     const sub = createKvmVm(m, v.rule, v.what === "adds" ? 0 : A, A + 1);
