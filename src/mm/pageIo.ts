@@ -31,6 +31,7 @@ import { folioRotateReclaimable } from "./swap.ts";
 import { folioFreeSwap } from "./swapfile.ts";
 import { READS_FAIL, WRITES_FAIL } from "./swapTypes.ts";
 import { countVm, EV } from "./vmstat.ts";
+import { zramStore } from "./zram.ts";
 
 /** swap_writepage: 0. The folio is locked, in the swap cache and not dirty any more; it comes back unlocked. */
 export function* swapWritepage(k: Kernel, pfn: Pfn): Task<number> {
@@ -126,12 +127,14 @@ function* complete(k: Kernel, request: number): Task {
 
 /** end_swap_bio_write. What could not be written is dirty again, so that it is not thrown away; it stays where it is in the list. */
 function* endWrite(k: Kernel, pfn: Pfn): Task {
-  if ((k.swap.state.broken & WRITES_FAIL) !== 0) {
+  const slot = k.frames.private[pfn];
+  const kept = k.swap.zram === null || (yield* zramStore(k, slot));
+  if (!kept || (k.swap.state.broken & WRITES_FAIL) !== 0) {
     k.stat.failures++;
     setFlag(k, pfn, PG_dirty);
     clearFlag(k, pfn, PG_reclaim);
   } else {
-    k.swap.slots.disk[k.frames.private[pfn]] = k.frames.content[pfn];
+    k.swap.slots.disk[slot] = k.frames.content[pfn];
   }
   yield* folioEndWriteback(k, pfn);
 }

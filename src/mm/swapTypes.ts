@@ -9,6 +9,7 @@ import { column, columns } from "../machine/columns.ts";
 import type { Handle } from "../machine/core.ts";
 import { type Mutex, mutex, spinlock } from "../machine/mutex.ts";
 import { int, struct } from "../machine/struct.ts";
+import { createZram, type Zram } from "./zram.ts";
 
 /** In `map`: the swap cache has the slot, or is about to, or the slot waits in a cache of slots. */
 export const SWAP_HAS_CACHE = 1 << 20;
@@ -20,6 +21,8 @@ export interface SwapOptions {
   readonly swapPages?: number;
   /** Requests are completed later, by the task of the device (`swapDevice` in pageIo.ts); else at once, as by zram. */
   readonly swapSlow?: boolean;
+  /** Contents of slots that a page of memory has room for, where a synchronous device keeps them there (zram.ts); 0 = elsewhere. */
+  readonly zramObjectsPerPage?: number;
   /** vm.page-cluster: up to 2^n pages are read at a time. */
   readonly pageCluster?: number;
 }
@@ -83,6 +86,7 @@ export interface Swap {
   /** Slots, slot 0 (the header) included; 0 = there is no device. */
   readonly pages: number;
   readonly slow: boolean;
+  readonly zram: Zram | null;
   readonly pageCluster: number;
   /** swap_info.lock, with those of the clusters. Inside of page-table locks, outside of `cacheLock`. */
   readonly lock: Mutex;
@@ -138,11 +142,13 @@ export function createSwap(options: SwapOptions): Swap {
   state.total = usable;
   state.raHits = 4;
   if (pages > 0) listAllClusters(state, clusters);
+  const objects = options.zramObjectsPerPage ?? 0;
   // A small device never fills the cache of slots: see `checkCacheActive`.
   const cached = usable > 5 * SLOT_CACHE ? SLOT_CACHE : 1;
   return {
     pages,
     slow: options.swapSlow ?? false,
+    zram: objects > 0 ? createZram(Math.max(pages, 1), objects) : null,
     pageCluster: options.pageCluster ?? 3,
     lock: spinlock("swapLock", "swap_info.lock"),
     cacheLock: spinlock("swapCacheLock", "swapper_space.xa_lock"),

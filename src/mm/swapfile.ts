@@ -27,6 +27,7 @@ import { folioPut } from "./swap.ts";
 import { freeSwapSlot } from "./swapSlots.ts";
 import { deleteFromSwapCache, swapCacheGet } from "./swapState.ts";
 import { CLUSTER_SLOTS, SWAP_HAS_CACHE, swapCountOf } from "./swapTypes.ts";
+import { zramFree } from "./zram.ts";
 
 /** get_nr_swap_pages: free slots, those in caches of slots not counted. */
 export const getNrSwapPages = (k: Kernel): number => k.swap.state.free;
@@ -97,6 +98,7 @@ export function* swapRangeFree(k: Kernel, slot: number): Task {
   yield* unlock(swap.cacheLock);
   swap.slots.map[slot] = 0;
   swap.slots.disk[slot] = 0;
+  if (swap.zram !== null) yield* zramFree(k, slot);
   // Only now, not when the last user left: what waits in the cache of slots is still paid for.
   memCgroupUnchargeSwap(k, swap.slots.memcg[slot]);
   swap.slots.memcg[slot] = 0;

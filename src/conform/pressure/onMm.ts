@@ -26,6 +26,9 @@ import { type VmscanEvent, vmscanEventOf } from "./vmscan.ts";
 const TLB_ENTRIES = 256;
 const TLB_VICTIMS = 8;
 
+/** What the program writes is two words of a page: with lzo-rle that goes into the size class of 64 bytes of zsmalloc. */
+const ZRAM_OBJECTS = 64;
+
 const ROOM: KernelOptions = {
   tables: 512,
   mms: 2,
@@ -156,6 +159,7 @@ function kernelOf(
     minFreeKbytes: sysctl["min_free_kbytes"] ?? "auto",
     swappiness: sysctl["swappiness"] ?? 60,
     swapPages,
+    zramObjectsPerPage: ZRAM_OBJECTS,
     pageCluster: sysctl["page-cluster"] ?? 3,
     faultAroundBytes,
     dirtyThrottling: true,
