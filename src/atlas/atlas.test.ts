@@ -25,6 +25,7 @@ const THREADS: Readonly<Record<string, readonly [variant: RegExp, threads: numbe
     [/./, 3],
   ],
   "numa-hint-breaks-pin": [[/./, 3]],
+  "dirty-bit-lost-in-device-migrate": [[/./, 3]],
   "hugetlb-shared-pmd-migrate": [
     [/watched|narrow/, 2],
     [/./, 3],

@@ -5,6 +5,7 @@ import clearRefsBreaksPin from "./clearRefsBreaksPin.ts";
 import cowEitherWay from "./cowEitherWay.ts";
 import deviceFaultNoRef from "./deviceFaultNoRef.ts";
 import devicePrivateRefLivelock from "./devicePrivateRefLivelock.ts";
+import dirtyBitLostInDeviceMigrate from "./dirtyBitLostInDeviceMigrate.ts";
 import fencePathAllocates from "./fencePathAllocates.ts";
 import forkCowStealsPin from "./forkCowStealsPin.ts";
 import gfpNoioStillNotifies from "./gfpNoioStillNotifies.ts";
@@ -77,6 +78,7 @@ export const ATLAS: readonly Case[] = [
   odpRevokeVsInvalidate,
   hugetlbSharedPmdMigrate,
   uffdWpDeferredFlush,
+  dirtyBitLostInDeviceMigrate,
   deviceFaultNoRef,
 ];
 

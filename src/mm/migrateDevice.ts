@@ -8,7 +8,7 @@
  *   pages      still no other reference? the new frame takes the old one's place
  *   finalize   entries lead to the new frame, or to the old one where that failed; all unlocked
  *
- * Only private pages that exist and are not in the swap cache are collected; holes are left as they are.
+ * Only private pages that exist are collected, and those in the swap cache go back in the end; holes are left as they are.
  */
 
 import { column, columns } from "../machine/columns.ts";
@@ -143,8 +143,7 @@ function* collect(k: Kernel, args: MigrateVma): Task {
 function wanted(k: Kernel, args: MigrateVma, pte: Pte): Pfn {
   if (ptePresent(pte)) {
     if ((args.flags & MIGRATE_VMA_SELECT_SYSTEM) === 0 || pteSpecial(pte)) return -1;
-    const flags = k.frames.flags[ptePfn(pte)];
-    return (flags & (PG_anon | PG_swapcache)) === PG_anon ? ptePfn(pte) : -1;
+    return hasFlag(k, ptePfn(pte), PG_anon) ? ptePfn(pte) : -1;
   }
   if (!isDevicePrivateType(swpType(pte)) || (args.flags & MIGRATE_VMA_SELECT_DEVICE_PRIVATE) === 0) return -1;
   return pagemapOf(k, swpOffset(pte)).owner === args.owner ? swpOffset(pte) : -1;
@@ -226,10 +225,11 @@ function* restore(k: Kernel, args: MigrateVma, i: number): Task {
 /** References that are accounted for: ours, and that of the fault. */
 const ownReferences = (args: MigrateVma, pfn: Pfn): number => (pfn === args.faultPage ? 2 : 1);
 
-/** migrate_vma_check_page: only mappings have references besides us. */
+/** migrate_vma_check_page: only mappings, and the swap cache, have references besides us. */
 function* checkPage(k: Kernel, args: MigrateVma, pfn: Pfn): Task<boolean> {
   const references = yield* folioRefCount(k, pfn);
-  return references - ownReferences(args, pfn) <= (yield* folioMapcount(k, pfn));
+  const extra = ownReferences(args, pfn) + (hasFlag(k, pfn, PG_swapcache) ? 1 : 0);
+  return references - extra <= (yield* folioMapcount(k, pfn));
 }
 
 /** migrate_vma_pages: the new frames take the place of the old ones. They are locked, and have the contents. */
