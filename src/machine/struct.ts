@@ -8,18 +8,9 @@
  */
 
 import { mayfailError } from "../errors.ts";
-import { asRef, asWord, whereNow } from "./badValue.ts";
-import {
-  checking,
-  current,
-  type Handle,
-  handleOf,
-  isProbingNow,
-  keepOrder,
-  noteProbeOfAnything,
-  W,
-  watched,
-} from "./core.ts";
+import { accessors, type FieldKind, type Guards } from "./accessors.ts";
+import { whereNow } from "./badValue.ts";
+import { checking, current, type Handle, isProbingNow, keepOrder, noteProbeOfAnything, W } from "./core.ts";
 import { Finding } from "./finding.ts";
 import type { Layout } from "./layout.ts";
 import { Lock } from "./lock.ts";
@@ -232,50 +223,11 @@ function defineField(
     if (!isProbingNow()) check(o, false);
     else if (!isConstant(o)) noteProbeOfAnything();
   };
-  Object.defineProperty(proto, key, ACCESSORS[spec.kind as keyof typeof ACCESSORS](key, offset, watch, check));
+  const guards = { watch, check } as Guards;
+  Object.defineProperty(proto, key, accessors(spec.kind as FieldKind, key, offset, guards));
 }
 
-type Watch = (o: InstanceLike) => void;
 type Check = (o: InstanceLike, write: boolean) => void;
-
-// A function for each kind of field, and short ones: only then does the engine put them in place of the access.
-const ACCESSORS = {
-  int: (key: string, offset: number, watch: Watch, check: Check) => ({
-    get(this: InstanceLike): number {
-      if (watched) watch(this);
-      return W[this.at + offset];
-    },
-    set(this: InstanceLike, value: number) {
-      if (checking) check(this, true);
-      W[this.at + offset] = asWord(value, this, key);
-    },
-  }),
-  bool: (_key: string, offset: number, watch: Watch, check: Check) => ({
-    get(this: InstanceLike): boolean {
-      if (watched) watch(this);
-      return W[this.at + offset] !== 0;
-    },
-    set(this: InstanceLike, value: boolean) {
-      if (checking) check(this, true);
-      W[this.at + offset] = value ? 1 : 0;
-    },
-  }),
-  ref: (key: string, offset: number, watch: Watch, check: Check) => ({
-    get(this: InstanceLike): object | null {
-      if (watched) watch(this);
-      return refAt(this.at + offset);
-    },
-    set(this: InstanceLike, value: object | null) {
-      if (checking) check(this, true);
-      W[this.at + offset] = asRef(value, this, key);
-    },
-  }),
-};
-
-function refAt(at: number): object | null {
-  const w = W[at];
-  return w === 0 ? null : handleOf(w - 1);
-}
 
 type LockOf = (o: InstanceLike) => Lock;
 
