@@ -34,6 +34,7 @@ import { reclaimFile } from "./reclaimFile.ts";
 import { reclaimMigrate } from "./reclaimMigrate.ts";
 import { reclaimNotifier } from "./reclaimNotifier.ts";
 import { reclaimPin } from "./reclaimPin.ts";
+import { reclaimThree } from "./reclaimThree.ts";
 import { reclaimUnmap } from "./reclaimUnmap.ts";
 import { registerLocks } from "./registerLocks.ts";
 import { shrinkerRegister } from "./shrinkerRegister.ts";
@@ -79,6 +80,7 @@ export const SCENARIOS: readonly Case[] = [
   reclaimMigrate,
   reclaimNotifier,
   reclaimPin,
+  reclaimThree,
   reclaimUnmap,
   registerLocks,
   shrinkerRegister,
