@@ -10,8 +10,9 @@ import { folioMemcg, type Pfn } from "./page.ts";
 import { putSwapFolio, swapEntryFree, swapRangeFree, takeSlot } from "./swapfile.ts";
 import { SLOT_CACHE } from "./swapTypes.ts";
 
-const ACTIVATE = 5 * SLOT_CACHE;
-const DEACTIVATE = 2 * SLOT_CACHE;
+// Multiples of SLOT_CACHE. Not worked out here: the module that it is in may be waiting for this one to be loaded.
+const ACTIVATE = 5;
+const DEACTIVATE = 2;
 
 /** folio_alloc_swap: a slot, which the cgroup of the folio pays for; 0 = swap is full, or the cgroup has its share. */
 export function* folioAllocSwap(k: Kernel, pfn: Pfn): Task<number> {
@@ -56,8 +57,8 @@ function* getSwapPage(k: Kernel): Task<number> {
 function checkCacheActive(k: Kernel): Task {
   const { state } = k.swap;
   if (state.cacheActive === 0) {
-    if (state.free > ACTIVATE) state.cacheActive = 1;
-  } else if (state.free < DEACTIVATE) {
+    if (state.free > ACTIVATE * SLOT_CACHE) state.cacheActive = 1;
+  } else if (state.free < DEACTIVATE * SLOT_CACHE) {
     return drainSwapSlots(k);
   }
   return answer(undefined) as never;
