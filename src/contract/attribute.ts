@@ -14,6 +14,8 @@ export interface Evidence {
   readonly stack: readonly string[];
   /** The task whose step broke the rule: userspace of the device, or what happened to its memory. */
   readonly task: string;
+  /** Userspace has made steps after the last callback of that task: the device may have been programmed after it. */
+  readonly sinceCallback: boolean;
 }
 
 interface Row {
@@ -32,7 +34,7 @@ const inEntry =
     entries.some((name) => e.entry === name || e.entry.startsWith(`${name}-`));
 
 /** The slot of the first child of the task `main` of every scene: bench.ts. */
-const USERSPACE = "main/0";
+export const USERSPACE = "main/0";
 /** Names in stacks by which one sees what the waiting tasks were about. */
 const RECLAIM = ["performReclaim", "tryToFreePages", "shrinkFolioList", "shrinkNode", "doTryToFreePages"];
 const ENDING = ["exitMmap", "mmput", "mmNotifierRelease", "mmuNotifierRelease"];
@@ -84,7 +86,7 @@ export const ATTRIBUTION: readonly Row[] = [
     rule: "C04",
     verdict: "stale-mapping",
     because: "the device was given pages that were gone already",
-    fits: (e) => e.task === USERSPACE,
+    fits: (e) => e.task === USERSPACE || e.sinceCallback,
   },
   {
     rule: "C18",

@@ -20,6 +20,7 @@ export interface BrokenRun {
   /** Functions of the tasks that wait for each other, or of the one whose step broke the rule. */
   readonly stack: readonly string[];
   readonly task: string;
+  readonly sinceCallback: boolean;
 }
 
 export type Standing = "kept" | "broken" | "not decided" | "not tried";
@@ -55,8 +56,8 @@ export function cardOf(entries: readonly EntryResult[]): Card {
 const stepsOf = (e: EntryResult): number => e.broken?.steps ?? 0;
 
 function brokenRule(e: EntryResult): RuleId | null {
-  const { message = "", stack = [], task = "" } = e.broken ?? {};
-  return ruleOf({ entry: e.entry, verdict: e.verdict, message, stack, task });
+  const { message = "", stack = [], task = "", sinceCallback = false } = e.broken ?? {};
+  return ruleOf({ entry: e.entry, verdict: e.verdict, message, stack, task, sinceCallback });
 }
 
 /** A rule is kept when every entry that tries it was searched to its end, and nothing was found. */

@@ -1,6 +1,7 @@
 /** From a checked entry, and the run that breaks a rule, to what a card needs of it. */
 import type { Verdict } from "../machine/finding.ts";
 import type { Run } from "../search/run.ts";
+import { USERSPACE } from "./attribute.ts";
 import type { EntryResult } from "./card.ts";
 
 interface Checked {
@@ -24,5 +25,14 @@ export function resultOf(
   const stack = [...(finding?.stack ?? []), ...waiting.flatMap((w) => w.stack)].map((f) => f.name);
   const task = finding === null || finding.task === null ? "" : (run.tasks[finding.task]?.name ?? "");
   const message = finding?.message ?? found?.message ?? "";
-  return { ...result, broken: { message, steps: run.steps.length, stack, task } };
+  const sinceCallback = finding !== null && finding.task !== null && userspaceSinceCallback(run, finding.task);
+  return { ...result, broken: { message, steps: run.steps.length, stack, task, sinceCallback } };
+}
+
+function userspaceSinceCallback(run: Run, task: number): boolean {
+  const callback = run.steps.findLastIndex(
+    (s) => s.task === task && s.stack.some((f) => f.name === "invalidateRangeStart"),
+  );
+  if (callback < 0) return false;
+  return run.steps.slice(callback + 1).some((s) => run.tasks[s.task]?.name === USERSPACE);
 }

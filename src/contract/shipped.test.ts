@@ -1,16 +1,20 @@
-/** The battery on the skeleton: what is good keeps every rule, and what is known to be broken breaks just that. */
-import { expect, test } from "vitest";
+/** The battery on what we ship: what is good keeps every rule, and what history says to be broken breaks just that. */
+import { describe, expect, test } from "vitest";
 import skeleton from "../drivers/skeleton/skeleton.ts";
+import type { Driver } from "../drivers/underTest.ts";
 import { brokenRules } from "./card.ts";
 import { checkDriverCard } from "./contract.testkit.ts";
+import mirror from "./shipped/mirror.ts";
 
-test.each(Object.entries(skeleton.variants))(
-  "skeleton:%s",
-  async (variant, { breaks = [] }) => {
-    const card = await checkDriverCard(skeleton, variant);
-    expect(card.others).toEqual([]);
-    expect(brokenRules(card)).toEqual(breaks);
-    expect(card.lines.filter((l) => l.standing === "not decided")).toEqual([]);
-  },
-  120_000,
-);
+describe.each<Driver>([skeleton, mirror])("$id", (driver) => {
+  test.each(Object.entries(driver.variants))(
+    "%s",
+    async (variant, { breaks = [] }) => {
+      const card = await checkDriverCard(driver, variant);
+      expect(card.others).toEqual([]);
+      expect(brokenRules(card)).toEqual(breaks);
+      expect(card.lines.filter((line) => line.standing === "not decided")).toEqual([]);
+    },
+    120_000,
+  );
+});
