@@ -55,7 +55,8 @@ export function cardOf(entries: readonly EntryResult[]): Card {
 
 const stepsOf = (e: EntryResult): number => e.broken?.steps ?? 0;
 
-function brokenRule(e: EntryResult): RuleId | null {
+/** The rule that the run of an entry breaks; null when it breaks none that has a number. */
+export function brokenRule(e: EntryResult): RuleId | null {
   const { message = "", stack = [], task = "", sinceCallback = false } = e.broken ?? {};
   return ruleOf({ entry: e.entry, verdict: e.verdict, message, stack, task, sinceCallback });
 }

@@ -6,7 +6,8 @@
  *   a driver in an entry of the battery (check --driver)      what src/contract/attribute.ts makes of the run
  *   a case of the atlas                                       the rules that name the case, and can end in this verdict
  */
-import { ATTRIBUTION, ruleOf } from "../contract/attribute.ts";
+import { ATTRIBUTION } from "../contract/attribute.ts";
+import { brokenRule } from "../contract/card.ts";
 import { resultOf } from "../contract/result.ts";
 import { CONTRACT, type RuleId, rulePage } from "../contract/rules.ts";
 import type { Verdict } from "../machine/finding.ts";
@@ -26,8 +27,7 @@ export function brokenRulesOf(o: Outcome): readonly RuleId[] {
   const named = (o.run?.finding?.message ?? "").match(/\bC\d\d\b/g)?.filter(isRule) ?? [];
   if (named.length > 0) return [...new Set(named)];
   if (o.entry !== null) {
-    const { message = "", stack = [], task = "" } = resultOf(o.entry, o, o.run).broken ?? {};
-    const rule = ruleOf({ entry: o.entry, verdict: o.verdict, message, stack, task });
+    const rule = brokenRule(resultOf(o.entry, o, o.run));
     return rule === null ? [] : [rule];
   }
   const ofCase = CONTRACT.filter(({ cases }) => (cases as readonly string[]).includes(o.name)).map(({ id }) => id);
