@@ -149,7 +149,11 @@ test("relative imports name a .ts file that exists; packages are imported where 
 
 test("no default export outside of cases and drivers", () => {
   expect(
-    places(/^export default\b/, (source) => !/^src\/(atlas|drivers|contract\/shipped|mm\/scenarios)\//.test(source.path), code),
+    places(
+      /^export default\b/,
+      (source) => !/^src\/(atlas|drivers|contract\/shipped|mm\/scenarios)\//.test(source.path),
+      code,
+    ),
   ).toEqual([]);
 });
 
