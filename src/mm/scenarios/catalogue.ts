@@ -3,6 +3,7 @@ import type { Case } from "../../machine/scenario.ts";
 import { clearRefsCow } from "./clearRefsCow.ts";
 import { cowUnpin } from "./cowUnpin.ts";
 import { cowVmsplice } from "./cowVmsplice.ts";
+import { dirtyThrottle } from "./dirtyThrottle.ts";
 import { dontneed } from "./dontneed.ts";
 import { exitDriver } from "./exitDriver.ts";
 import { faultMunmap } from "./faultMunmap.ts";
@@ -49,6 +50,7 @@ export const SCENARIOS: readonly Case[] = [
   clearRefsCow,
   cowUnpin,
   cowVmsplice,
+  dirtyThrottle,
   dontneed,
   exitDriver,
   faultMunmap,
