@@ -27,7 +27,7 @@ function* getPage(k: Kernel, inode: Inode, index: number, mm: Mm | null): Task<P
     if (cached >= 0) return cached;
     const slot = yield* shmemSwapEntry(k, inode, index);
     if (slot > 0) {
-      const pfn = yield* shmemSwapin(k, inode, index, slot);
+      const pfn = yield* shmemSwapin(k, inode, index, slot, mm);
       if (pfn === EEXIST_AGAIN) continue;
       return pfn;
     }

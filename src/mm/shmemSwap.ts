@@ -13,6 +13,7 @@ import { lock, unlock } from "../machine/mutex.ts";
 import { noteCached } from "./filemap.ts";
 import { cacheSlot, type Inode } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
+import type { Mm } from "./mmTypes.ts";
 import { FAULT_OOM_AGAIN } from "./memory.ts";
 import { folioGet, folioLockWord, hasFlag, type Pfn, PG_dirty, PG_swapcache, PG_uptodate, setFlag } from "./page.ts";
 import { folioWaitWriteback, swapWritepage } from "./pageIo.ts";
@@ -21,7 +22,7 @@ import { freeSwapAndCache, swapDuplicate, swapFree } from "./swapfile.ts";
 import { SLOT_FREE, swapCacheGetFolio, swapClusterReadahead } from "./swapReadahead.ts";
 import { folioAllocSwap } from "./swapSlots.ts";
 import { addToSwapCache, deleteFromSwapCache } from "./swapState.ts";
-import { countMemcg, countVm, EV } from "./vmstat.ts";
+import { countBoth, EV } from "./vmstat.ts";
 
 /** What ->writepage answers when it will not write now; the folio is still locked. */
 export const AOP_WRITEPAGE_ACTIVATE = 0x80000;
@@ -60,17 +61,25 @@ export function* shmemWritepage(k: Kernel, inode: Inode, pfn: Pfn): Task<number>
   return yield* swapWritepage(k, pfn);
 }
 
-/** shmem_swapin_folio: page `index`, which has been seen in `slot`, locked and with a reference; EEXIST_AGAIN, -ENOMEM, FAULT_OOM_AGAIN, -EIO. */
-export function* shmemSwapin(k: Kernel, inode: Inode, index: number, slot: number): Task<Pfn | number> {
+/**
+ * shmem_swapin_folio: page `index`, which has been seen in `slot`, locked and with a reference; EEXIST_AGAIN, -ENOMEM,
+ * FAULT_OOM_AGAIN, -EIO. `mm`: whose fault it is for, a major one if the device is asked; null for read(2), truncation, swapoff.
+ */
+export function* shmemSwapin(
+  k: Kernel,
+  inode: Inode,
+  index: number,
+  slot: number,
+  mm: Mm | null,
+): Task<Pfn | number> {
   let pfn = yield* swapCacheGetFolio(k, slot, null, 0);
   if (pfn < 0) {
+    if (mm) countBoth(k, mm.memcg, EV.pgmajfault);
     pfn = yield* swapClusterReadahead(k, slot, null);
     if (pfn < 0) {
       if ((yield* shmemSwapEntry(k, inode, index)) !== slot) return EEXIST_AGAIN;
       return pfn === SLOT_FREE ? FAULT_OOM_AGAIN : -ENOMEM;
     }
-    countVm(k, EV.pgmajfault);
-    countMemcg(k, k.swap.slots.memcg[slot], EV.pgmajfault);
   }
   yield* lockFolio(folioLockWord(k, pfn));
   const ours = hasFlag(k, pfn, PG_swapcache) && k.frames.private[pfn] === slot;

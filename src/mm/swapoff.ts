@@ -84,7 +84,7 @@ function* unuseInode(k: Kernel, inode: Inode): Task<number> {
   for (let index = 0; index < k.filePages; index++) {
     const slot = yield* shmemSwapEntry(k, inode, index);
     if (slot === 0) continue;
-    const pfn = yield* shmemSwapin(k, inode, index, slot);
+    const pfn = yield* shmemSwapin(k, inode, index, slot, null);
     if (pfn === EEXIST_AGAIN || pfn === FAULT_OOM_AGAIN) {
       index--;
       continue;

@@ -9,7 +9,7 @@ const MOST_CALLS = 90;
 const CLOSELY = 16;
 
 const small = fc.nat(63);
-function callsOn(shape: Shape): fc.Arbitrary<Raw[]> {
+export function callsOn(shape: Shape): fc.Arbitrary<Raw[]> {
   const call: fc.Arbitrary<Raw> = fc.tuple(fc.nat(kinds(shape.pressure) - 1), small, fc.nat(127), small, small, small);
   return fc.array(call, { minLength: 1, maxLength: MOST_CALLS, size: "max" });
 }
