@@ -26,6 +26,11 @@ export function setFatalSignal(slot: number): void {
   W[baseOf(slot) + T_CONTEXT] |= FATAL_SIGNAL;
 }
 
+/** flush_signals of the running task, which goes on for somebody else. */
+export function flushSignals(): void {
+  W[currentBase() + T_CONTEXT] &= ~FATAL_SIGNAL;
+}
+
 const killOp = defineOp({
   name: "sigkill",
   enabled: () => true,

@@ -80,10 +80,13 @@ export function* sysFork(k: Kernel, p: Process): Task<Process | number> {
     freeProcess(k, child);
     return -ENOMEM;
   }
-  child.mm = mm;
-  child.oomScoreAdj = p.oomScoreAdj;
+  // Until all is copied nobody finds the child: neither the OOM killer nor anybody else who looks through all processes.
   const error = yield* dupMmap(k, mm, p.mm as Mm);
-  if (error === 0) return child;
+  if (error === 0) {
+    child.mm = mm;
+    child.oomScoreAdj = p.oomScoreAdj;
+    return child;
+  }
   yield* mmput(k, mm);
   freeProcess(k, child);
   return error;
@@ -95,6 +98,7 @@ export function* sysVfork(k: Kernel, p: Process): Task<Process | number> {
   if (!child) return -ENOMEM;
   yield* mmget(p.mm as Mm);
   child.mm = p.mm;
+  child.oomScoreAdj = p.oomScoreAdj;
   return child;
 }
 

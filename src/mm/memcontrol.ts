@@ -8,7 +8,7 @@
  */
 import { contextWord, memallocRestore, memallocSave, PF_MEMALLOC } from "../machine/context.ts";
 import { currentBase, immediately, T_CONTEXT, type Task, W } from "../machine/core.ts";
-import { EAGAIN, ENOMEM } from "../machine/errno.ts";
+import { EAGAIN, EINTR, ENOMEM } from "../machine/errno.ts";
 import {
   __GFP_ATOMIC,
   __GFP_HIGH,
@@ -37,6 +37,7 @@ import { forceCharge, pageCounterTryCharge, tryChargeAtOnce, uncharge1 } from ".
 import { freeScanControl, newScanControl, SWAP_CLUSTER_MAX } from "./scanControl.ts";
 import { lruAddDrain } from "./swap.ts";
 import { getNrSwapPages, totalSwapPages } from "./swapfile.ts";
+import { condResched } from "./throttle.ts";
 import { doTryToFreePages } from "./vmscan.ts";
 import { traceReclaimBegin, traceReclaimEnd } from "./vmscanTrace.ts";
 import { countMemcgEvent } from "./vmstat.ts";
@@ -166,6 +167,8 @@ export function* tryCharge(k: Kernel, memcg: number, gfp: number, n: number): Ta
     if (!(yield* memCgroupOutOfMemory(k, over, gfp))) return noMemory(k, memcg, gfp, n);
     passedOom = true;
     retries = k.lru.maxRetries;
+    // The memory comes from the victim or the reaper, who have to run for that.
+    yield* condResched();
   }
   if (batch > n) refillStock(k, memcg, batch - n);
   if (isAboveHigh(k, memcg)) yield* owe(k, batch, gfp);
@@ -204,11 +207,12 @@ export function* tryToFreeMemCgroupPages(
   return reclaimed;
 }
 
-/** Write to memory.reclaim: 0, or -EAGAIN when less than `n` pages could be reclaimed. */
+/** Write to memory.reclaim: 0; -EAGAIN when less than `n` pages could be reclaimed, -EINTR for a caller that is killed. */
 export function* memoryReclaim(k: Kernel, memcg: number, n: number): Task<number> {
   let reclaimed = 0;
   let retries = k.lru.maxRetries;
   while (reclaimed < n) {
+    if (fatalSignalPending()) return -EINTR;
     // The last attempt sees the folios in the batches too.
     if (retries === 0) yield* lruAddDrain(k);
     const got = yield* tryToFreeMemCgroupPages(k, memcg, n - reclaimed, GFP_KERNEL, true, true);
@@ -218,12 +222,12 @@ export function* memoryReclaim(k: Kernel, memcg: number, n: number): Task<number
   return 0;
 }
 
-/** Write to memory.max: what is above the new limit is reclaimed, else the OOM killer is called. */
+/** Write to memory.max: what is above the new limit is reclaimed, else the OOM killer is called, unless it chooses the caller. */
 export function* setMemoryMax(k: Kernel, memcg: number, max: number): Task {
   k.memcgs.max[memcg] = max;
   let retries = k.lru.maxRetries;
   let drained = false;
-  while (k.memcgs.usage[memcg] > k.memcgs.max[memcg]) {
+  while (k.memcgs.usage[memcg] > k.memcgs.max[memcg] && !fatalSignalPending()) {
     if (!drained) {
       yield* drainAllStock(k, memcg);
       drained = true;
@@ -233,6 +237,7 @@ export function* setMemoryMax(k: Kernel, memcg: number, max: number): Task {
     } else {
       countMemcgEvent(k, memcg, "oom");
       if (!(yield* memCgroupOutOfMemory(k, memcg, GFP_KERNEL))) return;
+      yield* condResched();
     }
   }
 }
@@ -242,7 +247,7 @@ export function* setMemoryHigh(k: Kernel, memcg: number, high: number): Task {
   k.memcgs.high[memcg] = high;
   let retries = k.lru.maxRetries;
   let drained = false;
-  while (k.memcgs.usage[memcg] > k.memcgs.high[memcg]) {
+  while (k.memcgs.usage[memcg] > k.memcgs.high[memcg] && !fatalSignalPending()) {
     if (!drained) {
       yield* drainAllStock(k, memcg);
       drained = true;

@@ -5,8 +5,9 @@ import { buildSequential, runSequentially } from "../machine/sequential.ts";
 import { createKernel, type Kernel } from "./kernel.ts";
 import type { Process } from "./mmTypes.ts";
 import { createProcess } from "./mmUsers.ts";
-import { freesOne, killOnce } from "./oomKill.testkit.ts";
+import { fillsCgroup, freesOne, killOnce, limitsItself } from "./oomKill.testkit.ts";
 import { oomBadness } from "./oomKill.ts";
+import { startOomReaper } from "./oomReaper.ts";
 import type { OomNotifier } from "./oomTypes.ts";
 
 test("badness: what would be freed, and a thousandth of all memory for each point of oom_score_adj", () => {
@@ -78,4 +79,43 @@ test("a kernel without anybody to kill panics", () => {
     for (const p of all) p.oomScoreAdj = -1000;
   };
   expect(() => afterKill([5, 9, 2], protect)).toThrow(Finding);
+});
+
+/** More steps than any of these runs takes: a task that goes round in circles is an error, not a hang. */
+const MOST_STEPS = 5000;
+
+/** Processes in a cgroup of `max` pages without swap, and the reaper; the body runs in a task of its own. */
+function inCgroup(
+  max: number,
+  adj: readonly number[],
+  body: (k: Kernel, all: Process[]) => unknown,
+  args: "all" | "first",
+) {
+  const w = {} as World;
+  const m = buildSequential((machine) => {
+    w.k = createKernel(machine, { frames: 256, tables: 32, mms: 4, processes: 4, memcgs: [{ max }], reclaimers: 4 });
+    w.all = machine.keep(adj.map(() => createProcess(w.k)));
+    w.all.forEach((p, i) => {
+      p.oomScoreAdj = adj[i];
+    });
+    machine.keep(body);
+    machine.spawn("body", body as never, [w.k, args === "all" ? w.all : w.all[0]]);
+    startOomReaper(machine, w.k);
+  });
+  m.activate();
+  for (let step = 0; m.enabled(0); step++) {
+    if (step === MOST_STEPS) throw new Error("it goes on for ever");
+    m.step(0);
+    if (m.enabled(1)) m.step(1);
+  }
+  return w.all.map((p) => p.killed);
+}
+
+test("a charge waits until the reaper has been there, and who has nothing to give does not keep others alive", () => {
+  // The first victim has shared memory only; what the second gives back is enough.
+  expect(inCgroup(80, [0, 0, -1000], fillsCgroup, "all")).toEqual([true, true, false]);
+});
+
+test("who writes memory.max and is killed for it goes no further", () => {
+  expect(inCgroup(100, [0], limitsItself as never, "first")).toEqual([true]);
 });

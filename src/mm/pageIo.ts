@@ -127,6 +127,7 @@ function* complete(k: Kernel, request: number): Task {
 
 /** end_swap_bio_write. What could not be written is dirty again, so that it is not thrown away; it stays where it is in the list. */
 function* endWrite(k: Kernel, pfn: Pfn): Task {
+  k.stat.deviceWrites++;
   const slot = k.frames.private[pfn];
   const kept = k.swap.zram === null || (yield* zramStore(k, slot));
   if (!kept || (k.swap.state.broken & WRITES_FAIL) !== 0) {
@@ -141,6 +142,7 @@ function* endWrite(k: Kernel, pfn: Pfn): Task {
 
 /** end_swap_bio_read. What could not be read is not up to date: whoever wants it gets a signal. */
 function* endRead(k: Kernel, pfn: Pfn): Task {
+  k.stat.deviceReads++;
   if ((k.swap.state.broken & READS_FAIL) !== 0) {
     k.stat.failures++;
   } else {

@@ -168,6 +168,8 @@ export function newScanControl(k: Kernel, gfp: number): ScanControl {
 
 /** Everything is 0 again, so that equal situations are equal words. */
 export function freeScanControl(k: Kernel, sc: ScanControl): void {
+  clearSums(sc);
+  clearStat(sc);
   for (const field of NUMBERS) sc[field] = 0;
   for (const field of BOOLEANS) sc[field] = false;
   sc.nextFree = k.state.freeScanControl;
@@ -177,25 +179,9 @@ export function freeScanControl(k: Kernel, sc: ScanControl): void {
 type NumberField = { [K in keyof ScanControl]: ScanControl[K] extends number ? K : never }[keyof ScanControl];
 type BooleanField = { [K in keyof ScanControl]: ScanControl[K] extends boolean ? K : never }[keyof ScanControl];
 
-const SUMS = ["dirty", "unqueuedDirty", "congested", "writeback", "immediate", "fileTaken", "taken"] as const;
-const STATS = [
-  "statDirty",
-  "statUnqueuedDirty",
-  "statCongested",
-  "statWriteback",
-  "statImmediate",
-  "statPageout",
-  "statActivateAnon",
-  "statActivateFile",
-  "statRefKeep",
-  "statUnmapFail",
-  "statLazyfreeFail",
-] as const;
 const NUMBERS = [
   "owner",
   "slabReclaimed",
-  ...SUMS,
-  ...STATS,
   "nrToReclaim",
   "targetMemcg",
   "gfp",
@@ -233,12 +219,28 @@ const BOOLEANS = [
 
 /** memset of struct reclaim_stat, before a batch. */
 export function clearStat(sc: ScanControl): void {
-  for (const field of STATS) sc[field] = 0;
+  sc.statDirty = 0;
+  sc.statUnqueuedDirty = 0;
+  sc.statCongested = 0;
+  sc.statWriteback = 0;
+  sc.statImmediate = 0;
+  sc.statPageout = 0;
+  sc.statActivateAnon = 0;
+  sc.statActivateFile = 0;
+  sc.statRefKeep = 0;
+  sc.statUnmapFail = 0;
+  sc.statLazyfreeFail = 0;
 }
 
 /** memset of sc.nr, before a node. */
 export function clearSums(sc: ScanControl): void {
-  for (const field of SUMS) sc[field] = 0;
+  sc.dirty = 0;
+  sc.unqueuedDirty = 0;
+  sc.congested = 0;
+  sc.writeback = 0;
+  sc.immediate = 0;
+  sc.fileTaken = 0;
+  sc.taken = 0;
 }
 
 /** cgroup_reclaim. */

@@ -14,7 +14,6 @@ import { MAP_ANONYMOUS, MAP_SHARED, type Mm, PROT_READ, PROT_WRITE, type Process
 import { pteAt } from "./pageTable.ts";
 import { lruAddDrain } from "./swap.ts";
 import { READS_FAIL } from "./swapTypes.ts";
-import { EV } from "./vmstat.ts";
 
 /** Writes to the page and has it swapped out. */
 function* swapsOut(k: Kernel, p: Process, at: number): Task {
@@ -52,12 +51,12 @@ export function* readsSwappedFile(k: Kernel, p: Process): Task {
     [false, 1],
   ] as const) {
     yield* swapsOut(k, p, at);
-    const before = global[EV.pgmajfault];
-    const pages = global[EV.pswpin];
+    const before = global.pgmajfault;
+    const pages = global.pswpin;
     const content = reads ? yield* fileRead(k, file, 0) : yield* userRead(k, p, at);
     must(content === 7, "lost-write", `${content} is read`);
-    must(global[EV.pswpin] === pages + 1, "assertion", "the page was not read from swap");
-    const major = global[EV.pgmajfault] - before;
+    must(global.pswpin === pages + 1, "assertion", "the page was not read from swap");
+    const major = global.pgmajfault - before;
     must(major === faults, "assertion", `${major} major faults instead of ${faults}`);
   }
 }

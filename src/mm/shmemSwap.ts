@@ -13,8 +13,8 @@ import { lock, unlock } from "../machine/mutex.ts";
 import { noteCached } from "./filemap.ts";
 import { cacheSlot, type Inode } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
-import type { Mm } from "./mmTypes.ts";
 import { FAULT_OOM_AGAIN } from "./memory.ts";
+import type { Mm } from "./mmTypes.ts";
 import { folioGet, folioLockWord, hasFlag, type Pfn, PG_dirty, PG_swapcache, PG_uptodate, setFlag } from "./page.ts";
 import { folioWaitWriteback, swapWritepage } from "./pageIo.ts";
 import { folioPut } from "./swap.ts";
@@ -65,13 +65,7 @@ export function* shmemWritepage(k: Kernel, inode: Inode, pfn: Pfn): Task<number>
  * shmem_swapin_folio: page `index`, which has been seen in `slot`, locked and with a reference; EEXIST_AGAIN, -ENOMEM,
  * FAULT_OOM_AGAIN, -EIO. `mm`: whose fault it is for, a major one if the device is asked; null for read(2), truncation, swapoff.
  */
-export function* shmemSwapin(
-  k: Kernel,
-  inode: Inode,
-  index: number,
-  slot: number,
-  mm: Mm | null,
-): Task<Pfn | number> {
+export function* shmemSwapin(k: Kernel, inode: Inode, index: number, slot: number, mm: Mm | null): Task<Pfn | number> {
   let pfn = yield* swapCacheGetFolio(k, slot, null, 0);
   if (pfn < 0) {
     if (mm) countBoth(k, mm.memcg, EV.pgmajfault);

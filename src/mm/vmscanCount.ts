@@ -101,7 +101,7 @@ export function scanOf(
   weights: number,
   online = true,
 ): number {
-  let scan = Math.floor(size / 2 ** priority);
+  let scan = size >> priority;
   if (scan === 0 && !online) scan = Math.min(size, SWAP_CLUSTER_MAX);
   if (balance === SCAN_EQUAL) return scan;
   if (balance === SCAN_FRACT) {

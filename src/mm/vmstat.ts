@@ -112,6 +112,9 @@ export interface Stat {
   readonly rows: number[];
   /** Allocations, charges and requests of the swap device that failed. */
   failures: number;
+  /** Requests that the swap device has completed, well or not. */
+  deviceReads: number;
+  deviceWrites: number;
 }
 
 function zeros<N extends string>(names: readonly N[]): Record<N, number> {
@@ -144,6 +147,8 @@ export function createStat(memcgs: number): Stat {
     events: Array.from({ length: memcgs }, () => zeros(MEMCG_EVENTS)),
     rows: [],
     failures: 0,
+    deviceReads: 0,
+    deviceWrites: 0,
   };
 }
 

@@ -5,6 +5,7 @@ import type { Kernel } from "../kernel.ts";
 import type { Mm } from "../mmTypes.ts";
 import { PG_anon, PG_dirty, PG_uptodate } from "../page.ts";
 import { PTE_DIRTY, pteAt, ptePfn, ptePresent, pteSpecial, SWP_SWAP, swpOffset, swpType } from "../pageTable.ts";
+import { READS_FAIL } from "../swapTypes.ts";
 import { cellOf, type Pin, type Place, pages } from "./oracle.testkit.ts";
 import type { World } from "./world.testkit.ts";
 
@@ -70,6 +71,27 @@ function adoptDiscarded(k: Kernel, mm: Mm, at: number, place: Place): void {
   if (!seen?.own) place.own = null;
 }
 
+/**
+ * MADV_FREE asks who else maps a page only if it is dirty or in the swap cache. A page that zram has given back to a read is
+ * neither, although it has no slot any more, and if fork has shared it since, whoever else has it loses it too.
+ */
+export function adoptGivenUp(w: World, mm: Mm, at: number): void {
+  unchecked(() => {
+    const { k } = w;
+    const pte = pteAt(k, mm, at);
+    if (k.swap.slow || !ptePresent(pte) || pteSpecial(pte)) return;
+    const pfn = ptePfn(pte);
+    if ((k.frames.flags[pfn] & PG_dirty) !== 0 || k.frames.mapcount[pfn] === 1) return;
+    for (const { process, space } of w.oracle.actors) {
+      for (const [other, { own }] of space.places) {
+        const entry = pteAt(k, process.mm as Mm, other);
+        const clean = ptePresent(entry) && ptePfn(entry) === pfn && (entry & PTE_DIRTY) === 0;
+        if (own && clean) own.dirty = false;
+      }
+    }
+  });
+}
+
 /** A page of a process that only has plain references: the process may have got another one by now. */
 function adoptLeft(w: World, pin: Pin): void {
   for (let i = 0; i < pin.cells.length; i++) {
@@ -114,4 +136,17 @@ export function pagesWithDirtyPte(w: World): Set<number> {
     }
   }
   return found;
+}
+
+/** Are there folios in the swap cache that could not be read? Whoever wants one gets an error, although nothing fails any more. */
+export function someUnreadable(w: World): boolean {
+  const { swap, frames, stat } = w.k;
+  if (stat.failures > w.failures && (swap.state.broken & READS_FAIL) !== 0) w.unreadable = true;
+  if (!w.unreadable) return false;
+  for (let slot = 1; slot < swap.pages; slot++) {
+    const pfn = swap.slots.cache[slot] - 1;
+    if (pfn >= 0 && (frames.flags[pfn] & PG_uptodate) === 0) return true;
+  }
+  w.unreadable = false;
+  return false;
 }

@@ -26,7 +26,7 @@ import type { World } from "./world.testkit.ts";
 
 /** What differs first, in words; null = nothing. */
 export function compare(w: World): string | null {
-  return unchecked(() => compareSpaces(w) ?? compareFiles(w) ?? compareReferences(w));
+  return unchecked(() => compareSpaces(w) ?? compareFiles(w) ?? compareReferences(w) ?? comparePins(w));
 }
 
 function compareSpaces(w: World): string | null {
@@ -87,6 +87,8 @@ function comparePage(k: Kernel, vma: Vma, pte: Pte, place: Place): string | null
   // Reclaim throws clean pages away only if they are not swap-backed (MADV_FREE).
   const lazy = place.own !== null && (k.frames.flags[pfn] & PG_swapbacked) === 0;
   if (lazy && place.own?.dirty && !dirty) return "was written and counts as clean";
+  // Reclaim unmaps pages of files, and with the entry goes what it knew.
+  if (k.reclaims && place.own === null) return null;
   const soft = (pte & PTE_SOFT_DIRTY) !== 0 || (vma.flags & VM_SOFTDIRTY) !== 0;
   return place.soft && !soft ? "was written and is not soft-dirty" : null;
 }
@@ -128,6 +130,25 @@ function compareFile(k: Kernel, inode: Inode, model: FileModel, dirtyPtes: Reado
     if (got !== expected) return `page ${index} has ${got} instead of ${expected}`;
     const dirty = swapped || (pfn >= 0 && ((k.frames.flags[pfn] & PG_dirty) !== 0 || dirtyPtes.has(pfn)));
     if (cell?.dirty && !dirty) return `page ${index} was written and counts as clean`;
+  }
+  return null;
+}
+
+/** Private pages that a device has pinned stay where they are, and mapped, as long as their process wants them. */
+function comparePins(w: World): string | null {
+  for (const pin of w.oracle.pins) {
+    if (pin.get) continue;
+    for (let i = 0; i < pin.cells.length; i++) {
+      const cell = pin.cells[i];
+      const actor = w.oracle.actors.find(({ space }) => space === pin.of[i]);
+      if (!cell || !actor) continue;
+      const pfn = w.pinned[pin.slot].pfn[i];
+      for (const [at, place] of actor.space.places) {
+        if (place.own !== cell) continue;
+        const pte = pteAt(w.k, actor.process.mm as Mm, at);
+        if (!ptePresent(pte) || ptePfn(pte) !== pfn) return `page ${at} is pinned in frame ${pfn} and not mapped there`;
+      }
+    }
   }
   return null;
 }

@@ -10,15 +10,17 @@ import type { Counters } from "../vmstat.ts";
 import type { World } from "./world.testkit.ts";
 
 /** Counters at the beginning of a sequence. */
-const start: { global: Counters | null; memcg: readonly Counters[]; inUse: number } = {
-  global: null,
-  memcg: [],
+const start = {
+  global: null as Counters | null,
   inUse: 0,
+  deviceReads: 0,
+  deviceWrites: 0,
 };
 
 export function startCounting(k: Kernel): void {
   start.global = { ...k.stat.global };
-  start.memcg = k.stat.memcg.map((each) => ({ ...each }));
+  start.deviceReads = k.stat.deviceReads;
+  start.deviceWrites = k.stat.deviceWrites;
   start.inUse = unchecked(() => k.state.pagesInUse);
 }
 
@@ -26,7 +28,13 @@ export function startCounting(k: Kernel): void {
 export function compareCounts(w: World, atEnd: boolean): string | null {
   const { k } = w;
   return unchecked(
-    () => lists(k) ?? checkCharges(k, atEnd) ?? slotCharges(k) ?? events(k) ?? (atEnd ? nothingLeft(k) : null),
+    () =>
+      lists(k) ??
+      checkCharges(k, atEnd) ??
+      slotCharges(k) ??
+      requests(k) ??
+      events(k) ??
+      (atEnd ? nothingLeft(k) : null),
   );
 }
 
@@ -67,6 +75,24 @@ function slotCharges(k: Kernel): string | null {
     if (n > swapMax[memcg]) return `cgroup ${memcg} has ${n} slots and may have ${swapMax[memcg]}`;
   }
   return null;
+}
+
+/** pswpin and pswpout are requests that the device has completed, or has still in its queue. */
+function requests(k: Kernel): string | null {
+  const { queue, state } = k.swap;
+  // Somebody may wait until there is room in the queue.
+  if (k.swap.slow && state.requests === queue.count) return null;
+  let writes = k.stat.deviceWrites - start.deviceWrites;
+  let reads = k.stat.deviceReads - start.deviceReads;
+  for (let i = 0; i < state.requests; i++) {
+    if ((queue.request[i] & 1) !== 0) writes++;
+    else reads++;
+  }
+  const before = start.global as Counters;
+  const pswpin = k.stat.global.pswpin - before.pswpin;
+  const pswpout = k.stat.global.pswpout - before.pswpout;
+  if (pswpin === reads && pswpout === writes) return null;
+  return `pswpin is ${pswpin} and pswpout ${pswpout}, and the device got ${reads} and ${writes} requests`;
 }
 
 /** Each line: what cannot be more than what, in events since the beginning. */

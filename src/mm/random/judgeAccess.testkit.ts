@@ -10,6 +10,7 @@ import {
   contentOf,
   EAGAIN,
   EFAULT,
+  EINVAL,
   EIO,
   ENOMEM,
   type FileModel,
@@ -60,6 +61,8 @@ export function judgeAccess(w: World, s: Step, got: number, space: Space): void 
     case "movePages":
       return judgeMovePages(w, s, got, space);
     case "migrate":
+      // Without room on the other node.
+      if (w.shape.pressure && got === ENOMEM) return;
       if (got < 0 || (got > 0 && w.oracle.pins.length === 0 && !w.shape.pressure)) equal("migrate_pages", got, 0);
       return;
     case "mbind":
@@ -173,9 +176,37 @@ function judgeFile(w: World, s: Step, got: number, space: Space): void {
     case "reclaim":
       if (got !== EAGAIN) equal("memory.reclaim", got, 0);
       return;
+    case "fill":
+      return judgeFill(s, got, space);
+    case "sweep":
+      return judgeSweep(w, s, got, space);
+    case "swapoff":
+      if (got !== EINVAL && got !== ENOMEM) equal("swapoff", got, 0);
+      return;
     default:
       equal(s.op, got, 0);
   }
+}
+
+function runOf(s: Step, space: Space, may: (place: Place | undefined) => boolean): number {
+  let j = 0;
+  while (j < s.n && may(space.places.get(s.at + j))) j++;
+  return j;
+}
+
+function judgeFill(s: Step, got: number, space: Space): void {
+  const expected = runOf(s, space, writable);
+  equal("pages written", got, expected);
+  for (let j = 0; j < Math.min(got, expected); j++) writeTo(space.places.get(s.at + j) as Place, s.value + j);
+}
+
+function judgeSweep(w: World, s: Step, got: number, space: Space): void {
+  const expected = runOf(s, space, readable);
+  for (let j = 0; j < Math.min(got, expected); j++) {
+    const content = contentOf(space.places.get(s.at + j) as Place);
+    if (w.swept[j] !== content) throw new Error(`page ${s.at + j} contains ${w.swept[j]} instead of ${content}`);
+  }
+  equal("pages read", got, expected);
 }
 
 function judgeDirectRead(s: Step, got: number, file: FileModel, place: Place | undefined): void {

@@ -13,6 +13,8 @@ import {
   MADV_REMOVE,
   MADV_WIPEONFORK,
 } from "../madvise.ts";
+import type { Mm } from "../mmTypes.ts";
+import { adoptGivenUp } from "./adopt.testkit.ts";
 import { equal } from "./judge.testkit.ts";
 import {
   beyond,
@@ -41,6 +43,7 @@ export function judgeAdvice(w: World, s: Step, got: number, space: Space): void 
       continue;
     }
     const error = populates ? populate(place, s.flags === MADV_POPULATE_WRITE) : advise(w.oracle, place, s.flags);
+    if (s.flags === MADV_FREE && error === 0 && place.own && w.shape.pressure) adoptGivenUp(w, s.process.mm as Mm, at);
     if (error === 0) continue;
     result = error;
     break;

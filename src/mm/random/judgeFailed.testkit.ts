@@ -1,5 +1,5 @@
 /**
- * Calls that met a failure: an allocation, a charge or the swap device said no. What they answer is theirs to decide, but each
+ * Calls that met a failure: an allocation, a charge or the swap device said no, or somebody was killed. What they answer is theirs to decide, but each
  * page of memory is as it was before or as the call would have made it, and what was mapped there over is gone at most.
  *
  *   oracle ─copy─▶ before        judge ─▶ all went well all the same? that is it
@@ -17,6 +17,7 @@ import {
   contentOf,
   EAGAIN,
   EFAULT,
+  EINTR,
   EIO,
   ENOMEM,
   type FileModel,
@@ -28,14 +29,17 @@ import type { Op, Step } from "./step.testkit.ts";
 import type { World } from "./world.testkit.ts";
 
 /** Calls that answer how far they came. */
-const COUNTING: ReadonlySet<Op> = new Set(["pin", "movePages", "migrate"]);
+const COUNTING: ReadonlySet<Op> = new Set(["pin", "movePages", "migrate", "fill", "sweep"]);
 
 export function judgeFailed(w: World, s: Step, got: number): void {
   const before = cloneOracle(w.oracle);
   const old = before.actors[s.actor]?.space;
+  const dies = w.oracle.actors[s.actor].process.killed;
   if (!judged(w, s, got)) {
     const error =
-      [ENOMEM, EFAULT, EAGAIN, EIO].includes(got) || (s.op === "brk" && got === before.actors[s.actor].space.brk);
+      [ENOMEM, EFAULT, EAGAIN, EIO].includes(got) ||
+      (dies && got === EINTR) ||
+      (s.op === "brk" && got === before.actors[s.actor].space.brk);
     if (!error && !COUNTING.has(s.op)) throw new Error(`${s.op}: the result of the failed call is ${got}`);
     w.oracle = before;
     const after = { ...w, oracle: cloneOracle(before) };
@@ -47,7 +51,8 @@ export function judgeFailed(w: World, s: Step, got: number): void {
     }
     lenient.on = false;
     if (COUNTING.has(s.op) && got >= 0) w.oracle = after.oracle;
-    unchecked(() => mix(w, s, after.oracle));
+    // Who dies loses its memory anyway.
+    if (!dies) unchecked(() => mix(w, s, after.oracle));
   }
   if (s.op === "mremap" && got >= 0) unchecked(() => adoptEmptied(w, s, old));
   unchecked(() => adoptPages(w));

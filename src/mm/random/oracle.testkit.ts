@@ -77,6 +77,7 @@ export const ENOMEM = -12;
 export const EACCES = -13;
 export const EIO = -5;
 export const EAGAIN = -11;
+export const EINTR = -4;
 
 export const pages = (bytes: number): number => Math.ceil(bytes / 4096);
 

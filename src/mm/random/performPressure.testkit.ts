@@ -4,6 +4,9 @@ import { dropCaches } from "../dropCaches.ts";
 import { fadviseDontneed } from "../fadvise.ts";
 import type { File } from "../fs.ts";
 import { joinMemcg, memoryReclaim, setMemoryHigh, setMemoryMax } from "../memcontrol.ts";
+import { userRead, userWrite } from "../memory.ts";
+import { sysSwapoff } from "../swapoff.ts";
+import { READS_FAIL, WRITES_FAIL } from "../swapTypes.ts";
 import { condResched } from "../throttle.ts";
 import type { Step } from "./step.testkit.ts";
 import { type World, world } from "./world.testkit.ts";
@@ -13,10 +16,17 @@ const s = (): Step => w().step as Step;
 /** Below this limits would only make calls fail. */
 const LEAST = 8;
 
+/** How the swap device fails from now on. */
+const BROKEN = [0, 0, 0, WRITES_FAIL, 0, READS_FAIL, 0, WRITES_FAIL | READS_FAIL];
+
 const memcgOf = (flags: number): number => flags % w().k.memcgParents.length;
 
 export function* performPressure(): Task<number> {
   switch (s().op) {
+    case "fill":
+      return yield* fill();
+    case "sweep":
+      return yield* sweep();
     case "reclaim":
       return yield* memoryReclaim(w().k, memcgOf(s().flags), s().n);
     case "limit":
@@ -33,13 +43,33 @@ export function* performPressure(): Task<number> {
       w().shortage = 1 + (s().flags % 14);
       return 0;
     case "breakSwap":
-      w().k.swap.state.broken = s().flags & 1;
+      w().k.swap.state.broken = BROKEN[s().flags & 7];
       return 0;
+    case "swapoff":
+      // Nobody switches it on again.
+      return (s().flags & 3) === 0 ? yield* sysSwapoff(w().k) : 0;
     default:
       // The other tasks have their turn.
       yield* condResched();
       return 0;
   }
+}
+
+/** Writes page after page. How many, up to the first that cannot be written. */
+function* fill(): Task<number> {
+  for (let j = 0; j < s().n; j++) if ((yield* userWrite(w().k, s().process, s().at + j, s().value + j)) < 0) return j;
+  return s().n;
+}
+
+/** Reads page after page. */
+function* sweep(): Task<number> {
+  w().swept.length = 0;
+  for (let j = 0; j < s().n; j++) {
+    const content = yield* userRead(w().k, s().process, s().at + j);
+    if (content < 0) return j;
+    w().swept.push(content);
+  }
+  return s().n;
 }
 
 function* limit(memcg: number, pages: number): Task<number> {

@@ -16,6 +16,7 @@ import { startKswapd } from "../kswapd.ts";
 import type { Mm, Process } from "../mmTypes.ts";
 import { createProcess } from "../mmUsers.ts";
 import { OOM_SCORE_ADJ_MIN } from "../oomKill.ts";
+import { startOomReaper } from "../oomReaper.ts";
 import { startSwapDevice } from "../pageIo.ts";
 import { startCounting } from "./counts.testkit.ts";
 import { drive } from "./drive.testkit.ts";
@@ -63,6 +64,7 @@ function build(shape: Shape): Stage {
 function startDaemons(m: Machine, k: Kernel): void {
   startKswapd(m, k);
   startFlusher(m, k);
+  startOomReaper(m, k);
   if (k.swap.slow) startSwapDevice(m, k);
 }
 
@@ -111,6 +113,9 @@ export function runCalls(raws: readonly Raw[], everyCall: boolean, shape: Shape 
     failures: 0,
     shortage: 0,
     resting: false,
+    focus: null,
+    swept: [],
+    unreadable: false,
     mayUse: (slot) => Boolean(w().oracle.pins.find((pin) => pin.slot === slot)?.cells[0]),
     mayWrite: (slot) => Boolean(w().oracle.pins.find((pin) => pin.slot === slot)?.write),
   };
@@ -123,8 +128,17 @@ export function runCalls(raws: readonly Raw[], everyCall: boolean, shape: Shape 
     else m.step(0);
     return m.enabled(0) ? "the driver has not come to its end" : stuck(m);
   } catch (e) {
+    if (isPanic(e)) return null;
     return [e instanceof Error ? e.message : String(e), ...w().log].join("\n");
   }
+}
+
+/** The end of a run: nothing could be reclaimed, and there was nobody whom the OOM killer might have chosen. */
+function isPanic(e: unknown): boolean {
+  if (!(e instanceof Error) || !e.message.startsWith("Out of memory,")) return false;
+  return w().oracle.actors.every(
+    ({ process }) => process.oomScoreAdj === OOM_SCORE_ADJ_MIN || process.oomMm?.oomSkip === true,
+  );
 }
 
 /** More than any sequence needs: somebody goes round in circles. */

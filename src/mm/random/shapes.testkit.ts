@@ -13,7 +13,7 @@ const COMMON: KernelOptions = {
   tableShift: 4,
   windowShift: 10,
   vmas: 192,
-  mms: 4,
+  mms: 7,
   processes: 4,
   inodes: 64,
   files: 6,
@@ -32,16 +32,16 @@ const SMALL: KernelOptions = { ...COMMON, minFreeKbytes: 32, reclaimers: 6 };
 
 /** Memory that is short in different ways. */
 export const SHAPES: readonly Shape[] = [
-  { name: "zram", pressure: true, options: { ...SMALL, frames: 88, swapPages: 200, pageCluster: 0 } },
-  { name: "slow swap", pressure: true, options: { ...SMALL, frames: 88, swapPages: 120, swapSlow: true } },
-  { name: "full swap", pressure: true, options: { ...SMALL, frames: 112, swapPages: 12, pageCluster: 0 } },
-  { name: "no swap", pressure: true, options: { ...SMALL, frames: 112 } },
+  { name: "zram", pressure: true, options: { ...SMALL, frames: 72, swapPages: 200, pageCluster: 0 } },
+  { name: "slow swap", pressure: true, options: { ...SMALL, frames: 72, swapPages: 120, swapSlow: true } },
+  { name: "full swap", pressure: true, options: { ...SMALL, frames: 96, swapPages: 12, pageCluster: 0 } },
+  { name: "no swap", pressure: true, options: { ...SMALL, frames: 96 } },
   {
     name: "cgroups",
     pressure: true,
     options: {
       ...SMALL,
-      frames: 192,
+      frames: 128,
       swapPages: 120,
       pageCluster: 2,
       memcgs: [{ max: 60, high: 48 }, { parent: 1, max: 40, swapMax: 30 }, { high: 24 }],

@@ -60,7 +60,7 @@ const WEIGHTS = {
 } as const;
 /** What happens besides, where memory is short. */
 const PRESSURE = {
-  reclaim: 5,
+  reclaim: 3,
   limit: 3,
   joins: 2,
   dropCaches: 2,
@@ -68,6 +68,12 @@ const PRESSURE = {
   breakSwap: 3,
   pause: 6,
   dontneed: 2,
+  grow: 14,
+  fill: 14,
+  sweep: 10,
+  pageout: 6,
+  lazyfree: 3,
+  swapoff: 1,
 } as const;
 export type Op = keyof typeof WEIGHTS | keyof typeof PRESSURE;
 const listOf = (weights: Partial<Record<Op, number>>): Op[] =>
@@ -112,6 +118,8 @@ export interface Cast {
   /** Behind the last page of an address space. */
   readonly top: number;
   readonly pressure: boolean;
+  /** Where the last call was. */
+  readonly focus: { readonly actor: number; readonly at: number } | null;
 }
 
 const OF_TARGET: ReadonlySet<Op> = new Set(["readv", "writev", "memWrite"]);
@@ -126,7 +134,14 @@ const ON_MEMORY: ReadonlySet<Op> = new Set([
   "pin",
   "writev",
   "movePages",
+  "fill",
+  "sweep",
+  "pageout",
+  "lazyfree",
 ]);
+/** Advice that is given more often than others. */
+const ADVICE_OF: Partial<Record<Op, number>> = { pageout: MADV_PAGEOUT, lazyfree: MADV_FREE };
+export const isAimed = (step: Step): boolean => ON_MEMORY.has(step.op);
 const PROTS = [3, 3, 3, 3, 3, 1, 5, 0];
 const ADVICES = [
   MADV_DONTNEED,
@@ -160,19 +175,26 @@ const EXTRAS = [0, 0, 0, 0, 0, MAP_POPULATE, MAP_LOCKED, 0];
 
 export function decode(raw: Raw, cast: Cast): Step {
   const [kind, who, place, length, x, y] = raw;
-  const actor = who % cast.processes.length;
-  const target = (who >> 2) % cast.processes.length;
   const wanted = opsOf(cast.pressure)[kind % kinds(cast.pressure)];
+  // What goes wrong takes several calls at one place.
+  const { focus } = cast;
+  const stays = focus !== null && who >= 36 && focus.actor < cast.processes.length && ON_MEMORY.has(wanted);
+  const actor = stays ? focus.actor : who % cast.processes.length;
+  const target = (who >> 2) % cast.processes.length;
   const mapped = cast.mapped(OF_TARGET.has(wanted) ? target : actor);
   // Who has nothing yet is likely to get something.
-  const op: Op = mapped.length === 0 && (place & 3) > 0 && ON_MEMORY.has(wanted) ? "mmap" : wanted;
+  const hasNothing = mapped.length === 0 && (place & 3) > 0 && ON_MEMORY.has(wanted);
+  const advice = ADVICE_OF[wanted];
+  const grows = cast.pressure && (hasNothing || wanted === "grow");
+  const op: Op = hasNothing || grows ? "mmap" : advice === undefined ? wanted : "madvise";
   // Now and then whole page tables.
   const large = length >= 56;
   const near = place % 9 === 0 ? cast.heap : cast.base;
   const aimed = op !== "mmap" && mapped.length > 0 && place % 5 > 0;
-  const anywhere = near + (large ? ((place >> 1) & 3) * 16 : (place >> 1) % 40);
-  const address = aimed ? mapped[(place * 7 + length) % mapped.length] : anywhere;
-  const path = op === "mmap" && x % 6 < 3 ? -1 : (x >> 3) % cast.files.length;
+  const anywhere = near + (large ? ((place >> 1) & 3) * 16 : cast.pressure ? place : (place >> 1) % 40);
+  const chosen = aimed ? mapped[(place * 7 + length) % mapped.length] : anywhere;
+  const address = stays && op !== "mmap" ? focus.at : chosen;
+  const path = grows || (op === "mmap" && x % 6 < 3) ? -1 : (x >> 3) % cast.files.length;
   const at = aimed && large ? address & ~15 : address;
   return {
     op,
@@ -181,9 +203,9 @@ export function decode(raw: Raw, cast: Cast): Step {
     target,
     targetProcess: cast.processes[target],
     at,
-    n: Math.min(large ? 16 + 16 * (length & 1) : 1 + (length % 6), cast.top - at),
-    prot: PROTS[y & 7],
-    flags: flagsOf(op, x, y),
+    n: Math.min(large ? 16 + 16 * (length & 1) : 1 + (length % (cast.pressure ? 14 : 6)), cast.top - at),
+    prot: grows ? 3 : PROTS[y & 7],
+    flags: grows ? GROWS : advice !== undefined && !hasNothing ? advice : flagsOf(op, x, y),
     path,
     file: path < 0 ? null : cast.files[path],
     index: y % 10,
@@ -214,6 +236,8 @@ export function complete(base: Step, given: Partial<Step>, cast: Cast): Step {
   };
 }
 
+/** Memory that is there at once. */
+const GROWS = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
 const SIZES = [0, 0, 0, 0, 1, 3, -1, -2];
 
 function flagsOf(op: Op, x: number, y: number): number {
@@ -257,7 +281,11 @@ export function describe(s: Step): string {
     joins: `${flags % 4}`,
     dropCaches: "",
     shortage: `${1 + (flags % 14)}`,
-    breakSwap: `${flags & 3}`,
+    grow: "",
+    fill: `${at} ${n} = ${s.value} and on`,
+    sweep: `${at} ${n}`,
+    breakSwap: `${flags & 7}`,
+    swapoff: "",
     pause: "",
     dontneed: `file ${path} page ${index} ${n}`,
   };

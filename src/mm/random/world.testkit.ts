@@ -29,6 +29,12 @@ export interface World {
   failures: number;
   /** The so many-th allocation of the next call is to fail; 0 = none. */
   shortage: number;
+  /** Who did the last call that was about memory, and where; the next ones are likely to be there too. */
+  focus: { readonly actor: number; readonly at: number } | null;
+  /** Reads from swap have failed, and folios that could not be read may still be in its cache. */
+  unreadable: boolean;
+  /** What the last sweep found, page by page. */
+  readonly swept: number[];
   /** The driver waits until the other tasks have come to rest. */
   resting: boolean;
   mayUse(slot: number): boolean;
