@@ -127,6 +127,8 @@ function end(got: number): void {
   const unreadable = w().unreadable || someUnreadable(w());
   if (k.stat.failures > failures || killed || unreadable) judgeFailed(w(), w().step as Step, got);
   else judge(w(), w().step as Step, got);
+  // The flusher may have been faster than the end of the call.
+  if (w().shape.pressure) adoptWritten(w());
   adoptReclaimed(w());
 }
 
