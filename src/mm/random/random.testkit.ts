@@ -142,7 +142,7 @@ function isPanic(e: unknown): boolean {
 }
 
 /** More than any sequence needs: somebody goes round in circles. */
-const MOST_TURNS = 20_000;
+const MOST_TURNS = 200_000;
 
 /**
  * The driver, and after each of its turns the other tasks that can go on: kswapd and the flusher always, the swap device only
