@@ -3,11 +3,11 @@ import type { Task } from "../machine/core.ts";
 import { EINVAL, ENOMEM } from "../machine/errno.ts";
 import { lock, unlock } from "../machine/mutex.ts";
 import { downRead, upRead } from "../machine/rwsem.ts";
-import { cacheEntry } from "./fs.ts";
+import { cacheEntry, TMPFS } from "./fs.ts";
 import type { Kernel } from "./kernel.ts";
 import { linearPageIndex, type Mm, type Process, type Vma } from "./mmTypes.ts";
 import { hasFlag, PG_uptodate, type Vpn } from "./page.ts";
-import { pteAt, ptePresent, SWP_SWAP, swpType } from "./pageTable.ts";
+import { pteAt, ptePresent, SWP_SWAP, swpOffset, swpType } from "./pageTable.ts";
 import { vmaLookup } from "./vma.ts";
 
 /** As many as fit into the result. */
@@ -35,7 +35,8 @@ function* isResident(k: Kernel, vma: Vma, at: Vpn): Task<boolean> {
   const pte = pteAt(k, mm, at);
   let resident = ptePresent(pte);
   if (pte === 0) resident = isCached(k, vma, at);
-  else if (!resident) resident = swpType(pte) !== SWP_SWAP; // migration entries count as resident
+  // Migration entries count as resident.
+  else if (!resident) resident = swpType(pte) !== SWP_SWAP || inSwapCache(k, swpOffset(pte));
   yield* unlock(mm.ptl);
   return resident;
 }
@@ -44,5 +45,13 @@ function* isResident(k: Kernel, vma: Vma, at: Vpn): Task<boolean> {
 function isCached(k: Kernel, vma: Vma, at: Vpn): boolean {
   if (!vma.inode) return false;
   const pfn = cacheEntry(k, vma.inode, linearPageIndex(vma, at));
+  // Below -1 stands the slot of a page of tmpfs; in a file it is what is remembered of an evicted page.
+  if (pfn < -1 && vma.inode.kind === TMPFS) return inSwapCache(k, -(pfn + 1));
+  return pfn >= 0 && hasFlag(k, pfn, PG_uptodate);
+}
+
+/** find_get_incore_page: swapped out, but read again or not yet written. */
+function inSwapCache(k: Kernel, slot: number): boolean {
+  const pfn = k.swap.slots.cache[slot] - 1;
   return pfn >= 0 && hasFlag(k, pfn, PG_uptodate);
 }

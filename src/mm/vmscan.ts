@@ -10,6 +10,7 @@ import { memallocRestore, memallocSave, PF_MEMALLOC } from "../machine/context.t
 import type { Task } from "../machine/core.ts";
 import { fsReclaimAcquire, fsReclaimRelease, GFP_KERNEL } from "../machine/gfp.ts";
 import { fatalSignalPending } from "../machine/killable.ts";
+import { currentProcess } from "./current.ts";
 import { folioPutbackLru } from "./isolate.ts";
 import type { Kernel } from "./kernel.ts";
 import { wakeAllKswapds } from "./kswapd.ts";
@@ -183,10 +184,10 @@ export function allowDirectReclaim(k: Kernel, nid: number): boolean {
 
 /**
  * throttle_direct_reclaim: the reserves are for those who clean pages, so wait for kswapd. True = the task is dying and need not
- * reclaim at all.
+ * reclaim at all. Threads of the kernel do not wait: others may wait for what they do.
  */
 function* throttleDirectReclaim(k: Kernel, gfp: number, nid: number): Task<boolean> {
-  if (fatalSignalPending() || allowDirectReclaim(k, nid)) return false;
+  if (currentProcess() === null || fatalSignalPending() || allowDirectReclaim(k, nid)) return false;
   countVm(k, EV.pgscan_direct_throttle);
   yield* wakeAllKswapds(k, gfp, nid);
   yield* scheduleTimeout("wait for kswapd to refill the reserves");
