@@ -10,7 +10,9 @@ export function topFunctions(file, n = 15) {
   samples.forEach((id, i) => {
     const { functionName, url } = byId.get(id).callFrame;
     const name = functionName || "(anonymous)";
-    const place = url.replace(/^.*\/(dist|bench|\.cache)\//, "$1/");
+    // Accessors of fields are code of their own, which is in no file.
+    const isAccessor = url === "" && (functionName === "get" || functionName === "set");
+    const place = isAccessor ? "dist/machine/accessors.js" : url.replace(/^.*\/(dist|bench|\.cache)\//, "$1/");
     if (name === "(idle)" || name === "(program)") return;
     const key = `${name}\t${place}`;
     times.set(key, (times.get(key) ?? 0) + timeDeltas[i]);

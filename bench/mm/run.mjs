@@ -118,8 +118,8 @@ Computed from the layout of the machine's words. LRU lists and free lists are in
 
 ## Where time goes
 
-Self time in the run of faults, fork and exit (\`node --cpu-prof\`), ${1 + WARM} repetitions, baseline and start included. \`(anonymous)\` in src/mm: the step
-functions that the compiler makes of task code, all those of a file together.
+Self time in the run of faults, fork and exit (\`node --cpu-prof\`), ${1 + WARM} repetitions, baseline and start included. \`$straight_name\`: the function
+that the compiler makes of the task function \`name\` for sequential machines.
 
 ${table(
   ["share", "function", "file"],
