@@ -2,11 +2,12 @@
 //
 //   src/**/*.ts --tsc--> .js + .d.ts --our compiler--> task modules --esbuild--> files that need packages, made self-contained;
 //                                                                            white space taken out of the others
+//   src/drivers/skeleton/ --copied--> what `mayfail new` copies
 //
 // It works in a folder of its own and swaps it in at the end, so a build that fails or is interrupted leaves the old dist/ whole.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join, relative } from "node:path";
 import {
   filesBelow,
@@ -17,6 +18,7 @@ import {
   runtimeSpecifier,
   shippedSources,
   sourceHash,
+  templateSources,
 } from "./project.mjs";
 
 const stampName = ".sources";
@@ -38,6 +40,7 @@ export async function build() {
     await compileTasks(out);
     await bundlePackages(out);
     await compact(out);
+    await copyTemplates(out);
     await writeFile(join(out, stampName), hash);
     await swapIn(out);
   } finally {
@@ -98,6 +101,11 @@ async function compact(out) {
     await writeFile(file, `${result.code}//# sourceMappingURL=${basename(file)}.map\n`);
     await writeFile(`${file}.map`, result.map);
   }
+}
+
+/** What `mayfail new` copies is source. */
+async function copyTemplates(out) {
+  for (const path of templateSources()) await copyFile(join(root, path), join(out, path.slice("src/".length)));
 }
 
 /** Relative imports of .ts files as imports of the .js files beside which they will stand. The number of lines stays. */

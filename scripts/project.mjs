@@ -27,11 +27,15 @@ export const isForTests = (path) => /\.(test|testkit)\.ts$/.test(path);
 /** Sources that are shipped: everything in src/ except the tests. */
 export const shippedSources = () => filesBelow("src", (path) => path.endsWith(".ts") && !isForTests(path));
 
+/** What `mayfail new` copies. */
+export const templateSources = () => filesBelow("src/drivers/skeleton", (path) => !isForTests(path));
+
 /** A hash that changes when what dist/ is made of changes. */
 export function sourceHash() {
   const hash = createHash("sha256");
   for (const path of [
     ...shippedSources(),
+    ...templateSources().filter((path) => !path.endsWith(".ts")),
     ...filesBelow("scripts"),
     "package-lock.json",
     "tsconfig.json",

@@ -78,6 +78,18 @@ export const errorTable = {
     says: "The file {file} describes no driver.",
     remedy: "Export the result of defineDriver, as docs/tutorial.md shows, or check the file without --driver.",
   },
+  MF0121: {
+    says: 'The word "{name}" cannot be the name of a driver.',
+    remedy: "Begin with a letter and go on with at most 39 letters, digits, - and _, as in my-driver.",
+  },
+  MF0122: {
+    says: "The file {file} exists already, and nothing was overwritten.",
+    remedy: "Choose another name, or move the file away.",
+  },
+  MF0123: {
+    says: "The file {file} cannot be written ({reason}).",
+    remedy: "Run the command in a folder in which files may be created.",
+  },
   MF0201: {
     says: "The variable {variable} of {task} holds {value}, which cannot live in the array across a suspension.",
     remedy:

@@ -29,6 +29,13 @@ export const COMMANDS = {
     options: ["json", "format", "output", "all", "changes", "driver", "jobs", ...EXPERIMENT, ...BOUNDS],
     load: async () => (await import("./check.ts")).check,
   },
+  new: {
+    about: "begin a driver of your own: a file to edit, a case, a test that fails",
+    usage: ["new driver NAME"],
+    details: "Writes NAME.ts, NAME.case.ts and NAME.test.mjs into the current folder, and overwrites nothing.",
+    options: [],
+    load: async () => (await import("./new.ts")).newFiles,
+  },
   replay: {
     about: "show the run of a schedule, step by step",
     usage: ["replay CASE:VARIANT SCHEDULE", "replay FILE.ts:VARIANT SCHEDULE"],
