@@ -18,20 +18,36 @@ export function enterCgroup(): void {
 
 /** Writes `bytes` to memory.reclaim. 0, or -EAGAIN when less could be reclaimed. */
 export function* memoryReclaim(bytes: number): Task<number> {
-  return yield* kernelCalls().memoryReclaim(userSpace().k, CGROUP, bytes >> PAGE_SHIFT);
+  const file = openControl();
+  const error = yield* kernelCalls().memoryReclaim(userSpace().k, CGROUP, bytes >> PAGE_SHIFT);
+  closeControl(file);
+  return error;
 }
 /** Writes `bytes` to memory.high; -1 = max. */
 export function* memoryHigh(bytes: number): Task {
+  const file = openControl();
   yield* kernelCalls().memoryHigh(userSpace().k, CGROUP, pagesOf(bytes));
+  closeControl(file);
 }
 /** Writes `bytes` to memory.max; -1 = max. */
 export function* memoryMax(bytes: number): Task {
+  const file = openControl();
   yield* kernelCalls().memoryMax(userSpace().k, CGROUP, pagesOf(bytes));
+  closeControl(file);
 }
 /** Writes `bytes` to memory.swap.max; -1 = max. */
 export function* memorySwapMax(bytes: number): Task {
+  const file = openControl();
   yield* kernelCalls().memorySwapMax(userSpace().k, CGROUP, pagesOf(bytes));
+  closeControl(file);
 }
+
+/** The open file that a control is written through. Who pays: closing it gives a drained stock its rest of a page back. */
+const openControl = (): number => unchecked(() => chargeCall(userSpace().k, FILE_BYTES));
+function closeControl(payer: number): void {
+  unchecked(() => endCall(userSpace().k, payer, FILE_BYTES));
+}
+
 const pagesOf = (bytes: number): number => (bytes < 0 ? -1 : bytes >> PAGE_SHIFT);
 
 /** What memory.current says, in pages; with what it takes to read it, which the reader pays for. */
