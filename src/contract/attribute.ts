@@ -38,6 +38,9 @@ export const USERSPACE = "main/0";
 /** Names in stacks by which one sees what the waiting tasks were about. */
 const RECLAIM = ["performReclaim", "tryToFreePages", "shrinkFolioList", "shrinkNode", "doTryToFreePages"];
 const ENDING = ["exitMmap", "mmput", "mmNotifierRelease", "mmuNotifierRelease"];
+/** In a callback; and where pages are got or given back, so that it is the references that are wrong. */
+const CALLBACK = ["invalidateRangeStart", "invalidateRangeEnd", "mmuNotifierRelease"];
+const REFERENCES = ["getUserPagesFast", "getUserPagesFastOnly", "getUserPagesUnlocked", "unpinUserPages", "folioPut"];
 
 export const ATTRIBUTION: readonly Row[] = [
   {
@@ -81,6 +84,12 @@ export const ATTRIBUTION: readonly Row[] = [
     verdict: "use-after-free",
     because: "an object of the driver is used that is gone",
     fits: (e) => !/frame|folio|page/i.test(e.message),
+  },
+  {
+    rule: "C04",
+    verdict: "use-after-free",
+    because: "the driver itself has touched a page that it had only collected, and nobody had kept it",
+    fits: (e) => / is used, and it is free/.test(e.message) && !inside(e, ...CALLBACK, ...REFERENCES),
   },
   {
     rule: "C04",

@@ -4,9 +4,11 @@ import skeleton from "../drivers/skeleton/skeleton.ts";
 import type { Driver } from "../drivers/underTest.ts";
 import { brokenRules } from "./card.ts";
 import { checkDriverCard } from "./contract.testkit.ts";
+import kvm from "./shipped/kvm.ts";
 import mirror from "./shipped/mirror.ts";
+import xeUserptr from "./shipped/xeUserptr.ts";
 
-describe.each<Driver>([skeleton, mirror])("$id", (driver) => {
+describe.each<Driver>([skeleton, mirror, xeUserptr, kvm])("$id", (driver) => {
   test.each(Object.entries(driver.variants))(
     "%s",
     async (variant, { breaks = [] }) => {

@@ -87,6 +87,8 @@ export interface KernelOptions extends SwapOptions, LruOptions, FileOptions {
   readonly tables?: number;
   readonly mms?: number;
   readonly processes?: number;
+  /** Passes of migrate_pages over pages that refuse: 10 in Linux. From the fourth on it waits for folio locks. */
+  readonly migrationPasses?: number;
   /** MAX_OOM_REAP_RETRIES: how often the OOM reaper tries. */
   readonly oomReapRetries?: number;
   readonly vmas?: number;
@@ -125,6 +127,7 @@ const DEFAULTS = {
   tables: 256,
   mms: 8,
   processes: 8,
+  migrationPasses: 10,
   oomReapRetries: 10,
   vmas: 128,
   inodes: 8,
@@ -263,6 +266,7 @@ export interface Kernel extends FileBehaviour {
   readonly oom: Oom;
   /** Asked by the OOM killer before it kills; set-up. */
   readonly oomNotifiers: OomNotifier[];
+  readonly migrationPasses: number;
   readonly oomReapRetries: number;
   /** All interval subscribers that there may ever be. */
   readonly intervals: IntervalNotifier[];
@@ -361,6 +365,7 @@ export function createKernel(m: Machine, options: KernelOptions = {}): Kernel {
     processes,
     oom: createOom(),
     oomNotifiers: [],
+    migrationPasses: o.migrationPasses,
     oomReapRetries: o.oomReapRetries,
     shrinkers: createShrinkers(o.shrinkers, o.nodes, parents.length, o.shrinkers === 0 ? 0 : o.shrinking),
     tlb: createTlb(m, o.tlb, (1 << o.tableShift) << o.windowShift, () => k),

@@ -57,7 +57,6 @@ import { guards } from "./rules.ts";
 import { folioAddLru, folioPut, lruAddDrain } from "./swap.ts";
 import { countVm, EV } from "./vmstat.ts";
 
-const PASSES = 10;
 /** From this pass on it waits for the folio lock. */
 const FORCED = 3;
 
@@ -90,7 +89,7 @@ function* migrateList(
   const failed = newPageList(k);
   let error = 0;
   const all = from.count;
-  for (let pass = 0; pass < PASSES && from.count > 0 && error === 0; pass++) {
+  for (let pass = 0; pass < k.migrationPasses && from.count > 0 && error === 0; pass++) {
     for (let left = from.count; left > 0 && error === 0; left--) {
       const pfn = listShift(k, from);
       error = yield* unmapAndMove(k, pfn, gfp, nid, free, waits && pass >= FORCED);

@@ -169,6 +169,7 @@ export const MEMORY_ENTRIES: readonly Entry[] = [
     name: "migration",
     about: "the page moves to another node",
     tries: ["C03", "C04", "C11"],
-    setup: (m, s) => void createScene(m, s, moves, { kernel: { nodes: 2, frames: 10 } }),
+    // Three polite passes and one that waits for the folio: who takes short references may spoil them all.
+    setup: (m, s) => void createScene(m, s, moves, { kernel: { nodes: 2, frames: 10, migrationPasses: 4 } }),
   },
 ];
