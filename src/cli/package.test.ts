@@ -1,21 +1,44 @@
 /**
  * A driver author's first hour: the packed tarball, installed into an empty folder without network, checks a file that
- * imports "mayfail"; the editor's type checker knows the package.
+ * imports "mayfail"; the editor's type checker knows the package; the tutorial can be followed.
  */
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { root } from "../../scripts/project.mjs";
+import { patternOf, printed, type Step, stepsOf } from "../docs.testkit.ts";
 import { publishedCopy } from "./process.testkit.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "mayfail-package-"));
 const installed = join(folder, "node_modules/mayfail");
 
+const tsc = join(root, "node_modules/typescript/bin/tsc");
+let tarball = "";
+
 function run(command: string, ...args: string[]) {
-  const env = { ...process.env, npm_config_update_notifier: "false", npm_config_loglevel: "error" };
-  return spawnSync(command, args, { cwd: folder, encoding: "utf8", env, timeout: 50_000 });
+  return runIn(folder, 50_000, command, ...args);
+}
+
+function runIn(cwd: string, timeout: number, command: string, ...args: string[]) {
+  const env = { ...process.env, NO_COLOR: "1", npm_config_update_notifier: "false", npm_config_loglevel: "error" };
+  return spawnSync(command, args, { cwd, encoding: "utf8", env, timeout });
+}
+
+function install(cwd: string, path: string): void {
+  const options = ["--offline", "--ignore-scripts", "--no-audit", "--no-fund"];
+  const installation = runIn(cwd, 50_000, "npm", "install", ...options, path);
+  expect(installation.status, installation.stderr).toBe(0);
 }
 
 beforeAll(() => {
@@ -25,12 +48,10 @@ beforeAll(() => {
     encoding: "utf8",
   });
   expect(packed.status, packed.stderr).toBe(0);
-  const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "";
+  tarball = readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "";
   writeFileSync(join(folder, "package.json"), '{ "name": "first-hour", "private": true, "type": "module" }\n');
   for (const name of ["mirror.ts", "userptr.ts"]) copyFileSync(join(root, "docs/examples", name), join(folder, name));
-  const options = ["--offline", "--ignore-scripts", "--no-audit", "--no-fund"];
-  const install = run("npm", "install", ...options, `./${tarball}`);
-  expect(install.status, install.stderr).toBe(0);
+  install(folder, `./${tarball}`);
 }, 300_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -83,7 +104,6 @@ test("the type checker knows the package: the file is right, and a wrong call is
     types: [],
   };
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }));
-  const tsc = join(root, "node_modules/typescript/bin/tsc");
   const right = run(process.execPath, tsc, "-p", ".");
   expect(right.stdout).toBe("");
   expect(right.status).toBe(0);
@@ -92,3 +112,34 @@ test("the type checker knows the package: the file is right, and a wrong call is
   const wrong = run(process.execPath, tsc, "-p", ".");
   expect(wrong.stdout).toMatch(/^mirror\.ts\(23,\d+\): error TS2345/);
 });
+
+/** A stranger follows the page: commands, files that he writes, lines that he changes. A busy machine is no reason to fail. */
+const TUTORIAL_MS = 1_200_000;
+
+test(
+  "docs/tutorial.md, from an empty folder",
+  () => {
+    const empty = join(folder, "empty");
+    mkdirSync(empty);
+    install(empty, `../${tarball}`);
+    const steps = stepsOf(readFileSync(join(root, "docs/tutorial.md"), "utf8"));
+    expect(steps.map(({ kind }) => kind)).toEqual(expect.arrayContaining(["run", "edit", "write"]));
+    for (const step of steps) follow(empty, step);
+  },
+  TUTORIAL_MS,
+);
+
+function follow(cwd: string, step: Step): void {
+  if (step.kind === "write") return writeFileSync(join(cwd, step.file), step.text, { flag: "wx" });
+  if (step.kind === "edit") {
+    const parts = readFileSync(join(cwd, step.file), "utf8").split(step.before);
+    expect(parts, `these lines stand in ${step.file}, once:\n${step.before}`).toHaveLength(2);
+    return writeFileSync(join(cwd, step.file), parts.join(step.after));
+  }
+  const words = step.command.split(" ");
+  const program = words.slice(0, 2).join(" ") === "npx tsc" ? [process.execPath, tsc, ...words.slice(2)] : words;
+  const [command = "", ...args] = program;
+  const { status, stdout, stderr } = runIn(cwd, TUTORIAL_MS, command, ...args);
+  expect(printed(stdout), `${step.command}\n${stderr}`).toMatch(patternOf(step.expected));
+  expect(status, step.command).toBe(step.exitCode);
+}
