@@ -96,6 +96,13 @@ const THREADS: Readonly<Record<string, readonly [variant: RegExp, threads: numbe
   "device-private-ref-livelock": [[/./, 2]],
   "hmm-trylock-starvation": [[/./, 2]],
   "device-fault-no-ref": [[/./, 2]],
+  "late-pin-check-fires-notifier": [[/./, 2]],
+  "compaction-isolates-pinned": [
+    [/reclaimer/, 2],
+    [/./, 1],
+  ],
+  "gpu-stall-from-kswapd": [[/./, 3]],
+  "unaccounted-notifier-immune-pin": [[/./, 3]],
 };
 
 function threadsOf(r: CheckResult): number {

@@ -2,6 +2,7 @@
 import type { Case } from "../machine/scenario.ts";
 import allocUnderNotifierLock from "./allocUnderNotifierLock.ts";
 import clearRefsBreaksPin from "./clearRefsBreaksPin.ts";
+import compactionIsolatesPinned from "./compactionIsolatesPinned.ts";
 import cowEitherWay from "./cowEitherWay.ts";
 import deviceFaultNoRef from "./deviceFaultNoRef.ts";
 import devicePrivateRefLivelock from "./devicePrivateRefLivelock.ts";
@@ -10,6 +11,7 @@ import fencePathAllocates from "./fencePathAllocates.ts";
 import forkCowStealsPin from "./forkCowStealsPin.ts";
 import gfpNoioStillNotifies from "./gfpNoioStillNotifies.ts";
 import gntdevWaitsForNextCallback from "./gntdevWaitsForNextCallback.ts";
+import gpuStallFromKswapd from "./gpuStallFromKswapd.ts";
 import gupFastVsFork from "./gupFastVsFork.ts";
 import gupReclaimBeforeFirstPin from "./gupReclaimBeforeFirstPin.ts";
 import gupReclaimRecursiveWait from "./gupReclaimRecursiveWait.ts";
@@ -21,6 +23,7 @@ import intervalSectionNeverEnds from "./intervalSectionNeverEnds.ts";
 import invalidatePageUnderPtl from "./invalidatePageUnderPtl.ts";
 import kfdFlushWorkFromRelease from "./kfdFlushWorkFromRelease.ts";
 import khugepagedFileNoNotifier from "./khugepagedFileNoNotifier.ts";
+import latePinCheckFiresNotifier from "./latePinCheckFiresNotifier.ts";
 import memslotChangesBetweenStartAndEnd from "./memslotChangesBetweenStartAndEnd.ts";
 import mmputUnderNotifierLock from "./mmputUnderNotifierLock.ts";
 import numaHintBreaksPin from "./numaHintBreaksPin.ts";
@@ -37,6 +40,7 @@ import seqReadTwice from "./seqReadTwice.ts";
 import shrinkerTakesWwAcquire from "./shrinkerTakesWwAcquire.ts";
 import structMutexAliasedGtt from "./structMutexAliasedGtt.ts";
 import uffdWpDeferredFlush from "./uffdWpDeferredFlush.ts";
+import unaccountedNotifierImmunePin from "./unaccountedNotifierImmunePin.ts";
 import unpairedStartOnEagain from "./unpairedStartOnEagain.ts";
 import xeNotifierVsFolioLock from "./xeNotifierVsFolioLock.ts";
 
@@ -80,6 +84,10 @@ export const ATLAS: readonly Case[] = [
   uffdWpDeferredFlush,
   dirtyBitLostInDeviceMigrate,
   deviceFaultNoRef,
+  latePinCheckFiresNotifier,
+  compactionIsolatesPinned,
+  gpuStallFromKswapd,
+  unaccountedNotifierImmunePin,
 ];
 
 /** The case called `id`, undefined if there is none. */

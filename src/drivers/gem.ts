@@ -15,7 +15,7 @@ import type { Handle, Task } from "../machine/core.ts";
 import { ENOMEM } from "../machine/errno.ts";
 import { __GFP_ZERO, GFP_KERNEL } from "../machine/gfp.ts";
 import type { Machine } from "../machine/machine.ts";
-import { bool, struct } from "../machine/struct.ts";
+import { bool, int, struct } from "../machine/struct.ts";
 import { until } from "../machine/wait.ts";
 import {
   type AcquireCtx,
@@ -38,15 +38,17 @@ import { driverHistory } from "./history.ts";
 
 /**
  * How the shrinker gets at an object. `trylock`: as i915. `lock`: waits for it. `ww-acquire`: waits for it in an acquire
- * context of its own (drm/msm before v7.1). `waits-for-gpu`: tries the lock, but waits for the GPU in every pass.
+ * context of its own (drm/msm before v7.1). `waits-for-gpu`: tries the lock, but waits for the GPU in every pass (i915 before
+ * v4.4). `never-waits`: as `trylock`, without kswapd's second pass (5763ff04dc4e).
  */
-export type GemPolicy = "trylock" | "lock" | "ww-acquire" | "waits-for-gpu";
+export type GemPolicy = "trylock" | "lock" | "ww-acquire" | "waits-for-gpu" | "never-waits";
 
 const history = driverHistory<{ readonly policy: GemPolicy }, GemPolicy>("gem", {
   trylock: { policy: "trylock" },
   lock: { policy: "lock" },
   "ww-acquire": { policy: "ww-acquire" },
   "waits-for-gpu": { policy: "waits-for-gpu" },
+  "never-waits": { policy: "never-waits" },
 });
 
 export interface GemObject extends Handle {
@@ -78,8 +80,13 @@ export interface GemDevice extends Handle {
   readonly context: AcquireCtx;
   readonly shrinkContext: AcquireCtx;
   awake: boolean;
+  /** How often reclaim found the GPU at work and waited for it. */
+  stalls: number;
 }
-const deviceStruct = struct("gemDevice", { awake: bool({ ordered: "runtime power management" }) });
+const deviceStruct = struct("gemDevice", {
+  awake: bool({ ordered: "runtime power management" }),
+  stalls: int({ ordered: "a statistic" }),
+});
 
 /** Initial batch of i915; it adapts. */
 const BATCH = 4096;
@@ -109,6 +116,7 @@ export function createGem(
     context: acquireCtx(`${name}.context`, reservations),
     shrinkContext: acquireCtx(`${name}.shrinkContext`, reservations),
     awake: true,
+    stalls: 0,
   });
   const shrinker = createShrinker<GemDevice>(m, k, `${name}.shrinker`, ops, gem as unknown as GemDevice, {
     batch: BATCH,
@@ -188,7 +196,7 @@ function* gemScan(k: Kernel, shrinker: Shrinker, sc: ShrinkControl): Task<number
   const waits = device.policy === "waits-for-gpu" ? SHRINK_ACTIVE : 0;
   // The device is not woken for a little memory.
   let freed = yield* gemShrink(k, device, sc, sc.nrToScan, (device.awake ? SHRINK_BOUND : 0) | waits);
-  if (sc.nrScanned < sc.nrToScan && currentIsKswapd()) {
+  if (sc.nrScanned < sc.nrToScan && currentIsKswapd() && device.policy !== "never-waits") {
     device.awake = true;
     freed += yield* gemShrink(k, device, sc, sc.nrToScan - sc.nrScanned, SHRINK_BOUND | SHRINK_ACTIVE);
   }
@@ -202,7 +210,7 @@ function* gemShrink(k: Kernel, device: GemDevice, sc: ShrinkControl, target: num
     const object = device.objects[i];
     if (!object.hasPages || (object.bound && (flags & SHRINK_BOUND) === 0)) continue;
     if (!(yield* lockForShrink(device, object))) continue;
-    if (object.hasPages && (yield* isIdle(object, flags))) {
+    if (object.hasPages && (yield* isIdle(device, object, flags))) {
       yield* gemPutPages(k, device, object);
       freed += object.size;
     }
@@ -213,8 +221,12 @@ function* gemShrink(k: Kernel, device: GemDevice, sc: ShrinkControl, target: num
 }
 
 /** Unbinding fails while the GPU is at it, or waits for it. */
-function* isIdle(object: GemObject, flags: number): Task<boolean> {
-  if ((flags & SHRINK_ACTIVE) !== 0) yield* until(() => object.active.value === 0, object.active);
+function* isIdle(device: GemDevice, object: GemObject, flags: number): Task<boolean> {
+  if ((flags & SHRINK_ACTIVE) !== 0) {
+    yield* touch(object.active);
+    if (object.active.value !== 0) device.stalls++;
+    yield* until(() => object.active.value === 0, object.active);
+  }
   yield* touch(object.active);
   return object.active.value === 0;
 }

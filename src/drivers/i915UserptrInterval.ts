@@ -40,6 +40,8 @@ export interface I915IntervalOptions {
   readonly waitInCallback: boolean;
   /** The object is so large that its page array comes from the page allocator instead of a slab with room. */
   readonly largeArrays?: boolean;
+  /** Not in any kernel: pages are charged while they are pinned, up to so many (RLIMIT_MEMLOCK), as RDMA does it. */
+  readonly memlock?: number;
 }
 
 type Protocol = Pick<I915IntervalOptions, "waitInCallback">;
@@ -55,6 +57,8 @@ export interface IntervalObject extends Handle {
   hasPages: boolean;
   /** Its memory; 0 = none. */
   sgTable: Pfn;
+  /** Pages that its owner is charged for. */
+  charged: number;
   /** read_begin of the pages that it has. */
   seq: number;
   readonly requests: Fence;
@@ -72,6 +76,7 @@ const objectStruct = struct("userptr", {
   lock: mutexField(),
   hasPages: bool({ guardedBy: "lock" }),
   sgTable: int({ guardedBy: "lock" }),
+  charged: int({ guardedBy: "lock" }),
   seq: int({ guardedBy: "lock" }),
   requests: fenceField({ signaled: true }),
 });
@@ -135,6 +140,7 @@ export function* submitInit(k: Kernel, object: IntervalObject, notifier: Interva
   if (!upToDate) yield* putOldPages(k, object);
   yield* unlock(object.lock);
   if (upToDate) return 0;
+  if ((object.options.memlock ?? object.pageCount) < object.pageCount) return -ENOMEM;
   // The loop of June 2020: page n is brought in with pages 0 … n-1 pinned. No lock is held.
   const { mm, start, pageCount, pvec, options } = object;
   const array = options.largeArrays ? yield* kmalloc(k, GFP_ARRAY) : 0;
@@ -157,6 +163,7 @@ function* install(k: Kernel, object: IntervalObject, seq: number): Task<number> 
   const table = yield* kmalloc(k, GFP_KERNEL);
   if (table === 0) return -ENOMEM;
   object.sgTable = table;
+  if (object.options.memlock !== undefined) object.charged = object.pageCount;
   object.hasPages = true;
   object.seq = seq;
   object.pages.pfn.set(object.pvec.pfn);
@@ -169,6 +176,7 @@ function* putOldPages(k: Kernel, object: IntervalObject): Task {
   if (!object.hasPages) return;
   yield* fenceWait(object.requests);
   object.hasPages = false;
+  object.charged = 0;
   yield* unpinAll(k, object.pages);
   const { sgTable } = object;
   object.sgTable = 0;
