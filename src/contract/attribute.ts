@@ -60,7 +60,7 @@ export const ATTRIBUTION: readonly Row[] = [
     rule: "C02",
     verdict: "deadlock",
     because: "something is waited for that is no lock",
-    fits: (e) => /signal|fence|completion|work|reference|references/i.test(e.message),
+    fits: (e) => /\((wait for|flush|cancel) /.test(e.message),
   },
   {
     rule: "C01",

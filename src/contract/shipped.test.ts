@@ -4,11 +4,12 @@ import skeleton from "../drivers/skeleton/skeleton.ts";
 import type { Driver } from "../drivers/underTest.ts";
 import { brokenRules } from "./card.ts";
 import { checkDriverCard } from "./contract.testkit.ts";
+import i915Userptr from "./shipped/i915Userptr.ts";
 import kvm from "./shipped/kvm.ts";
 import mirror from "./shipped/mirror.ts";
 import xeUserptr from "./shipped/xeUserptr.ts";
 
-describe.each<Driver>([skeleton, mirror, xeUserptr, kvm])("$id", (driver) => {
+describe.each<Driver>([skeleton, mirror, xeUserptr, kvm, i915Userptr])("$id", (driver) => {
   test.each(Object.entries(driver.variants))(
     "%s",
     async (variant, { breaks = [] }) => {
@@ -17,6 +18,6 @@ describe.each<Driver>([skeleton, mirror, xeUserptr, kvm])("$id", (driver) => {
       expect(brokenRules(card)).toEqual(breaks);
       expect(card.lines.filter((line) => line.standing === "not decided")).toEqual([]);
     },
-    120_000,
+    300_000,
   );
 });

@@ -134,15 +134,25 @@ const i915NotifierOps = { invalidateRangeStart: userptrInvalidateRangeStart };
 
 /** Set-up: the driver subscribes to `mm`, when boots run. */
 export function i915MmuNotifier(m: Machine, k: Kernel, mm: Mm, options: I915Options = I915_2020): I915Notifier {
-  const notifier = m.keep({
+  const sub = i915BareNotifier(m, mm, options);
+  m.boot(mmuNotifierRegister, [k, sub, mm]);
+  return sub.driver;
+}
+
+/** Set-up: a subscriber to `mm`, to be registered. */
+export function i915BareNotifier(
+  m: Machine,
+  mm: Mm,
+  options: I915Options,
+  name = `${mm.name}.i915`,
+): MmuNotifier<I915Notifier> {
+  const notifier: I915Notifier = m.keep({
     options: { ...options, ...I915_USERPTR.inForce(options) },
-    lock: spinlock(`${mm.name}.i915.lock`, "i915_mmu_notifier.lock"),
+    lock: spinlock(`${name}.lock`, "i915_mmu_notifier.lock"),
     objects: [],
     mm,
   });
-  const sub = createNotifier(m, `${mm.name}.i915`, i915NotifierOps, notifier);
-  m.boot(mmuNotifierRegister, [k, sub, mm]);
-  return notifier;
+  return createNotifier(m, name, i915NotifierOps, notifier);
 }
 
 /** Set-up: an object of the pages [start, start + pageCount) without pages, not in the tree. What it holds at the end is its own. */
@@ -152,8 +162,8 @@ export function createUserptr(
   notifier: I915Notifier,
   start: Vpn,
   pageCount: number,
+  name = `obj${notifier.objects.length}`,
 ): UserptrObject {
-  const name = `obj${notifier.objects.length}`;
   const arrays = { pages: createPages(`${name}.sg`, pageCount), pvec: createPages(`${name}.pvec`, pageCount) };
   const object: UserptrObject = Object.assign(objectStruct.create(name), {
     notifier,
@@ -224,6 +234,8 @@ function* unbind(object: UserptrObject, flags: number): Task<number> {
   if ((flags & UNBIND_ACTIVE) === 0 && !(yield* fenceIsSignaled(object.requests))) return -EBUSY;
   yield* fenceWait(object.requests);
   yield* lock(object.vmMutex);
+  // Another job may have come before the mutex was had: i915_vma_sync again.
+  if (object.bound) yield* fenceWait(object.requests);
   const mine = object.bound;
   object.bound = false;
   yield* unlock(object.vmMutex);
@@ -245,6 +257,14 @@ function* gemPutPages(k: Kernel, object: UserptrObject, mayRefuse: boolean): Tas
   else yield* userptrPutPages(k, object);
   yield* unlock(object.mmLock);
   return error;
+}
+
+/** The object is closed, or userspace gives it up for another after an error: it waits for the GPU, nothing stays pinned. */
+export function* dropUserptr(k: Kernel, object: UserptrObject): Task {
+  for (;;) {
+    yield* unbind(object, UNBIND_ACTIVE);
+    if ((yield* gemPutPages(k, object, false)) === 0) return;
+  }
 }
 
 /** i915_gem_userptr_put_pages. mm.lock held. */
@@ -297,7 +317,11 @@ function* userptrGetPages(k: Kernel, object: UserptrObject, work: Work): Task<nu
   }
   // For the worker's sake the object is in the tree before there are pages that a callback could take away.
   if (error === 0 || error === -EAGAIN) yield* setActive(object, true);
-  if (error !== 0) yield* unpinAll(k, pages);
+  if (error !== 0) {
+    // Only so many: where the fast path was undone, because of a fork, the array still names what it had pinned.
+    yield* unpinUserPages(k, pages, Math.max(pinned, 0), PIN, false);
+    pages.pfn.fill(0);
+  }
   yield* kfree(k, pvec);
   return error;
 }

@@ -19,7 +19,7 @@ import type { Mm, Process } from "../../mm/mmTypes.ts";
 import { createProcess } from "../../mm/mmUsers.ts";
 import type { Vpn } from "../../mm/page.ts";
 import { claimCoherence } from "../../mm/world/claims.ts";
-import { ANON, FILE, mapPages, type PageKind } from "../../mm/world/pages.ts";
+import { ANON, FILE, type Hog, mapPages, type PageKind } from "../../mm/world/pages.ts";
 import { leave, swapKernel } from "../../mm/world/reclaim.ts";
 import { A } from "../../mm/world/small.ts";
 import type { RuleId } from "../rules.ts";
@@ -60,18 +60,27 @@ export interface Scene {
   /** A second device, if there is one: of the same process, or of process `q`. */
   readonly other: DeviceUnderTest | null;
   readonly q: Process | null;
+  /** What has taken the free frames, if they are short. */
+  readonly hog: Hog | null;
 }
 
 export interface SceneOptions {
   /** Another course of things than `main`'s. */
   readonly course?: (scene: Scene) => Task;
   /** Set-up: what else there is, before anything is a step. */
-  readonly more?: (m: Machine, k: Kernel, p: Process, device: DeviceUnderTest) => Partial<Pick<Scene, "other" | "q">>;
+  readonly more?: (
+    m: Machine,
+    k: Kernel,
+    p: Process,
+    device: DeviceUnderTest,
+  ) => Partial<Pick<Scene, "other" | "q" | "hog">>;
   readonly kernel?: KernelOptions;
   readonly kind?: PageKind;
   /** Pages of the process that are mapped, from A on, and pages of them that the device sees. */
   readonly mapped?: number;
   readonly pages?: number;
+  /** Of those mapped, so many are there already; all, if nothing is said. */
+  readonly resident?: number;
   readonly look?: (scene: Scene) => Task;
 }
 
@@ -99,11 +108,11 @@ export function createScene(
   const { kind = ANON, pages = 1, mapped = pages, look = seesTheWrite } = options;
   const k = swapKernel(m, { ...ROOM, ...options.kernel });
   const p = createProcess(k);
-  m.boot(mapPages, [k, p, A, mapped, kind]);
+  m.boot(mapPages, [k, p, A, mapped, kind, options.resident ?? mapped]);
   const path = kind === FILE ? nameFile(k, "/mnt/file") : -1;
   const device = createDevice(m, k, subject, p, { count: pages });
   const more = options.more?.(m, k, p, device) ?? {};
-  const scene: Scene = { other: null, q: null, ...more, ...{ k, p, device, pages, path, event, look } };
+  const scene: Scene = { other: null, q: null, hog: null, ...more, ...{ k, p, device, pages, path, event, look } };
   m.keep(scene);
   m.spawn("main", options.course ?? main, [scene], { children: 2 });
   return scene;
