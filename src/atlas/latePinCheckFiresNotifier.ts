@@ -33,7 +33,7 @@ page is still mapped for the next priority. Figures: docs/policy-figures.md.`,
     { ref: "feb889fb40fa", what: "mm: don't put pinned pages into the swap cache, v5.11-rc4: the early check" },
     { ref: "d824ec2a1546", what: "mm: do not reclaim private data from pinned page, v6.4: the late check" },
     {
-      ref: "20200624191417",
+      ref: "linux-mm, 24 June 2020, 19:14 UTC",
       what: "mm: Skip opportunistic reclaim for dma pinned pages, Chris Wilson, June 2020 (not merged)",
     },
   ],

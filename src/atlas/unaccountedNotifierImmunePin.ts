@@ -91,7 +91,7 @@ holds no pages: then none stays. The first pays with failing submissions, the se
   sources: [
     { ref: "86ceaaaec597", what: "drm/i915/gem: Atomically invalidate userptr on mmu-notifier, v6.9" },
     {
-      ref: "20240216",
+      ref: "intel-gfx, 16 February 2024",
       what: "dri-devel, February 2024: Dave Airlie on pinning without accounting, Thomas Hellstroem's answer",
     },
   ],

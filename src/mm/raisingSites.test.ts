@@ -173,8 +173,8 @@ const without: Readonly<Record<number, string>> = {
   34: "not through a section",
 };
 
-/** Sections that no call of a process opens: threads of the kernel, and files of huge pages, which only the atlas has. */
-const elsewhere = ["khugepaged.ts:collapseAndFreePmd", "hugetlb.ts:tryToMigrateHuge"];
+/** Sections that no call of a process opens: threads of the kernel, drivers with memory of their own, files of huge pages. */
+const elsewhere = ["khugepaged.ts:collapseAndFreePmd", "hugetlb.ts:tryToMigrateHuge", "migrateDevice.ts:collect"];
 
 const children = [programs.victim, programs.hangs, programs.waits];
 const sectionOf = ({ line, file, site, locks }: Heard): string =>
