@@ -9,7 +9,7 @@ import { MADV_DONTNEED, sysMadvise } from "../../mm/madvise.ts";
 import { userRead, userWrite } from "../../mm/memory.ts";
 import { MPOL_MF_MOVE, sysMovePages } from "../../mm/mempolicy.ts";
 import { sysMunmap } from "../../mm/mmap.ts";
-import { type Mm, PROT_READ, type Process } from "../../mm/mmTypes.ts";
+import { PROT_READ, type Process } from "../../mm/mmTypes.ts";
 import { sysMprotect } from "../../mm/mprotect.ts";
 import { MREMAP_FIXED, MREMAP_MAYMOVE, sysMremap } from "../../mm/mremap.ts";
 import { performReclaim } from "../../mm/vmscan.ts";
@@ -80,14 +80,9 @@ function* protects({ k, p, device }: Scene): Task {
   must(first === second, "stale-mapping", `a read-only page holds ${first}, then ${second}`);
 }
 
-function* exits({ k, p }: Scene): Task {
+/** Another thread of the process unmaps everything, in one range that begins before the device's pages. */
+function* unmapsAll({ k, p }: Scene): Task {
   yield* choose(1);
-  const { mm } = p;
-  if (mm) yield* zapAll(k, p, mm);
-}
-
-/** Another thread of the process unmaps everything, as its exit would. */
-function* zapAll(k: Scene["k"], p: Process, _mm: Mm): Task {
   yield* sysMunmap(k, p, 0, A + 2);
 }
 
@@ -132,7 +127,7 @@ export const MEMORY_ENTRIES: readonly Entry[] = [
     name: "munmap-all",
     about: "everything that the process has is unmapped, in one range",
     tries: ["C03", "C15"],
-    setup: (m, s) => void createScene(m, s, exits, { pages: 2, look: looksAway }),
+    setup: (m, s) => void createScene(m, s, unmapsAll, { pages: 2, look: looksAway }),
   },
   {
     name: "dontneed",
